@@ -1,0 +1,62 @@
+// lutra/core/config.hpp: version, the ABI tag, and every macro a user may set.  SPDX-License-Identifier: MIT
+//
+//   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels everywhere: no xsimd, no intrinsics
+//   LUTRA_ASSERT(x)     define it to change what happens when a precondition fails (default: assert)
+//
+// Set by the library:
+//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, exceptions and assertions mode. Two object files
+//                       built with different flags then never share an inline function: without it a baseline main()
+//                       linked with an AVX-512 object would run the AVX-512 body.
+//   LUTRA_HAS_EXCEPTIONS
+#pragma once
+#include <cassert>
+
+#define LUTRA_VERSION_MAJOR 0
+#define LUTRA_VERSION_MINOR 1
+#define LUTRA_VERSION_PATCH 0
+
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define LUTRA_HAS_EXCEPTIONS 1
+#define LUTRA_TAG_EXCEPTIONS
+#else
+#define LUTRA_HAS_EXCEPTIONS 0
+#define LUTRA_TAG_EXCEPTIONS _noexcept
+#endif
+
+#if defined(LUTRA_SCALAR_ONLY)
+#define LUTRA_TAG_ISA scalar
+#elif defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
+#define LUTRA_TAG_ISA avx512vnni
+#elif defined(__AVX512BW__)
+#define LUTRA_TAG_ISA avx512bw
+#elif defined(__AVX512F__)
+#define LUTRA_TAG_ISA avx512f
+#elif defined(__AVX2__) && defined(__FMA__)
+#define LUTRA_TAG_ISA avx2
+#elif defined(__AVX2__)
+#define LUTRA_TAG_ISA avx2_nofma
+#elif defined(__AVX__)
+#define LUTRA_TAG_ISA avx
+#elif defined(__SSE4_1__)
+#define LUTRA_TAG_ISA sse41
+#elif defined(__SSSE3__)
+#define LUTRA_TAG_ISA ssse3
+#elif defined(__aarch64__)
+#define LUTRA_TAG_ISA neon
+#else
+#define LUTRA_TAG_ISA baseline
+#endif
+
+#if defined(NDEBUG)
+#define LUTRA_TAG_ASSERT
+#else
+#define LUTRA_TAG_ASSERT _debug
+#endif
+
+#define LUTRA_TAG_JOIN2(a, b, c) v0_1_##a##b##c
+#define LUTRA_TAG_JOIN(a, b, c) LUTRA_TAG_JOIN2(a, b, c)
+#define LUTRA_ABI_TAG LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
+
+#if !defined(LUTRA_ASSERT)
+#define LUTRA_ASSERT(condition) assert(condition)
+#endif

@@ -1,0 +1,54 @@
+// lutra/core/executor.hpp: who does the work: the caller alone (default), or the caller's threads.
+// The library starts no thread of its own; parallel/threads.hpp has a pool for those who want one.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/config.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// A handle to something that can run numbered tasks. Two pointers and a count, copied freely; the pool it names must
+/// outlive it. Results never depend on it: tasks are cut by the size of the job alone, never by the number of workers.
+///
+/// Your own threads: give a function that calls task(context, i, worker) once for each i < n, from any threads, and
+/// returns when all are done. `worker` must be < workers, and no two tasks may run at once under the same number.
+class Executor {
+public:
+    using Task = void (*)(void* context, std::size_t i, std::size_t worker);
+    using Run = void (*)(void* pool, std::size_t n, Task task, void* context);
+
+    Executor() = default;  ///< serial: everything runs in the calling thread
+    Executor(void* pool, Run run, std::size_t workers) : pool_(pool), run_(run), workers_(std::max<std::size_t>(workers, 1)) {}
+
+    std::size_t workers() const { return workers_; }
+
+    /// f(i, worker) for every i < n, in any order.
+    template <class F>
+    void for_each(std::size_t n, F&& f) const {
+        if (run_ == nullptr || n <= 1) {
+            for (std::size_t i = 0; i < n; ++i) f(i, std::size_t{0});
+            return;
+        }
+        using Function = std::remove_reference_t<F>;
+        const Task call = [](void* context, std::size_t i, std::size_t worker) { (*static_cast<Function*>(context))(i, worker); };
+        run_(pool_, n, call, const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+    }
+
+    /// f(begin, end, worker) for the ranges [0, grain), [grain, 2 grain) ... that cover [0, n).
+    template <class F>
+    void for_ranges(std::size_t n, std::size_t grain, F&& f) const {
+        for_each((n + grain - 1) / grain,
+                 [&](std::size_t i, std::size_t worker) { f(i * grain, std::min(n, (i + 1) * grain), worker); });
+    }
+
+private:
+    void* pool_ = nullptr;
+    Run run_ = nullptr;
+    std::size_t workers_ = 1;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,68 @@
+// lutra/core/message.hpp: error text formatted into a fixed array: "{}" takes the next argument, nothing allocates.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/config.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// At most kCapacity characters; what does not fit is cut and the cut is marked with "...".
+class Message {
+public:
+    static constexpr std::size_t kCapacity = 508;
+
+    constexpr Message() = default;
+
+    template <class... Args>
+    static Message format(std::string_view pattern, const Args&... args) {
+        Message m;
+        (m.next(pattern, args), ...);
+        m.append(pattern);
+        return m;
+    }
+
+    std::string_view view() const { return {text_.data(), size_}; }
+    const char* c_str() const { return text_.data(); }
+
+    Message& append(std::string_view s) {
+        const std::size_t take = std::min(s.size(), kCapacity - size_);
+        std::copy_n(s.data(), take, text_.data() + size_);
+        size_ += take;
+        if (take < s.size()) std::fill_n(text_.data() + kCapacity - 3, 3, '.');
+        text_[size_] = '\0';
+        return *this;
+    }
+    Message& append(char c) { return append(std::string_view(&c, 1)); }
+    Message& append(bool b) { return append(std::string_view(b ? "true" : "false")); }
+
+    template <class T>
+    requires(std::integral<T> || std::floating_point<T>) Message& append(T value) {
+        std::array<char, 32> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+        return append(std::string_view(digits.data(), std::size_t(end - digits.data())));
+    }
+
+private:
+    template <class T>
+    void next(std::string_view& pattern, const T& value) {
+        const std::size_t at = pattern.find("{}");
+        append(pattern.substr(0, at));
+        if (at == std::string_view::npos) return pattern = {}, void();
+        if constexpr (std::convertible_to<T, std::string_view>)
+            append(std::string_view(value));
+        else
+            append(value);
+        pattern.remove_prefix(at + 2);
+    }
+
+    std::array<char, kCapacity + 1> text_{};
+    std::size_t size_ = 0;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,108 @@
+// lutra/core/result.hpp: how calls fail: Status (code + message) and Result<T> (a value or a Status).
+// Nothing here throws, except Result::value() on an error when exceptions are on.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/message.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+enum class Errc : std::uint8_t {
+    ok,
+    bad_argument,  ///< a size, a pointer, an id or a parameter's value is not accepted
+    bad_spec,      ///< a factory string does not parse
+    unsupported,   ///< understood, but not something this build or this index can do
+    not_trained,   ///< the index needs train() first
+    too_few_rows,  ///< training needs more rows than it was given
+    not_finite,    ///< NaN or infinity in the data; the message has the row
+    not_found,     ///< no such id, file or parameter
+    bad_file,      ///< truncated, oversized, foreign or inconsistent bytes
+    io_error,      ///< the system refused to read or write (the message says why: no space, no permission ...)
+    cancelled,     ///< the progress callback asked to stop
+};
+
+/// The outcome of a call that can fail: a code and a text that says what was wrong and what is accepted.
+/// Half a kilobyte by value, no allocation. Every fallible call is cold, or once per batch.
+class [[nodiscard]] Status {
+public:
+    Status() = default;
+
+    template <class... Args>
+    Status(Errc code, std::string_view pattern, const Args&... args) : code_(code), message_(Message::format(pattern, args...)) {}
+
+    bool ok() const { return code_ == Errc::ok; }
+    explicit operator bool() const { return ok(); }
+    Errc code() const { return code_; }
+    std::string_view message() const { return message_.view(); }
+    const char* c_str() const { return message_.c_str(); }
+
+private:
+    Errc code_ = Errc::ok;
+    Message message_;
+};
+
+/// What Result::value() throws.
+class Error : public std::exception {
+public:
+    explicit Error(const Status& status) : status_(status) {}
+    const char* what() const noexcept override { return status_.c_str(); }
+    const Status& status() const { return status_; }
+
+private:
+    Status status_;
+};
+
+namespace detail {
+[[noreturn]] inline void fail(const Status& status) {
+#if LUTRA_HAS_EXCEPTIONS
+    throw Error(status);
+#else
+    static_cast<void>(status);
+    std::abort();
+#endif
+}
+}  // namespace detail
+
+/// A T or the Status that says why there is none.
+///   value()         the T; throws lutra::Error (or stops the process without exceptions) if there is none
+///   operator*, ->   the T; precondition: ok()
+template <class T>
+class [[nodiscard]] Result {
+public:
+    Result(T value) : value_(std::move(value)) {}
+    Result(Status status) : status_(std::move(status)) { LUTRA_ASSERT(!status_.ok()); }
+
+    bool ok() const { return value_.has_value(); }
+    explicit operator bool() const { return ok(); }
+    const Status& status() const { return status_; }
+
+    T& value() & { return check(), *value_; }
+    const T& value() const& { return check(), *value_; }
+    T&& value() && { return check(), std::move(*value_); }
+
+    T& operator*() & { return *value_; }
+    const T& operator*() const& { return *value_; }
+    T&& operator*() && { return std::move(*value_); }
+    T* operator->() { return &*value_; }
+    const T* operator->() const { return &*value_; }
+
+private:
+    void check() const {
+        if (!ok()) detail::fail(status_);
+    }
+
+    std::optional<T> value_;
+    Status status_;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
+
+/// Leaves the enclosing function with the Status of `expression` unless it is ok.
+#define LUTRA_TRY(expression)                                                                        \
+    do {                                                                                             \
+        if (::lutra::Status lutra_status_ = (expression); !lutra_status_.ok()) return lutra_status_; \
+    } while (false)

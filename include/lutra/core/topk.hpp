@@ -1,0 +1,65 @@
+// lutra/core/topk.hpp: the k best (score, id) pairs seen so far, kept as a heap inside the caller's output row.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/types.hpp>
+
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Scores: lower is better, always. Equal scores go to the lower id, so the outcome does not depend on the order in which
+/// candidates arrive, nor on who found them. NaN and +infinity never enter.
+///
+/// The memory is the caller's: scores [k] and ids [k], usually the very row of the result. push() is O(log k).
+class TopK {
+public:
+    static constexpr float kEmpty = std::numeric_limits<float>::max();
+
+    TopK() = default;
+    TopK(float* scores, Id* ids, std::size_t k) : scores_(scores), ids_(ids), k_(k) {
+        for (std::size_t i = 0; i < k; ++i) scores_[i] = kEmpty, ids_[i] = kNoId;
+    }
+
+    std::size_t k() const { return k_; }
+    /// What a score must not exceed to have a chance: the k-th best so far, or the largest float before there are k.
+    float worst() const { return scores_[0]; }
+    bool accepts(float score, Id id) const { return before(score, id, scores_[0], ids_[0]); }
+
+    void push(float score, Id id) {
+        if (accepts(score, id)) sift_down(0, k_, score, id);
+    }
+
+    /// Sorts the row best first and turns scores into distances (inner products change their sign back). Slots nobody
+    /// filled have id -1 and the worst float. The heap is gone after this.
+    void write(Metric metric) {
+        for (std::size_t size = k_; size-- > 1;) {
+            const float score = scores_[size];
+            const Id id = ids_[size];
+            scores_[size] = scores_[0], ids_[size] = ids_[0];
+            sift_down(0, size, score, id);
+        }
+        if (metric == Metric::inner_product)
+            for (std::size_t i = 0; i < k_; ++i) scores_[i] = -scores_[i];
+    }
+
+private:
+    // Empty slots (largest float, id -1) must be the last of all: with a real id, the largest float would tie with them.
+    static bool before(float a, Id ida, float b, Id idb) { return a < b || (a == b && ida < idb); }
+
+    void sift_down(std::size_t hole, std::size_t size, float score, Id id) {
+        for (std::size_t child; (child = 2 * hole + 1) < size; hole = child) {
+            if (child + 1 < size && before(scores_[child], ids_[child], scores_[child + 1], ids_[child + 1])) ++child;
+            if (!before(score, id, scores_[child], ids_[child])) break;
+            scores_[hole] = scores_[child], ids_[hole] = ids_[child];
+        }
+        scores_[hole] = score, ids_[hole] = id;
+    }
+
+    float* scores_ = nullptr;
+    Id* ids_ = nullptr;
+    std::size_t k_ = 0;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,123 @@
+// lutra/io/stream.hpp: byte streams: what an index is saved to and loaded from. Files are in file.hpp, so a build
+// without a file system can still read an index from memory.  SPDX-License-Identifier: MIT
+//
+// All numbers in files are little-endian. On a big-endian machine the value helpers swap.
+#pragma once
+#include <lutra/core/aligned.hpp>
+#include <lutra/core/result.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Where bytes come from. Every length found in a file is checked against remaining() before memory is taken for it, so
+/// a lying header cannot allocate more than the file is long.
+class Reader {
+public:
+    virtual ~Reader() = default;
+    /// Exactly n bytes, or Errc::bad_file (the stream ends before) or Errc::io_error.
+    virtual Status read(void* to, std::size_t n) = 0;
+    virtual std::uint64_t position() const = 0;   ///< bytes read so far
+    virtual std::uint64_t remaining() const = 0;  ///< bytes left
+};
+
+/// Where bytes go.
+class Writer {
+public:
+    virtual ~Writer() = default;
+    /// All n bytes, or Errc::io_error with the system's reason.
+    virtual Status write(const void* from, std::size_t n) = 0;
+};
+
+/// Reads bytes that somebody else keeps: flash, a mapped file, a buffer.
+class MemoryReader final : public Reader {
+public:
+    explicit MemoryReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+    Status read(void* to, std::size_t n) override {
+        if (n > remaining())
+            return {Errc::bad_file, "truncated: {} bytes wanted at offset {}, {} are left", n, position_, remaining()};
+        if (n != 0) std::memcpy(to, bytes_.data() + position_, n);
+        position_ += n;
+        return {};
+    }
+    std::uint64_t position() const override { return position_; }
+    std::uint64_t remaining() const override { return bytes_.size() - position_; }
+
+private:
+    std::span<const std::byte> bytes_;
+    std::size_t position_ = 0;
+};
+
+/// Collects bytes in a vector.
+class MemoryWriter final : public Writer {
+public:
+    Status write(const void* from, std::size_t n) override {
+        const auto* bytes = static_cast<const std::byte*>(from);
+        bytes_.insert(bytes_.end(), bytes, bytes + n);
+        return {};
+    }
+    std::span<const std::byte> bytes() const { return bytes_; }
+
+private:
+    std::vector<std::byte> bytes_;
+};
+
+namespace detail {
+template <class T>
+void swap_to_little([[maybe_unused]] T* values, [[maybe_unused]] std::size_t n) {
+    if constexpr (std::endian::native == std::endian::big && sizeof(T) > 1)
+        for (std::size_t i = 0; i < n; ++i) {
+            auto* bytes = reinterpret_cast<unsigned char*>(values + i);
+            std::reverse(bytes, bytes + sizeof(T));
+        }
+}
+}  // namespace detail
+
+/// n little-endian values into memory that is there already.
+template <class T>
+Status read_values(Reader& in, T* to, std::size_t n) {
+    static_assert(std::is_arithmetic_v<T>);
+    LUTRA_TRY(in.read(to, n * sizeof(T)));
+    detail::swap_to_little(to, n);
+    return {};
+}
+template <class T>
+Status read_value(Reader& in, T& to) {
+    return read_values(in, &to, 1);
+}
+/// n values into a vector, whose memory is taken only after the stream is known to hold them.
+template <class T, class Allocator>
+Status read_vector(Reader& in, std::vector<T, Allocator>& to, std::uint64_t n) {
+    if (n > in.remaining() / sizeof(T))
+        return {
+            Errc::bad_file, "truncated: {} values of {} bytes wanted at offset {}, {} bytes are left", n, sizeof(T), in.position(),
+            in.remaining()};
+    to.resize(std::size_t(n));
+    return read_values(in, to.data(), to.size());
+}
+
+template <class T>
+Status write_values(Writer& out, const T* from, std::size_t n) {
+    static_assert(std::is_arithmetic_v<T>);
+    if constexpr (std::endian::native == std::endian::little || sizeof(T) == 1) return out.write(from, n * sizeof(T));
+    for (std::size_t i = 0; i < n; ++i) {
+        T value = from[i];
+        detail::swap_to_little(&value, 1);
+        LUTRA_TRY(out.write(&value, sizeof(T)));
+    }
+    return {};
+}
+template <class T>
+Status write_value(Writer& out, T value) {
+    return write_values(out, &value, 1);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
