@@ -1,0 +1,142 @@
+// lutra/factory/nearest_spec.hpp: the valid factory string nearest to a refused one, for "did you mean ...?".
+// Main path: nearest_spec() -> split at commas -> Salvage::take() each piece -> Salvage::text().
+// What can be read is kept (transforms, a list count, an encoding), the rest is dropped, so the answer parses by construction.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/factory/words.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// A string that parses, near to `text`: spaces dropped, letter case and small misspellings fixed, missing commas and the
+/// missing encoding put in, list counts clamped, unknown parts left out. Empty if no encoding's name is itself accepted.
+/// Cost: text.size() times the length of the names.
+std::string nearest_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings);
+
+namespace detail {
+/// Letters to insert, delete or replace to make `a` into `b`, ignoring case (Levenshtein).
+inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (const char c : a) {
+        std::size_t diagonal = row[0]++;
+        for (std::size_t j = 1; j < row.size(); ++j) {
+            const std::size_t replace = diagonal + (to_lower(c) != to_lower(b[j - 1]));
+            diagonal = row[j];
+            row[j] = std::min({replace, row[j] + 1, row[j - 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+/// Removes `word` from the front of `text`, in any letter case.
+inline bool take_word(std::string_view& text, std::string_view word) {
+    if (!equal_ignoring_case(text.substr(0, word.size()), word)) return false;
+    text.remove_prefix(word.size());
+    return true;
+}
+
+/// The parts of a spec that were found in the ruins of one.
+class Salvage {
+public:
+    Salvage(std::size_t d, std::span<const EncodingWord> encodings) : d_(d), encodings_(encodings) {}
+
+    /// Reads one piece between commas; where commas are missing, it holds several parts.
+    void take(std::string_view piece) {
+        while (take_transform(piece) || take_coarse(piece) || take_encoding(piece)) {
+        }
+        piece.remove_prefix(std::min(piece.size(), piece.find_first_not_of("_+")));
+        if (!piece.empty() && !is_unbuilt_word(leading_letters(piece))) take_misspelling(piece);
+    }
+
+    std::string text() const {
+        const std::string encoding = accepts(encoding_) ? encoding_ : fallback();  // asked again: an IVF may have come after it
+        if (encoding.empty()) return {};
+        std::string out;
+        for (std::size_t i = 0; i < transforms_; ++i) out += "L2norm,";
+        if (nlist_ != 0) out += "IVF" + std::to_string(nlist_) + ',';
+        return out + encoding;
+    }
+
+private:
+    bool take_transform(std::string_view& piece) {
+        const bool found = take_word(piece, "L2norm");
+        transforms_ += found;
+        return found;
+    }
+
+    bool take_coarse(std::string_view& piece) {
+        const std::string_view word = leading_letters(piece);
+        if (nlist_ != 0 || word.size() < 2 || edit_distance(word, "IVF") > 2 || is_unbuilt_word(word)) return false;
+        std::string number(piece.substr(word.size()));
+        if (number.ends_with('K')) number.back() = 'k';
+        if (number.ends_with('m')) number.back() = 'M';
+        const Count n = read_count(number);
+        if (n.length == 0 && !equal_ignoring_case(word, "IVF")) return false;
+        nlist_ = std::clamp<std::uint64_t>(n.value, 1, kMaxLists);
+        piece.remove_prefix(word.size() + n.length);
+        return true;
+    }
+
+    bool take_encoding(std::string_view& piece) {
+        if (accepts(piece)) return keep_encoding(piece, 0), piece = {}, true;
+        for (const EncodingWord& encoding : encodings_)
+            if (accepts(encoding.name) && take_word(piece, encoding.name)) return keep_encoding(encoding.name, 0), true;
+        return false;
+    }
+
+    void take_misspelling(std::string_view piece) {
+        const std::size_t to_transform = edit_distance(piece, "L2norm");
+        if (to_transform <= 3) return ++transforms_, void();
+        for (const EncodingWord& encoding : encodings_)
+            if (accepts(encoding.name)) keep_encoding(encoding.name, edit_distance(piece, encoding.name));
+    }
+
+    void keep_encoding(std::string_view token, std::size_t distance) {
+        if (!encoding_.empty() && distance >= distance_) return;
+        encoding_ = token;
+        distance_ = distance;
+    }
+
+    bool accepts(std::string_view token) const {
+        const auto answer = check_encoding(encodings_, token, d_, nlist_ != 0);
+        return answer && answer->ok();
+    }
+
+    std::string fallback() const {
+        const auto usable = std::ranges::find_if(encodings_, [&](const EncodingWord& e) { return accepts(e.name); });
+        return usable == encodings_.end() ? std::string() : std::string(usable->name);
+    }
+
+    std::size_t d_;
+    std::span<const EncodingWord> encodings_;
+    std::size_t transforms_ = 0;  // how many times L2norm
+    std::uint64_t nlist_ = 0;     // 0: no IVF
+    std::string encoding_;        // empty: none found
+    std::size_t distance_ = 0;    // of encoding_ from what was written
+};
+}  // namespace detail
+
+inline std::string nearest_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings) {
+    detail::Salvage parts(d, encodings);
+    std::string piece;
+    for (const char c : text) {
+        if (c == ',' || c == '(' || c == ')') {
+            parts.take(piece);
+            piece.clear();
+        } else if (detail::is_spec_char(c)) {
+            piece += c;
+        }
+    }
+    parts.take(piece);
+    return parts.text();
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

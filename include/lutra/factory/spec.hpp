@@ -1,0 +1,212 @@
+// lutra/factory/spec.hpp: a factory string ("L2norm,IVF1024,Flat") taken apart; no index is made.
+// Main path: parse_spec() -> split at commas -> transforms, coarse, encoding, refine, left to right; the first bad part is
+// the error. Grammar (case matters, no spaces):
+//
+//   spec      = { transform "," } [ coarse "," ] encoding
+//   transform = "L2norm" | "L2Norm"
+//   coarse    = "IVF" digits [ "k" | "M" ]      k: x 1024, M: x 1024 * 1024
+//   encoding  = what the encodings of the catalog accept, now "Flat"
+//
+// The strings and their meaning are those of faiss's index_factory.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/factory/nearest_spec.hpp>
+#include <lutra/factory/spec_error.hpp>
+#include <lutra/factory/words.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// One part of a factory string.
+struct SpecToken {
+    std::string text;        ///< as written
+    std::size_t column = 0;  ///< 0-based offset in the whole string, for errors that later stages find
+};
+
+/// IVF{n}.
+struct CoarseSpec {
+    std::size_t nlist = 0;  ///< 1 .. kMaxLists
+    SpecToken token;
+};
+
+/// The four parts of the pipeline, in the order a row meets them.
+struct Spec {
+    std::string text;                   ///< the whole string
+    std::vector<SpecToken> transforms;  ///< first applied first
+    std::optional<CoarseSpec> coarse;   ///< absent: one list
+    SpecToken encoding;
+    std::vector<SpecToken> refine;  ///< outermost last; this version accepts none
+};
+
+/// The longest string that is looked at.
+inline constexpr std::size_t kMaxSpecLength = 1024;
+
+/// Takes a factory string apart and checks every part of it. Never crashes, whatever the bytes.
+///   d           dimension of the vectors, for encodings that divide it
+///   encodings   what the catalog offers; the parser knows no encoding of its own
+/// Errors, as text with a caret (spec_error.hpp): Errc::bad_spec if no version would read it, Errc::unsupported if it is a
+/// word of faiss that this version does not build, or the code an encoding gave for its own token.
+Result<Spec> parse_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings);
+
+/// The canonical spelling, which parses to the same index: "L2Norm,IVF1k,Flat" -> "L2norm,IVF1024,Flat".
+std::string to_string(const Spec& spec);
+
+namespace detail {
+/// Splits at the commas outside parentheses; an open one takes the rest. There is always at least one token.
+inline std::vector<SpecToken> split_spec(std::string_view text) {
+    std::vector<SpecToken> tokens(1);
+    std::size_t depth = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == ',' && depth == 0) {
+            tokens.push_back({{}, i + 1});
+            continue;
+        }
+        if (text[i] == '(') ++depth;
+        if (text[i] == ')' && depth > 0) --depth;
+        tokens.back().text += text[i];
+    }
+    return tokens;
+}
+
+/// Offset of a parenthesis without its partner, or npos.
+inline std::size_t find_unbalanced(std::string_view text) {
+    std::vector<std::size_t> open;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '(') open.push_back(i);
+        if (text[i] != ')') continue;
+        if (open.empty()) return i;
+        open.pop_back();
+    }
+    return open.empty() ? std::string_view::npos : open.front();
+}
+
+class SpecParser {
+public:
+    SpecParser(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings)
+        : text_(text), d_(d), encodings_(encodings) {}
+
+    Result<Spec> run() {
+        if (text_.size() > kMaxSpecLength)
+            return error(Errc::bad_spec, kMaxSpecLength, "too long", std::to_string(kMaxSpecLength) + " characters at most");
+        spec_.text = text_;
+        tokens_ = split_spec(text_);
+        read_transforms();
+        LUTRA_TRY(read_coarse());
+        LUTRA_TRY(read_encoding());
+        LUTRA_TRY(read_end());
+        return std::move(spec_);
+    }
+
+private:
+    void read_transforms() {
+        for (; token().text == "L2norm" || token().text == "L2Norm"; ++next_) spec_.transforms.push_back(token());
+    }
+
+    Status read_coarse() {
+        const SpecToken ivf = token();
+        if (!ivf.text.starts_with("IVF")) return {};
+        const std::string expected = "IVF{n} with n from 1 to " + std::to_string(kMaxLists) + " (suffixes: k x1024, M x1024^2)";
+        LUTRA_TRY(check_characters(ivf, expected));
+        const Count n = read_count(std::string_view(ivf.text).substr(3));
+        if (n.length == 0) return error(Errc::bad_spec, ivf.column + 3, "the number of lists is missing", expected);
+        if (n.value == 0) return error(Errc::bad_spec, ivf.column + 3, "there must be at least one list", expected);
+        if (n.value > kMaxLists) return error(Errc::bad_spec, ivf.column + 3, "too many lists", expected);
+        LUTRA_TRY(check_after_count(ivf, 3 + n.length));
+        spec_.coarse = CoarseSpec{std::size_t(n.value), ivf};
+        ++next_;
+        return {};
+    }
+
+    /// Nothing may stand behind the number of lists: not the index over the centroids that faiss takes there, nor a word.
+    Status check_after_count(const SpecToken& ivf, std::size_t at) const {
+        if (at == ivf.text.size()) return {};
+        if (ivf.text[at] == '_' || ivf.text[at] == '(')
+            return error(Errc::unsupported, ivf.column + at, "an index over the centroids is not part of this version", "IVF{n}");
+        return error(Errc::bad_spec, ivf.column + at, "a comma is missing", expected_encoding());
+    }
+
+    Status read_encoding() {
+        const SpecToken encoding = token();
+        const auto answer = check_encoding(encodings_, encoding.text, d_, spec_.coarse.has_value());
+        if (!answer) return refuse(encoding, (spec_.coarse ? "" : "L2norm, IVF{n} or ") + expected_encoding());
+        if (!answer->ok()) return error(answer->code(), encoding.column, answer->message());
+        spec_.encoding = encoding;
+        ++next_;
+        return {};
+    }
+
+    Status read_end() const {
+        if (next_ == tokens_.size()) return {};
+        const SpecToken extra = token();
+        if (extra.text.empty()) return error(Errc::bad_spec, extra.column - 1, "a comma too many", kEnd);
+        return refuse(extra, kEnd, "one part too many");
+    }
+
+    /// The error for a token that nothing at its place can use.
+    Status refuse(const SpecToken& bad, std::string_view expected, std::string_view otherwise = "not known here") const {
+        if (bad.text.empty())
+            return error(Errc::bad_spec, bad.column, text_.empty() ? "the string is empty" : "a part is missing", expected);
+        LUTRA_TRY(check_characters(bad, expected));
+        const std::string word(leading_letters(bad.text));
+        if (is_unbuilt_word(word)) return error(Errc::unsupported, bad.column, word + " is not part of this version", expected);
+        return error(Errc::bad_spec, bad.column, otherwise, expected);
+    }
+
+    Status check_characters(const SpecToken& t, std::string_view expected) const {
+        const auto bad = std::ranges::find_if_not(t.text, is_spec_char);
+        const std::size_t column = t.column + std::size_t(bad - t.text.begin());
+        if (bad != t.text.end() && is_space(*bad)) return error(Errc::bad_spec, column, "spaces are not allowed", expected);
+        if (bad != t.text.end()) return error(Errc::bad_spec, column, "this character is not allowed", expected);
+        const std::size_t lone = find_unbalanced(t.text);
+        if (lone == std::string_view::npos) return {};
+        return error(Errc::bad_spec, t.column + lone, "a parenthesis without its partner", expected);
+    }
+
+    Status error(Errc code, std::size_t column, std::string_view problem, std::string_view expected = {}) const {
+        const std::string_view link = expected.empty() ? "" : "; expected ";
+        const std::string nearest = text_.size() > kMaxSpecLength ? std::string() : nearest_spec(text_, d_, encodings_);
+        return spec_error(code, text_, column, std::string(problem).append(link).append(expected), nearest);
+    }
+
+    /// "an encoding (Flat)"
+    std::string expected_encoding() const {
+        std::string names;
+        for (const EncodingWord& encoding : encodings_) names.append(names.empty() ? "" : ", ").append(encoding.name);
+        return "an encoding (" + names + ")";
+    }
+
+    /// The token to read next; behind the last one, an empty token at the end of the text.
+    SpecToken token() const { return next_ < tokens_.size() ? tokens_[next_] : SpecToken{{}, text_.size()}; }
+
+    static constexpr std::string_view kEnd = "nothing after the encoding";
+
+    std::string_view text_;
+    std::size_t d_;
+    std::span<const EncodingWord> encodings_;
+    std::vector<SpecToken> tokens_;
+    std::size_t next_ = 0;
+    Spec spec_;
+};
+}  // namespace detail
+
+inline Result<Spec> parse_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings) {
+    return detail::SpecParser(text, d, encodings).run();
+}
+
+inline std::string to_string(const Spec& spec) {
+    std::string out;
+    for (const SpecToken& transform : spec.transforms) out += (transform.text == "L2Norm" ? "L2norm" : transform.text) + ',';
+    if (spec.coarse) out += "IVF" + std::to_string(spec.coarse->nlist) + ',';
+    out += spec.encoding.text;
+    for (const SpecToken& refine : spec.refine) out += ',' + refine.text;
+    return out;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

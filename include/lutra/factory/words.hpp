@@ -1,0 +1,90 @@
+// lutra/factory/words.hpp: the words of a factory string: who says which encodings there are, how a list count is written,
+// and which words of faiss are known but not built here.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/result.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// The most lists IVF{n} takes: what faiss reads without overflow (its count is an int while parsing).
+inline constexpr std::size_t kMaxLists = 2147483647;
+
+/// One encoding as the parser knows it. The catalog holds a row for each; the token's own grammar stays with the encoding.
+///   name    not empty; as shown in "expected an encoding (Flat)". Suggestions use it where check() accepts it as it stands.
+///   check   nullopt: not this encoding's token; ok: accepted; an error: its own, but wrong, and the message says why.
+///           d is the dimension after the transforms; in_lists is true behind IVF{n}. Must take any bytes.
+struct EncodingWord {
+    std::string_view name;
+    std::optional<Status> (*check)(std::string_view token, std::size_t d, bool in_lists);
+};
+
+/// What the encodings together say about a token: the first that is not nullopt.
+std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, bool in_lists);
+
+/// True for the words of faiss's grammar that no part of this version builds, without their numbers: "PQ", "HNSW", "RFlat" ...
+bool is_unbuilt_word(std::string_view word);
+
+namespace detail {
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
+constexpr bool is_letter(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+/// The characters a factory string may have.
+constexpr bool is_spec_char(char c) {
+    return is_digit(c) || is_letter(c) || c == ',' || c == '(' || c == ')' || c == '_' || c == '+';
+}
+
+inline std::string_view leading_letters(std::string_view text) {
+    return text.substr(0, std::size_t(std::find_if_not(text.begin(), text.end(), is_letter) - text.begin()));
+}
+
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, to_lower, to_lower); }
+
+/// The number at the front of a text: "16", "1k" (x 1024), "2M" (x 1024 * 1024).
+///   value    kMaxLists + 1 stands for everything larger
+///   length   characters read, with the suffix; 0 if there is no digit
+struct Count {
+    std::uint64_t value = 0;
+    std::size_t length = 0;
+};
+
+inline Count read_count(std::string_view text) {
+    constexpr std::uint64_t kTooMany = std::uint64_t{kMaxLists} + 1;  // times 1024 * 1024 still fits in 64 bits
+    Count n;
+    for (; n.length < text.size() && is_digit(text[n.length]); ++n.length)
+        n.value = std::min(n.value * 10 + std::uint64_t(text[n.length] - '0'), kTooMany);
+    if (n.length == 0 || n.length == text.size()) return n;
+    const char suffix = text[n.length];
+    if (suffix != 'k' && suffix != 'M') return n;
+    return {std::min(n.value * (suffix == 'k' ? 1024 : 1024 * 1024), kTooMany), n.length + 1};
+}
+}  // namespace detail
+
+inline std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d,
+                                            bool in_lists) {
+    for (const EncodingWord& encoding : encodings)
+        if (auto answer = encoding.check(token, d, in_lists)) return answer;
+    return std::nullopt;
+}
+
+inline bool is_unbuilt_word(std::string_view word) {
+    // clang-format off
+    static constexpr std::string_view kWords[] = {
+        "PCA", "PCAW", "PCAR", "PCAWR", "OPQ", "RR", "ITQ", "Pad", "HR",                                      // transforms
+        "IMI",                                                                                                // coarse
+        "PQ", "SQ", "SQfp", "SQbf", "SQtq", "SQtqmse", "LSH", "SH", "HNSW", "NSG", "FlatDedup", "FlatPanorama",  // encodings
+        "RQ", "LSQ", "PRQ", "PLSQ", "RCQ", "LSCQ", "RaBitQ", "RaBitQfs", "EDEN",
+        "RFlat", "Refine", "RefinePanorama", "IDMap", "MinMax", "MinMaxFP", "Residual",                       // around them
+    };
+    // clang-format on
+    return std::ranges::find(kWords, word) != std::end(kWords);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
