@@ -1,0 +1,105 @@
+# Tests of what only a compiler can say. Their targets are built by the tests themselves, not by `cmake --build`, so a
+# failure is a red test with the compiler's message.
+set(include_dir ${PROJECT_SOURCE_DIR}/include)
+file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${include_dir} ${include_dir}/lutra/*.hpp)
+
+# lutra_build_test(target): a test that builds it. lutra_run_test(target): a second one that runs it. One at a time: two
+# builds must not work in one build tree.
+function(lutra_build_test target)
+  set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
+  add_test(NAME ${target}.build COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target ${target})
+  set_tests_properties(${target}.build PROPERTIES LABELS build FIXTURES_SETUP ${target} RESOURCE_LOCK build_tree)
+endfunction()
+function(lutra_run_test target)
+  lutra_build_test(${target})
+  add_test(NAME ${target}.run COMMAND ${target})
+  set_tests_properties(${target}.run PROPERTIES LABELS build FIXTURES_REQUIRED ${target})
+endfunction()
+
+# Every header compiles alone: one generated source per header.
+set(header_sources)
+set(all_includes "")
+foreach(header IN LISTS headers)
+  string(REPLACE "/" "." name ${header})
+  file(CONFIGURE OUTPUT headers/${name}.cpp CONTENT "#include <${header}>\n")
+  list(APPEND header_sources ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp)
+  string(APPEND all_includes "#include <${header}>\n")
+endforeach()
+file(CONFIGURE OUTPUT headers/all_headers.hpp CONTENT "${all_includes}")
+add_library(headers_alone OBJECT ${header_sources})
+target_link_libraries(headers_alone PRIVATE lutra::lutra)
+target_compile_options(headers_alone PRIVATE -O0 -g0)
+lutra_build_test(headers_alone)
+
+# Two translation units with every header link into one program.
+lutra_program(two_units odr/two_units.cpp odr/other_unit.cpp)
+target_include_directories(two_units PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/headers)
+lutra_run_test(two_units)
+
+# Every header compiles for every instruction set that has code of its own, and two units built for different ones do not
+# share their inline functions.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  set(isa_baseline -march=x86-64)
+  set(isa_ssse3 -march=x86-64 -mssse3)
+  set(isa_avx2 -march=x86-64 -mavx2 -mfma)
+  set(isa_avx512 -march=x86-64-v4)
+  set(isa_avx512vnni -march=x86-64-v4 -mavx512vbmi -mavx512vnni)
+  foreach(isa baseline ssse3 avx2 avx512 avx512vnni)
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/headers/isa_${isa}.cpp)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"all_headers.hpp\"\n")
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${isa_${isa}}")
+    list(APPEND isa_sources ${source})
+  endforeach()
+  add_library(headers_for_isa OBJECT ${isa_sources})
+  target_link_libraries(headers_for_isa PRIVATE lutra::lutra)
+  target_compile_options(headers_for_isa PRIVATE -O0 -g0)
+  lutra_build_test(headers_for_isa)
+
+  lutra_program(two_isas odr/two_isas.cpp odr/avx2_unit.cpp)
+  target_include_directories(two_isas PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/headers)
+  set_source_files_properties(odr/two_isas.cpp PROPERTIES COMPILE_OPTIONS "${isa_baseline}")
+  set_source_files_properties(odr/avx2_unit.cpp PROPERTIES COMPILE_OPTIONS "${isa_avx2}")
+  lutra_run_test(two_isas)
+endif()
+
+# Floors: the library keeps them, and the checker sees each kind of wrong include.
+set(check_floors ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_floors.py)
+add_test(NAME floors COMMAND ${check_floors} ${include_dir}/lutra)
+add_test(NAME floors.refused COMMAND ${check_floors} ${CMAKE_CURRENT_SOURCE_DIR}/floors/lutra)
+set_tests_properties(floors floors.refused PROPERTIES LABELS build)
+set_tests_properties(floors.refused PROPERTIES PASS_REGULAR_EXPRESSION
+                     "core/high.hpp:2: .*core/quoted.hpp:2: .*encodings/a/sideways.hpp:2: .*unknown/unknown.hpp:1: .*4 wrong")
+
+# The single include, made from the umbrella header, is enough to compile and run a program.
+if(EXISTS ${include_dir}/lutra/lutra.hpp)
+  set(single_include ${CMAKE_BINARY_DIR}/single_include/lutra.hpp)
+  list(TRANSFORM headers PREPEND ${include_dir}/ OUTPUT_VARIABLE header_paths)
+  add_custom_command(OUTPUT ${single_include} DEPENDS ${header_paths} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py
+                     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py ${single_include} VERBATIM)
+  add_executable(single_include consumer/main.cpp ${single_include})
+  target_compile_definitions(single_include PRIVATE LUTRA_SINGLE_INCLUDE $<TARGET_PROPERTY:lutra,INTERFACE_COMPILE_DEFINITIONS>)
+  target_compile_features(single_include PRIVATE cxx_std_20)
+  target_include_directories(single_include PRIVATE ${CMAKE_BINARY_DIR}/single_include)
+  if(TARGET lutra::xsimd)
+    target_link_libraries(single_include PRIVATE lutra::xsimd)
+  endif()
+  lutra_run_test(single_include)
+endif()
+
+# A user's project finds the installed library, or adds this folder.
+set(consumer_dir ${CMAKE_CURRENT_BINARY_DIR}/consumer)
+add_test(NAME consumer.install
+         COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component headers --prefix ${consumer_dir}/installed)
+set_tests_properties(consumer.install PROPERTIES LABELS build FIXTURES_SETUP installed)
+# lutra_consumer_test(name option): configure, build and run the project with this option.
+function(lutra_consumer_test name option)
+  add_test(NAME consumer.${name}
+           COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/consumer ${consumer_dir}/${name}
+                   --build-generator ${CMAKE_GENERATOR} --build-options ${option}
+                   -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS} -DCMAKE_BUILD_TYPE=Debug
+                   -DLUTRA_SCALAR_ONLY=${LUTRA_SCALAR_ONLY} --test-command consumer)
+  set_tests_properties(consumer.${name} PROPERTIES LABELS build)
+endfunction()
+lutra_consumer_test(find_package -DCMAKE_PREFIX_PATH=${consumer_dir}/installed)
+lutra_consumer_test(add_subdirectory -DLUTRA_SOURCE=${PROJECT_SOURCE_DIR})
+set_tests_properties(consumer.find_package PROPERTIES FIXTURES_REQUIRED installed)

@@ -1,0 +1,48 @@
+// Tests of core/id_filter.hpp.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/core/id_filter.hpp>
+
+#include <array>
+#include <cstdint>
+#include <limits>
+
+using lutra::Id;
+using lutra::IdFilter;
+
+TEST_CASE("IdFilter: the default one lets everything pass") {
+    const IdFilter filter;
+    CHECK_FALSE(filter.active());
+    CHECK(filter.accepts(0));
+    CHECK(filter.accepts(std::numeric_limits<Id>::max()));
+}
+
+TEST_CASE("IdFilter: bit i of a bitmap, lowest first, stands for id i") {
+    const std::array<std::uint8_t, 2> bits{0b10000001, 0b00000010};
+    const IdFilter filter = IdFilter::bitmap(bits.data(), 16);
+    CHECK(filter.active());
+    for (Id id = 0; id < 16; ++id) {
+        CAPTURE(id);
+        CHECK(filter.accepts(id) == (id == 0 || id == 7 || id == 9));
+    }
+}
+
+TEST_CASE("IdFilter: ids outside a bitmap do not pass") {
+    const std::array<std::uint8_t, 2> bits{0xff, 0xff};
+    const IdFilter filter = IdFilter::bitmap(bits.data(), 10);
+    CHECK(filter.accepts(9));
+    for (const Id id : {Id{10}, Id{16}, Id{-1}, std::numeric_limits<Id>::max(), std::numeric_limits<Id>::min()}) {
+        CAPTURE(id);
+        CHECK_FALSE(filter.accepts(id));
+    }
+}
+
+TEST_CASE("IdFilter: an empty bitmap lets nothing pass") { CHECK_FALSE(IdFilter::bitmap(nullptr, 0).accepts(0)); }
+
+TEST_CASE("IdFilter: a predicate decides by itself") {
+    const auto even = [](Id id) { return id % 2 == 0; };
+    const IdFilter filter = IdFilter::predicate(even);
+    CHECK(filter.active());
+    CHECK(filter.accepts(4));
+    CHECK_FALSE(filter.accepts(5));
+}

@@ -1,0 +1,2 @@
+// Includes a higher floor.
+#include <lutra/io/stream.hpp>

@@ -1,0 +1,2 @@
+// Includes with quotes.
+#include "types.hpp"

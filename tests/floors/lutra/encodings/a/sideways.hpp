@@ -1,0 +1,2 @@
+// Includes another folder of its own floor.
+#include <lutra/encodings/b/b.hpp>

@@ -1,0 +1,1 @@
+// The folder of this file has no floor.

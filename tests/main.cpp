@@ -1,0 +1,3 @@
+// The main function of the program lutra_tests.  SPDX-License-Identifier: MIT
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
