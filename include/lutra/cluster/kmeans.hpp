@@ -1,0 +1,265 @@
+// lutra/cluster/kmeans.hpp: Lloyd's k-means, the training of every partition and codebook.  SPDX-License-Identifier: MIT
+// Main path: kmeans() -> sample -> for each redo: seed, then repeat assign -> update -> split empty clusters.
+// Source: Lloyd, IEEE Trans. Inf. Theory 28(2), 1982. Sampling, seeding and splitting draw the same random numbers as
+// faiss does, so the two start from the same points.
+#pragma once
+#include <lutra/core/params.hpp>
+#include <lutra/core/random.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/kernels/nearest.hpp>
+#include <lutra/kernels/normalize.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+struct KMeansConfig {
+    std::size_t iterations = 25;
+    std::size_t redo = 1;  ///< runs from different seeds; the one with the best objective is kept
+    std::uint32_t seed = 1234;
+    std::size_t max_points_per_centroid = 256;  ///< more rows than k times this are sampled
+    Metric metric = Metric::l2;                 ///< what "nearest" means
+    bool spherical = false;                     ///< centroids have length 1 (for inner product)
+    const float* weights = nullptr;             ///< [n], each >= 0, or null: all equal
+    std::string_view stage = "train: k-means";  ///< names the work in messages and progress events
+};
+
+struct KMeans {
+    AlignedVector<float> centroids;  ///< [k, d]
+    std::size_t k = 0, d = 0;
+    /// After each iteration of the kept run: the weighted sum of squared distances, or of negated inner products.
+    std::vector<double> objective;
+};
+
+/// The rows of x [n, d] a training uses: all, or `limit` of them in the order of permutation(n, limit, seed).
+inline AlignedVector<float> training_sample(MatrixView x, std::size_t limit, std::uint32_t seed) {
+    if (x.n <= limit) return AlignedVector<float>(x.data, x.data + x.n * x.d);
+    AlignedVector<float> sample(limit * x.d);
+    const std::vector<std::size_t> rows = permutation(x.n, limit, seed);
+    for (std::size_t i = 0; i < limit; ++i) std::copy_n(x.row(rows[i]), x.d, sample.data() + i * x.d);
+    return sample;
+}
+
+/// k centroids of x [n, d]. Stops before `iterations` when the objective no longer changes at all.
+///
+/// Cost: n k d multiply-adds an iteration, spread over the executor; memory: 4 n d bytes if sampled, else 20 n + 8 k d.
+/// The same bits for any executor. Errors: bad_argument (shapes, weights), too_few_rows (n < k), not_finite, cancelled.
+inline Result<KMeans> kmeans(MatrixView x, std::size_t k, const KMeansConfig& config = {}, const Resources& resources = {});
+
+namespace detail {
+
+/// One run of Lloyd's algorithm over rows that are already sampled.
+class Lloyd {
+public:
+    Lloyd(MatrixView x, std::size_t k, const KMeansConfig& config, const std::vector<float>& weights, const Resources& resources)
+        : x_(x), k_(k), config_(config), weights_(weights), resources_(resources), workspace_(resources) {
+        centroids_.resize(k * x.d), terms_.resize(k), best_.resize(x.n), scores_.resize(x.n), offsets_.resize(x.n),
+            first_.resize(k + 1), members_.resize(x.n);
+        if (config.metric == Metric::l2) squared_norms(x.data, x.n, x.d, offsets_.data());
+    }
+
+    Status run(std::uint32_t seed, std::size_t done, std::size_t total) {
+        start(seed);
+        for (std::size_t i = 0; i < config_.iterations; ++i) {
+            LUTRA_TRY(assign(done + i * x_.n, total));
+            objective_.push_back(objective());
+            group();
+            update();
+            split_empty();
+            if (objective_.size() >= 2 && objective_.back() == objective_[objective_.size() - 2]) break;
+        }
+        return {};
+    }
+
+    double last_objective() const { return objective_.empty() ? std::numeric_limits<double>::infinity() : objective_.back(); }
+    KMeans result() const { return {centroids_, k_, x_.d, objective_}; }
+
+private:
+    float* centroid(std::size_t j) { return centroids_.data() + j * x_.d; }
+
+    void start(std::uint32_t seed) {
+        objective_.clear();
+        const std::vector<std::size_t> rows = permutation(x_.n, k_, seed);
+        for (std::size_t j = 0; j < k_; ++j) {
+            std::copy_n(x_.row(rows[j]), x_.d, centroid(j));
+            if (config_.spherical) normalize_rows(centroid(j), 1, x_.d, centroid(j));
+        }
+    }
+
+    // Rows between two progress reports: about ten billion multiply-adds, some tenths of a second.
+    std::size_t rows_per_report() const { return std::max<std::size_t>(kGrain, std::size_t{10'000'000'000} / (k_ * x_.d)); }
+
+    Status assign(std::size_t done, std::size_t total) {
+        centroid_terms(config_.metric, centroids_.data(), k_, x_.d, terms_.data());
+        const CentroidsView centroids{centroids_.data(), terms_.data(), k_, x_.d, config_.metric};
+        for (std::size_t i0 = 0; i0 < x_.n; i0 += rows_per_report()) {
+            const std::size_t n = std::min(rows_per_report(), x_.n - i0);
+            LUTRA_TRY(resources_.progress.report(config_.stage, done + i0, total));
+            resources_.executor.for_ranges(n, kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                const std::size_t i = i0 + begin;
+                nearest(best{}, x_.row(i), end - begin, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
+            });
+        }
+        return {};
+    }
+
+    double objective() const {
+        double sum = 0;
+        for (std::size_t i = 0; i < x_.n; ++i) {
+            const float score = config_.metric == Metric::l2 ? std::max(0.F, scores_[i] + offsets_[i]) : scores_[i];
+            sum += weights_.empty() ? double(score) : double(score) * double(weights_[i]);
+        }
+        return sum;
+    }
+
+    // Counting sort: the rows of cluster j are members_[first_[j]] .. members_[first_[j + 1] - 1], in rising order.
+    void group() {
+        std::fill(first_.begin(), first_.end(), std::size_t{0});
+        for (const std::int32_t j : best_) ++first_[std::size_t(j) + 1];
+        std::partial_sum(first_.begin(), first_.end(), first_.begin());
+        std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
+        for (std::size_t i = 0; i < x_.n; ++i) members_[next[std::size_t(best_[i])]++] = i;
+    }
+
+    std::size_t size(std::size_t j) const { return first_[j + 1] - first_[j]; }
+
+    // One worker sums a cluster, in the order of the rows: the same bits for any number of workers.
+    void update() {
+        resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t) {
+            for (std::size_t j = begin; j < end; ++j)
+                if (size(j) != 0) mean(j);
+        });
+    }
+
+    void mean(std::size_t j) {
+        float* c = centroid(j);
+        float total = 0;
+        std::fill_n(c, x_.d, 0.F);
+        for (std::size_t m = first_[j]; m < first_[j + 1]; ++m) {
+            const float* row = x_.row(members_[m]);
+            const float weight = weights_.empty() ? 1.F : weights_[members_[m]];
+            for (std::size_t t = 0; t < x_.d; ++t) c[t] += weight * row[t];
+            total += weight;
+        }
+        if (total > 0)
+            for (std::size_t t = 0; t < x_.d; ++t) c[t] /= total;
+        if (config_.spherical) normalize_rows(c, 1, x_.d, c);
+    }
+
+    // An empty cluster takes half of a large one: both centroids are the large one's, moved apart by one part in 1024.
+    void split_empty() {
+        std::vector<std::size_t> sizes(k_);
+        for (std::size_t j = 0; j < k_; ++j) sizes[j] = size(j);
+        Rng rng(kSplitSeed);
+        for (std::size_t j = 0; j < k_; ++j) {
+            if (sizes[j] != 0) continue;
+            const std::size_t from = pick_large(sizes, rng);
+            std::copy_n(centroid(from), x_.d, centroid(j));
+            for (std::size_t t = 0; t < x_.d; ++t) {
+                centroid(j)[t] *= t % 2 == 0 ? 1 + kSplit : 1 - kSplit;
+                centroid(from)[t] *= t % 2 == 0 ? 1 - kSplit : 1 + kSplit;
+            }
+            sizes[j] = sizes[from] / 2, sizes[from] -= sizes[j];
+            if (config_.spherical)
+                normalize_rows(centroid(j), 1, x_.d, centroid(j)), normalize_rows(centroid(from), 1, x_.d, centroid(from));
+        }
+    }
+
+    // Walks the clusters and takes one with a probability that grows with its size; the largest if that takes too long.
+    std::size_t pick_large(const std::vector<std::size_t>& sizes, Rng& rng) const {
+        std::size_t j = 0;
+        for (std::size_t tries = 0; tries < 10 * k_; ++tries, j = (j + 1) % k_)
+            if (sizes[j] != 0 && rng.uniform() < float(sizes[j] - 1) / float(x_.n - k_)) return j;
+        return std::size_t(std::max_element(sizes.begin(), sizes.end()) - sizes.begin());
+    }
+
+    static constexpr std::size_t kGrain = 1536;  // rows per task: whole groups of panels on every instruction set
+    static constexpr std::uint32_t kSplitSeed = 1234;
+    static constexpr float kSplit = 1.F / 1024;
+
+    MatrixView x_;
+    std::size_t k_;
+    const KMeansConfig& config_;
+    const std::vector<float>& weights_;
+    const Resources& resources_;
+    BorrowedWorkspace workspace_;
+
+    AlignedVector<float> centroids_, terms_;  // [k, d], [k]
+    std::vector<std::int32_t> best_;          // [n] cluster of each row
+    std::vector<float> scores_, offsets_;     // [n] score of that cluster, and |x|^2 (what the score leaves out)
+    std::vector<std::size_t> first_, members_;
+    std::vector<double> objective_;
+};
+
+inline Status check_kmeans(MatrixView x, std::size_t k, const KMeansConfig& config) {
+    LUTRA_TRY(check_shape(config.stage, x, x.d));
+    if (x.d == 0 || k == 0) return {Errc::bad_argument, "{}: d = {}, k = {}; both must be at least 1", config.stage, x.d, k};
+    if (k > std::size_t(std::numeric_limits<std::int32_t>::max()))
+        return {Errc::bad_argument, "{}: k = {}; accepted: up to 2^31 - 1", config.stage, k};
+    if (x.n < k)
+        return {Errc::too_few_rows,
+                "{}: {} rows cannot make {} clusters; give at least {} rows, or ask for at most {} clusters",
+                config.stage,
+                x.n,
+                k,
+                k,
+                x.n};
+    if (config.redo == 0 || config.max_points_per_centroid == 0)
+        return {Errc::bad_argument, "{}: redo = {}, max_points_per_centroid = {}; both must be at least 1", config.stage,
+                config.redo, config.max_points_per_centroid};
+    for (std::size_t i = 0; config.weights != nullptr && i < x.n; ++i)
+        if (!(config.weights[i] >= 0) || !is_finite(config.weights[i]))
+            return {Errc::bad_argument, "{}: weight {} of row {}; accepted: finite, 0 or more", config.stage, config.weights[i], i};
+    return check_finite(config.stage, x);
+}
+
+inline std::vector<float> sampled_weights(MatrixView x, std::size_t limit, const KMeansConfig& config) {
+    if (config.weights == nullptr) return {};
+    if (x.n <= limit) return {config.weights, config.weights + x.n};
+    std::vector<float> weights(limit);
+    const std::vector<std::size_t> rows = permutation(x.n, limit, config.seed);
+    for (std::size_t i = 0; i < limit; ++i) weights[i] = config.weights[rows[i]];
+    return weights;
+}
+
+/// n = k: the rows are the centroids.
+inline KMeans rows_as_centroids(MatrixView x, bool spherical) {
+    AlignedVector<float> centroids(x.data, x.data + x.n * x.d);
+    for (std::size_t j = 0; spherical && j < x.n; ++j)
+        normalize_rows(centroids.data() + j * x.d, 1, x.d, centroids.data() + j * x.d);
+    return {std::move(centroids), x.n, x.d, {}};
+}
+
+}  // namespace detail
+
+inline Result<KMeans> kmeans(MatrixView x, std::size_t k, const KMeansConfig& config, const Resources& resources) {
+    LUTRA_TRY(detail::check_kmeans(x, k, config));
+    if (x.n == k) return detail::rows_as_centroids(x, config.spherical);
+    const std::size_t limit = k > x.n / config.max_points_per_centroid ? x.n : k * config.max_points_per_centroid;
+    const std::vector<float> weights = detail::sampled_weights(x, limit, config);
+    AlignedVector<float> sample;
+    if (limit < x.n) {
+        sample = training_sample(x, limit, config.seed);
+        x = {sample.data(), limit, x.d};
+    }
+    const std::size_t total = config.redo * config.iterations * x.n;
+    detail::Lloyd lloyd(x, k, config, weights, resources);
+    KMeans kept;
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t redo = 0; redo < config.redo; ++redo) {
+        LUTRA_TRY(lloyd.run(config.seed + 1 + std::uint32_t(redo) * 15486557U, redo * config.iterations * x.n, total));
+        if (redo != 0 && !(lloyd.last_objective() < least)) continue;
+        least = lloyd.last_objective();
+        kept = lloyd.result();
+    }
+    LUTRA_TRY(resources.progress.report(config.stage, total, total));
+    return kept;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

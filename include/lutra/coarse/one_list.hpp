@@ -1,0 +1,23 @@
+// lutra/coarse/one_list.hpp: no partition: every row is in list 0. Ivf<OneList, E> is a plain, exhaustive index of E.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/concepts.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+class OneList {
+public:
+    static constexpr bool kLearns = false;
+
+    void build(AlignedVector<float>, std::size_t, std::size_t, Metric) {}
+    std::size_t nlist() const { return 1; }
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena&) const { std::fill_n(lists, q.n * nprobe, Id{0}); }
+    void assign(MatrixView x, Id* lists, Arena&) const { std::fill_n(lists, x.n, Id{0}); }
+    const float* centroid(std::size_t) const { return nullptr; }
+};
+static_assert(CoarseQuantizer<OneList>);
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,127 @@
+// lutra/core/concepts.hpp: the three contracts of the library on one page. Plain value types model them; no base class.
+// SPDX-License-Identifier: MIT
+//
+//   "L2norm,IVF1024,Flat"       one pipeline: transform, partition (CoarseQuantizer), encoding; and a SearchIndex over all
+//
+// Ivf<Coarse, Encoding> and Transformed<Base> compose the parts and are SearchIndexes; Index owns any SearchIndex and is
+// one. What the compiler cannot check is said here and checked by tests/contracts.
+#pragma once
+#include <lutra/core/collector.hpp>
+#include <lutra/core/hits.hpp>
+#include <lutra/core/params.hpp>
+#include <lutra/core/result.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+class Writer;  // io/stream.hpp
+
+/// One inverted list, as the encodings see it: blocks of codes and the ids of their vectors.
+struct ListView {
+    const std::byte* codes = nullptr;  // [ceil(size / Encoding::kBlock)] blocks of block_bytes()
+    const Id* ids = nullptr;           // [size]
+    std::size_t size = 0;
+};
+
+/// Which lists a row belongs to and a query visits. A search structure over centroids that somebody else has trained.
+///   kLearns             false: there is nothing to train (one list), build() is never called
+///   build(c, nlist, d, metric)  takes centroids [nlist, d]
+///   probe(q, nprobe, lists, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each row, best first; -1 where
+///                       there is none (a NaN query). The same lists whether rows come alone or together. Const, thread-safe
+///                       with one arena a thread, allocates nothing once the arena is warm
+///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
+///   centroid(list)      [d], what residuals are taken from
+template <class C>
+concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
+                                   Arena& arena, Metric metric) {
+    { C::kLearns } -> std::convertible_to<bool>;
+    c.build(std::move(centroids), n, n, metric);
+    { cc.nlist() } -> std::same_as<std::size_t>;
+    cc.probe(x, n, lists, arena);
+    cc.assign(x, lists, arena);
+    { cc.centroid(n) } -> std::same_as<const float*>;
+};
+
+/// How a row is stored and compared: codes, their block layout, per-query state, and the scan of a list.
+///   kBlock              vectors per block of block_bytes() bytes; slot < kBlock is a place in it
+///   token()             as written in a factory string: "Flat"
+///   train(x, resources) learns from rows; may be a no-op. Not safe with anything else at the same time
+///   encode(v, block, slot), decode(block, slot, v)   one row [d]; blocks start zeroed
+///   prepare(metric, q, arena) -> const State*        what scan() needs of query q [d]; lives in the arena, or is q itself
+///   scan(metric, states, list, hits, arena)          offers every vector of the list to each state's collector: one call per
+///                       list for all the queries that visit it. Hot: no allocation, nothing virtual
+template <class E>
+concept Encoding = requires(E& e, const E& ce, MatrixView x, const float* row, float* out, std::byte* block, const std::byte* codes,
+                            std::size_t n, Arena& arena, Metric metric, ListView list,
+                            std::span<const typename E::State* const> states, std::span<TopCollector* const> top,
+                            std::span<RangeCollector* const> range, const Resources& resources) {
+    { E::kBlock } -> std::convertible_to<std::size_t>;
+    { ce.block_bytes() } -> std::same_as<std::size_t>;
+    { ce.token() } -> std::same_as<std::string>;
+    { e.train(x, resources) } -> std::same_as<Status>;
+    ce.encode(row, block, n);
+    ce.decode(codes, n, out);
+    { ce.prepare(metric, row, arena) } -> std::same_as<const typename E::State*>;
+    ce.scan(metric, states, list, top, arena);
+    ce.scan(metric, states, list, range, arena);
+};
+
+/// An index: vectors go in, the nearest ones come out.
+///   train(x, resources)        x [n, d], finite. On an error the index is as before
+///   add(x, resources)          stores rows under the next free ids, 0, 1, 2 ... in a fresh index: all rows, or none on an error
+///   add_with_ids(x, ids, resources)  ids [n], each >= 0
+///   search(q, k, out, params, resources) const   always k slots a query, best first, missing ones with id -1. Equal
+///                              distances: lower id first. A query with NaN finds nothing. Thread-safe. The same bits for any
+///                              executor, and whether queries come alone or together
+///   range_search(q, radius, out, params, resources) const   strictly nearer than radius (L2), strictly larger (inner product)
+///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   what is stored under an id; not_found if nothing is
+///   remove_ids(filter)         forgets the ids that pass; says how many
+///   merge_from(other, shift)   takes over all vectors of an index of the same kind, ids + shift; other is left empty
+///   reset()                    forgets the vectors, keeps the training
+///   save(out) const            writes faiss's record
+///   map_ids(map)               number i is called map[i] from now on; for loading id maps
+///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps
+///   code_size()                bytes a stored vector takes, without its id
+///   spec() const               the factory string that makes such an index
+/// Const calls may run at the same time; the others must run alone.
+template <class I>
+concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, const Id* ids, Id id, float* out, HitsView hits,
+                               RangeHits& range, float radius, const SearchParams& params, const Resources& resources,
+                               const IdFilter& filter, Writer& writer) {
+    { ci.dim() } -> std::same_as<std::size_t>;
+    { ci.ntotal() } -> std::same_as<std::size_t>;
+    { ci.metric() } -> std::same_as<Metric>;
+    { ci.is_trained() } -> std::same_as<bool>;
+    { ci.spec() } -> std::same_as<std::string>;
+    { i.train(x, resources) } -> std::same_as<Status>;
+    { i.add(x, resources) } -> std::same_as<Status>;
+    { i.add_with_ids(x, ids, resources) } -> std::same_as<Status>;
+    { ci.search(x, n, hits, params, resources) } -> std::same_as<Status>;
+    { ci.range_search(x, radius, range, params, resources) } -> std::same_as<Status>;
+    { ci.reconstruct(id, out) } -> std::same_as<Status>;
+    { ci.reconstruct_n(id, n, out) } -> std::same_as<Status>;
+    { i.remove_ids(filter) } -> std::same_as<Result<std::size_t>>;
+    { i.merge_from(i, id) } -> std::same_as<Status>;
+    i.reset();
+    { ci.save(writer) } -> std::same_as<Status>;
+    { i.map_ids(std::span<const Id>()) } -> std::same_as<Status>;
+    { ci.nlist() } -> std::same_as<std::size_t>;
+    { ci.nprobe() } -> std::same_as<std::size_t>;
+    i.set_nprobe(n);
+    { ci.code_size() } -> std::same_as<std::size_t>;
+};
+
+/// search() into memory of its own. See SearchIndex.
+template <SearchIndex I>
+Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const SearchParams& params = {},
+                    const Resources& resources = {}) {
+    Hits hits(queries.n, k);
+    LUTRA_TRY(index.search(queries, k, hits.view(), params, resources));
+    return hits;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,39 @@
+// lutra/core/validate.hpp: the checks every call makes of the rows it is given.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/result.hpp>
+#include <lutra/core/types.hpp>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// bad_argument unless x has at least one row of d columns. `call` names the call in the message.
+inline Status check_shape(std::string_view call, MatrixView x, std::size_t d) {
+    if (x.d != d) return {Errc::bad_argument, "{}: rows have {} columns; this index takes d = {}", call, x.d, d};
+    if (x.n == 0) return {Errc::bad_argument, "{}: no rows given; at least one is needed", call};
+    if (x.data == nullptr) return {Errc::bad_argument, "{}: {} rows at a null pointer", call, x.n};
+    return {};
+}
+
+namespace detail {
+// By the bits, so that no compiler option can reason it away. An all-ones exponent is an infinity or a NaN.
+inline bool is_finite(float v) { return (std::bit_cast<std::uint32_t>(v) & 0x7f800000U) != 0x7f800000U; }
+}  // namespace detail
+
+/// not_finite if a row has a NaN or an infinity; the message has the row and the column.
+inline Status check_finite(std::string_view call, MatrixView x) {
+    for (std::size_t i = 0; i < x.n; ++i) {
+        const float* row = x.row(i);
+        bool good = true;
+        for (std::size_t t = 0; t < x.d; ++t) good &= detail::is_finite(row[t]);
+        for (std::size_t t = 0; t < x.d && !good; ++t)
+            if (!detail::is_finite(row[t]))
+                return {Errc::not_finite, "{}: row {} has {} in column {}; every value must be finite", call, i, row[t], t};
+    }
+    return {};
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,59 @@
+// lutra/encodings/flat/flat.hpp: rows as they are: 4 d bytes each, exact distances.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/io/flat_record.hpp>
+#include <lutra/kernels/scan_rows.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+class Flat {
+public:
+    static constexpr std::string_view kName = "Flat";
+    static constexpr std::size_t kBlock = 1;
+    using State = float;  // a query needs no preparation: its state is its row
+
+    explicit Flat(std::size_t d) : d_(d) {}
+
+    static std::optional<Result<Flat>> parse(std::string_view token, std::size_t d) {
+        if (token != kName) return std::nullopt;
+        return Result<Flat>(Flat(d));
+    }
+    std::string token() const { return std::string(kName); }
+
+    std::size_t block_bytes() const { return d_ * sizeof(float); }
+    Status train(MatrixView, const Resources&) { return {}; }
+    void encode(const float* row, std::byte* block, std::size_t) const { std::memcpy(block, row, block_bytes()); }
+    void decode(const std::byte* block, std::size_t, float* row) const { std::memcpy(row, block, block_bytes()); }
+
+    const State* prepare(Metric, const float* q, Arena&) const { return q; }
+
+    template <Collector C>
+    void scan(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> hits, Arena& arena) const {
+        scan_rows<C>(metric, {reinterpret_cast<const float*>(list.codes), list.ids, list.size, d_}, queries, hits, arena);
+    }
+
+    static constexpr Fourcc kIvfRecord = "IwFl";
+    Status save_fields(Writer&) const { return {}; }
+    static Result<Flat> load_fields(Reader&, const IndexHeader& header) { return Flat(header.d); }
+
+    static bool reads_alone(Fourcc fourcc) { return is_flat_record(fourcc); }
+    Status save_alone(Writer& out, Metric metric, ListView list) const {
+        return write_flat_record(out, {reinterpret_cast<const float*>(list.codes), list.size, d_}, metric);
+    }
+    static Result<Flat> load_alone(Reader& in, IndexHeader& header, AlignedVector<std::byte>& codes) {
+        LUTRA_TRY(read_flat_record(in, header, codes));
+        return Flat(header.d);
+    }
+
+private:
+    std::size_t d_;
+};
+static_assert(Encoding<Flat>);
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,69 @@
+// lutra/factory/catalog.hpp: the one place that names all encodings. A new one is a folder, and a line here.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/coarse/one_list.hpp>
+#include <lutra/encodings/flat/flat.hpp>
+#include <lutra/factory/index.hpp>
+#include <lutra/factory/words.hpp>
+#include <lutra/ivf/ivf_file.hpp>
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <class... E>
+struct EncodingList {};
+
+using Encodings = EncodingList<Flat>;
+
+namespace detail {
+
+template <Encoding E>
+std::optional<Status> check_word(std::string_view token, std::size_t d, bool) {
+    const std::optional<Result<E>> parsed = E::parse(token, d);
+    if (!parsed) return std::nullopt;
+    return parsed->status();
+}
+
+template <class... E>
+constexpr std::array<EncodingWord, sizeof...(E)> make_words(EncodingList<E...>) {
+    return {EncodingWord{E::kName, check_word<E>}...};
+}
+
+}  // namespace detail
+
+/// What the parser needs to know of them.
+inline constexpr auto kEncodingWords = detail::make_words(Encodings{});
+
+/// make.operator()<E>(encoding) with the first encoding that owns `token`; the parser has checked that there is one.
+template <class Make, class... E>
+Result<Index> make_with_encoding(std::string_view token, std::size_t d, Make&& make, EncodingList<E...>) {
+    std::optional<Result<Index>> made;
+    const auto attempt = [&]<class One>(std::optional<Result<One>> parsed) {
+        if (made || !parsed) return;
+        made = parsed->ok() ? Result<Index>(make(std::move(**parsed))) : Result<Index>(parsed->status());
+    };
+    (attempt(E::parse(token, d)), ...);
+    return made ? std::move(*made) : Result<Index>(Status{Errc::bad_spec, "no encoding is called {}", token});
+}
+
+/// Reads the record of an index that an encoding owns, alone or in lists; nullopt if none does.
+template <class... E>
+std::optional<Result<Index>> load_with_encoding(Fourcc fourcc, Reader& in, EncodingList<E...>) {
+    std::optional<Result<Index>> loaded;
+    const auto attempt = [&]<class I>(std::type_identity<I>) {
+        if (loaded || !I::reads(fourcc)) return;
+        Result<I> index = I::load(in);
+        loaded = index.ok() ? Result<Index>(Index(std::move(*index))) : Result<Index>(index.status());
+    };
+    (attempt(std::type_identity<Ivf<OneList, E>>{}), ...);
+    (attempt(std::type_identity<Ivf<FlatCoarse, E>>{}), ...);
+    return loaded;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

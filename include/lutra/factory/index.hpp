@@ -1,0 +1,133 @@
+// lutra/factory/index.hpp: Index, a handle that owns any SearchIndex and is one: what index_factory() and load_index() give.
+// SPDX-License-Identifier: MIT
+//
+// One indirect call per call of the user's, none inside: the index behind the handle is fully typed.
+#pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/io/record.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+namespace detail {
+
+struct AnyIndex {
+    virtual ~AnyIndex() = default;
+    virtual const void* type() const = 0;  // the same address for the same type
+    virtual std::size_t dim() const = 0;
+    virtual std::size_t ntotal() const = 0;
+    virtual Metric metric() const = 0;
+    virtual bool is_trained() const = 0;
+    virtual std::size_t nlist() const = 0;
+    virtual std::size_t nprobe() const = 0;
+    virtual void set_nprobe(std::size_t) = 0;
+    virtual std::size_t code_size() const = 0;
+    virtual std::string spec() const = 0;
+    virtual Status train(MatrixView, const Resources&) = 0;
+    virtual Status add(MatrixView, const Resources&) = 0;
+    virtual Status add_with_ids(MatrixView, const Id*, const Resources&) = 0;
+    virtual Status search(MatrixView, std::size_t, HitsView, const SearchParams&, const Resources&) const = 0;
+    virtual Status range_search(MatrixView, float, RangeHits&, const SearchParams&, const Resources&) const = 0;
+    virtual Status reconstruct(Id, float*) const = 0;
+    virtual Status reconstruct_n(Id, std::size_t, float*) const = 0;
+    virtual Result<std::size_t> remove_ids(const IdFilter&) = 0;
+    virtual Status merge_from(AnyIndex&, Id) = 0;
+    virtual void reset() = 0;
+    virtual Status save(Writer&) const = 0;
+    virtual Status map_ids(std::span<const Id>) = 0;
+};
+
+template <SearchIndex I>
+struct IndexModel final : AnyIndex {
+    static constexpr char kType = 0;
+
+    explicit IndexModel(I i) : index(std::move(i)) {}
+    const void* type() const override { return &kType; }
+    std::size_t dim() const override { return index.dim(); }
+    std::size_t ntotal() const override { return index.ntotal(); }
+    Metric metric() const override { return index.metric(); }
+    bool is_trained() const override { return index.is_trained(); }
+    std::size_t nlist() const override { return index.nlist(); }
+    std::size_t nprobe() const override { return index.nprobe(); }
+    void set_nprobe(std::size_t nprobe) override { index.set_nprobe(nprobe); }
+    std::size_t code_size() const override { return index.code_size(); }
+    std::string spec() const override { return index.spec(); }
+    Status train(MatrixView x, const Resources& r) override { return index.train(x, r); }
+    Status add(MatrixView x, const Resources& r) override { return index.add(x, r); }
+    Status add_with_ids(MatrixView x, const Id* ids, const Resources& r) override { return index.add_with_ids(x, ids, r); }
+    Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& p, const Resources& r) const override {
+        return index.search(q, k, out, p, r);
+    }
+    Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& p, const Resources& r) const override {
+        return index.range_search(q, radius, out, p, r);
+    }
+    Status reconstruct(Id id, float* out) const override { return index.reconstruct(id, out); }
+    Status reconstruct_n(Id first, std::size_t n, float* out) const override { return index.reconstruct_n(first, n, out); }
+    Result<std::size_t> remove_ids(const IdFilter& filter) override { return index.remove_ids(filter); }
+    Status merge_from(AnyIndex& other, Id shift) override {
+        if (other.type() != type())
+            return {Errc::bad_argument, "merge: {} cannot take over {}; they must be alike", index.spec(), other.spec()};
+        return index.merge_from(static_cast<IndexModel&>(other).index, shift);
+    }
+    void reset() override { index.reset(); }
+    Status save(Writer& out) const override { return index.save(out); }
+    Status map_ids(std::span<const Id> map) override { return index.map_ids(map); }
+
+    I index;
+};
+
+}  // namespace detail
+
+/// An index of any kind. Move-only. See SearchIndex (core/concepts.hpp) for what each call means. A moved-from Index may
+/// only be assigned to or destroyed.
+class Index {
+public:
+    template <class I>
+    requires(!std::is_same_v<I, Index>) explicit Index(I index)
+        : model_(std::make_unique<detail::IndexModel<I>>(std::move(index))) {}
+
+    std::size_t dim() const { return model_->dim(); }
+    std::size_t ntotal() const { return model_->ntotal(); }
+    Metric metric() const { return model_->metric(); }
+    bool is_trained() const { return model_->is_trained(); }
+    std::size_t nlist() const { return model_->nlist(); }
+    std::size_t nprobe() const { return model_->nprobe(); }
+    void set_nprobe(std::size_t nprobe) { model_->set_nprobe(nprobe); }
+    std::size_t code_size() const { return model_->code_size(); }
+    std::string spec() const { return model_->spec(); }
+
+    Status train(MatrixView x, const Resources& resources = {}) { return model_->train(x, resources); }
+    Status add(MatrixView x, const Resources& resources = {}) { return model_->add(x, resources); }
+    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
+        return model_->add_with_ids(x, ids, resources);
+    }
+    Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
+                  const Resources& resources = {}) const {
+        return model_->search(q, k, out, params, resources);
+    }
+    Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
+                        const Resources& resources = {}) const {
+        return model_->range_search(q, radius, out, params, resources);
+    }
+    Status reconstruct(Id id, float* out) const { return model_->reconstruct(id, out); }
+    Status reconstruct_n(Id first, std::size_t n, float* out) const { return model_->reconstruct_n(first, n, out); }
+    Result<std::size_t> remove_ids(const IdFilter& filter) { return model_->remove_ids(filter); }
+    Status merge_from(Index& other, Id shift) { return model_->merge_from(*other.model_, shift); }
+    void reset() { model_->reset(); }
+    Status save(Writer& out) const { return model_->save(out); }
+    Status map_ids(std::span<const Id> map) { return model_->map_ids(map); }
+
+private:
+    std::unique_ptr<detail::AnyIndex> model_;
+};
+static_assert(SearchIndex<Index>);
+
+/// The factory string that makes an index like this one: "IVF1024,Flat".
+inline std::string describe(const Index& index) { return index.spec(); }
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

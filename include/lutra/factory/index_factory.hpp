@@ -1,0 +1,30 @@
+// lutra/factory/index_factory.hpp: from a factory string to an index: parse, then a fold over the catalog.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/factory/catalog.hpp>
+#include <lutra/factory/spec.hpp>
+#include <lutra/transform/transformed.hpp>
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// An empty, untrained index of vectors [d], described in faiss's words: "Flat", "IVF1024,Flat", "L2norm,IVF4k,Flat".
+/// Errors: bad_argument (d), bad_spec or unsupported with a caret under the part that is wrong (see spec.hpp).
+inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2) {
+    if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
+        return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
+    const Result<Spec> spec = parse_spec(text, d, kEncodingWords);
+    LUTRA_TRY(spec.status());
+    const auto make = [&]<class E>(E encoding) {
+        if (spec->coarse) return Index(Ivf<FlatCoarse, E>(d, metric, spec->coarse->nlist, FlatCoarse{}, std::move(encoding)));
+        return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
+    };
+    Result<Index> index = make_with_encoding(spec->encoding.text, d, make, Encodings{});
+    for (std::size_t i = 0; index.ok() && i < spec->transforms.size(); ++i) index = Index(Transformed<Index>(std::move(*index)));
+    return index;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

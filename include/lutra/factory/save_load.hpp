@@ -1,0 +1,94 @@
+// lutra/factory/save_load.hpp: indexes to and from files in faiss's format.  SPDX-License-Identifier: MIT
+//
+// The first four bytes say which record follows; the catalog knows who reads it. Wrappers ("IxPT", a transform; "IxMp" and
+// "IxM2", an id map) hold another record.
+#pragma once
+#include <lutra/factory/catalog.hpp>
+#include <lutra/io/file.hpp>
+#include <lutra/transform/transformed.hpp>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Reads one index record from the front of a stream; bytes behind it are left there.
+/// Errors: bad_file (truncated, damaged), unsupported (a record of faiss's that this version does not build), io_error.
+Result<Index> load_index(Reader& in);
+/// The same from a file. Also not_found, and bad_file if bytes follow the record.
+Result<Index> load_index(const std::string& path);
+
+/// Writes a file that faiss reads. It appears under its name only when it is complete and on the disk.
+template <SearchIndex I>
+Status save_index(const I& index, const std::string& path) {
+    return write_file(path, [&](Writer& out) { return index.save(out); });
+}
+
+namespace detail {
+
+inline constexpr std::size_t kMaxNesting = 50;
+
+Result<Index> load_record(Reader& in, std::size_t depth);
+
+inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
+    IndexHeader header;
+    std::int32_t transforms = 0;
+    LUTRA_TRY(read_header(in, header));
+    LUTRA_TRY(read_value(in, transforms));
+    if (transforms < 0 || std::size_t(transforms) > kMaxNesting)
+        return Status{Errc::bad_file, "{} transforms in a row; accepted: 0 to {}", transforms, kMaxNesting};
+    for (std::int32_t i = 0; i < transforms; ++i) {
+        Fourcc fourcc;
+        LUTRA_TRY(read_fourcc(in, fourcc));
+        if (fourcc != L2norm::kRecord) return unexpected_record(fourcc, "VNrm (L2norm)", in.position());
+        LUTRA_TRY(L2norm::load(in, header.d));
+    }
+    Result<Index> index = load_record(in, depth + 1);
+    LUTRA_TRY(index.status());
+    if (index->dim() != header.d)
+        return Status{Errc::bad_file, "transform to {} columns before an index of d = {}", header.d, index->dim()};
+    for (std::int32_t i = 0; i < transforms; ++i) index = Index(Transformed<Index>(std::move(*index)));
+    return index;
+}
+
+inline Result<Index> load_with_id_map(Reader& in, std::size_t depth) {
+    IndexHeader header;
+    std::vector<Id> map;
+    LUTRA_TRY(read_header(in, header));
+    Result<Index> index = load_record(in, depth + 1);
+    LUTRA_TRY(index.status());
+    LUTRA_TRY(read_counted(in, map));
+    LUTRA_TRY(index->map_ids(map));
+    return index;
+}
+
+inline Result<Index> load_record(Reader& in, std::size_t depth) {
+    Fourcc fourcc;
+    if (depth > kMaxNesting) return Status{Errc::bad_file, "records nested more than {} deep", kMaxNesting};
+    LUTRA_TRY(read_fourcc(in, fourcc));
+    if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
+    if (fourcc == Fourcc("IxMp") || fourcc == Fourcc("IxM2")) return load_with_id_map(in, depth);
+    if (auto loaded = load_with_encoding(fourcc, in, Encodings{})) return std::move(*loaded);
+    Status status =
+        unexpected_record(fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IxPT (L2norm), IxMp, IxM2 (id maps)", in.position());
+    return status;
+}
+
+}  // namespace detail
+
+inline Result<Index> load_index(Reader& in) { return detail::load_record(in, 0); }
+
+inline Result<Index> load_index(const std::string& path) {
+    Result<FileReader> file = FileReader::open(path);
+    LUTRA_TRY(file.status());
+    Result<Index> index = load_index(*file);
+    if (!index.ok()) return Status{index.status().code(), "{}: {}", path, index.status().message()};
+    if (file->remaining() != 0)
+        return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path, file->remaining(),
+                      file->position()};
+    return index;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

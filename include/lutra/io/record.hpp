@@ -1,0 +1,99 @@
+// lutra/io/record.hpp: the pieces every record of faiss's index format is made of: a four-character code, the common
+// header, counted arrays.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/types.hpp>
+#include <lutra/io/stream.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Four ASCII bytes that say which record follows.
+struct Fourcc {
+    std::array<char, 4> text{};
+
+    constexpr Fourcc() = default;
+    constexpr Fourcc(const char (&s)[5]) : text{s[0], s[1], s[2], s[3]} {}
+
+    bool operator==(const Fourcc&) const = default;
+
+    /// For messages: bytes that cannot be printed are shown as '?'.
+    std::array<char, 4> printable() const {
+        auto shown = text;
+        for (char& c : shown)
+            if (c < ' ' || c > '~') c = '?';
+        return shown;
+    }
+};
+
+inline Status read_fourcc(Reader& in, Fourcc& fourcc) { return in.read(fourcc.text.data(), fourcc.text.size()); }
+inline Status write_fourcc(Writer& out, Fourcc fourcc) { return out.write(fourcc.text.data(), fourcc.text.size()); }
+
+inline Status unexpected_record(Fourcc found, std::string_view accepted, std::uint64_t position) {
+    const auto shown = found.printable();
+    return {Errc::bad_file, "record \"{}\" at offset {} is not one this build reads here; accepted: {}",
+            std::string_view(shown.data(), shown.size()), position - 4, accepted};
+}
+
+/// What follows the code in every index record.
+struct IndexHeader {
+    static constexpr std::int32_t kMaxDim = 1 << 20;
+
+    std::size_t d = 0;
+    std::uint64_t ntotal = 0;
+    bool is_trained = true;
+    Metric metric = Metric::l2;
+};
+
+/// A bool is one byte, 0 or 1; anything else is a damaged file.
+inline Status read_bool(Reader& in, bool& to) {
+    std::uint8_t byte = 0;
+    LUTRA_TRY(read_value(in, byte));
+    if (byte > 1) return {Errc::bad_file, "flag at offset {} is {}; accepted: 0 or 1", in.position() - 1, byte};
+    to = byte == 1;
+    return {};
+}
+
+inline Status read_header(Reader& in, IndexHeader& header) {
+    std::int32_t d = 0, metric = 0;
+    std::int64_t ntotal = 0, unused[2];
+    LUTRA_TRY(read_value(in, d));
+    LUTRA_TRY(read_value(in, ntotal));
+    LUTRA_TRY(read_values(in, unused, 2));
+    LUTRA_TRY(read_bool(in, header.is_trained));
+    LUTRA_TRY(read_value(in, metric));
+    if (d < 1 || d > IndexHeader::kMaxDim)
+        return {Errc::bad_file, "dimension {} in the header; accepted: 1 to {}", d, IndexHeader::kMaxDim};
+    if (ntotal < 0) return {Errc::bad_file, "{} vectors in the header; accepted: 0 or more", ntotal};
+    if (metric != 0 && metric != 1)
+        return {Errc::unsupported, "metric number {} in the header; accepted: 0 (inner product) or 1 (L2)", metric};
+    header.d = std::size_t(d), header.ntotal = std::uint64_t(ntotal), header.metric = Metric(metric);
+    return {};
+}
+
+inline Status write_header(Writer& out, const IndexHeader& header) {
+    const std::int64_t unused[2] = {1 << 20, 1 << 20};  // two fields nobody reads; faiss writes these
+    LUTRA_TRY(write_value(out, std::int32_t(header.d)));
+    LUTRA_TRY(write_value(out, std::int64_t(header.ntotal)));
+    LUTRA_TRY(write_values(out, unused, 2));
+    LUTRA_TRY(write_value(out, std::uint8_t(header.is_trained)));
+    return write_value(out, std::int32_t(header.metric));
+}
+
+/// A u64 count and that many values.
+template <class T, class Allocator>
+Status read_counted(Reader& in, std::vector<T, Allocator>& to) {
+    std::uint64_t count = 0;
+    LUTRA_TRY(read_value(in, count));
+    return read_vector(in, to, count);
+}
+template <class T>
+Status write_counted(Writer& out, const T* from, std::size_t n) {
+    LUTRA_TRY(write_value(out, std::uint64_t(n)));
+    return write_values(out, from, n);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

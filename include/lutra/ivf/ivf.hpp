@@ -1,0 +1,382 @@
+// lutra/ivf/ivf.hpp: vectors in inverted lists: a partition says which list, an encoding says how they are stored.
+// SPDX-License-Identifier: MIT
+//
+// "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
+// Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
+// Files are in ivf_file.hpp. Source of the idea: Sivic and Zisserman, ICCV 2003; Jegou et al., IEEE TPAMI 33(1), 2011.
+#pragma once
+#include <lutra/cluster/kmeans.hpp>
+#include <lutra/core/concepts.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/ivf/direct_map.hpp>
+#include <lutra/ivf/inverted_lists.hpp>
+#include <lutra/ivf/scan_lists.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// See SearchIndex for the calls. Memory per vector: the code and 8 bytes of id.
+template <CoarseQuantizer Coarse, Encoding E>
+class Ivf {
+public:
+    /// An index of vectors [d] in nlist lists; d, nlist >= 1. For OneList nlist is 1.
+    Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
+        : d_(d), metric_(metric), nlist_(Coarse::kLearns ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
+        LUTRA_ASSERT(d >= 1 && nlist >= 1);
+        reset();
+    }
+
+    std::size_t dim() const { return d_; }
+    std::size_t ntotal() const { return ntotal_; }
+    Metric metric() const { return metric_; }
+    bool is_trained() const { return coarse_.nlist() == nlist_; }
+    /// 0 for OneList: there is no partition, so there is nothing to set.
+    std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
+    std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
+    void set_nprobe(std::size_t nprobe) { nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist_); }
+    std::size_t code_size() const { return encoding_.block_bytes() / E::kBlock; }
+    const Coarse& coarse() const { return coarse_; }
+    const InvertedLists& lists() const { return lists_; }
+    std::string spec() const {
+        return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + "," + encoding_.token() : encoding_.token();
+    }
+
+    /// Finds the centroids (10 iterations of k-means; unit length for inner product) and trains the encoding.
+    /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already.
+    Status train(MatrixView x, const Resources& resources = {}) {
+        LUTRA_TRY(check_shape("train", x, d_));
+        if (ntotal_ != 0)
+            return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
+        if (x.n < nlist_)
+            return {Errc::too_few_rows,
+                    "train: k-means for {} needs at least nlist = {} rows and got n = {}; the largest nlist that would work is {}",
+                    spec(),
+                    nlist_,
+                    x.n,
+                    x.n};
+        LUTRA_TRY(check_finite("train", x));
+        if constexpr (Coarse::kLearns) {
+            Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(), resources);
+            LUTRA_TRY(centroids.status());
+            coarse_.build(std::move(centroids->centroids), nlist_, d_, metric_);
+        }
+        LUTRA_TRY(encoding_.train(x, resources));
+        reset();
+        return {};
+    }
+
+    Status add(MatrixView x, const Resources& resources = {}) {
+        LUTRA_TRY(check_add(x));
+        return append(
+            x, [first = next_id_](std::size_t i) { return first + Id(i); }, resources);
+    }
+
+    /// As add(), under ids [n] of the caller's, each >= 0; an id may be given more than once.
+    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
+        LUTRA_TRY(check_add(x));
+        if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
+        for (std::size_t i = 0; i < x.n; ++i)
+            if (ids[i] < 0 || ids[i] > kMaxId)
+                return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
+        LUTRA_TRY(append(
+            x, [ids](std::size_t i) { return ids[i]; }, resources));
+        positional_ = false;
+        return {};
+    }
+
+    Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
+                  const Resources& resources = {}) const {
+        LUTRA_TRY(check_search(q));
+        if (k == 0) return {Errc::bad_argument, "search: k = 0; at least one neighbour must be asked for"};
+        BorrowedWorkspace workspace(resources);
+        const std::size_t nprobe = effective_nprobe(params);
+        if (q.n < resources.executor.workers() && worth_sharing(nprobe))
+            search_shared(q, k, out, nprobe, params, resources.executor, workspace);
+        else
+            for_query_tiles(q, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                search_tile(q.rows(begin, end), k, out.rows_from(begin, k), nprobe, params, workspace.arena(worker));
+            });
+        return {};
+    }
+
+    Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
+                        const Resources& resources = {}) const {
+        LUTRA_TRY(check_search(q));
+        BorrowedWorkspace workspace(resources);
+        std::vector<RangeCollector> found(q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter});
+        for_query_tiles(q, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            Arena& arena = workspace.arena(worker);
+            const Arena::Frame frame(arena);
+            const auto hits = arena.take<RangeCollector*>(end - begin);
+            for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
+            scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
+            for (std::size_t i = begin; i < end; ++i) std::sort(found[i].hits.begin(), found[i].hits.end());
+        });
+        write_range(found, out);
+        return {};
+    }
+
+    /// Cost: one look-up with a direct map (set_direct_map), else a walk over all ids.
+    Status reconstruct(Id id, float* out) const {
+        const std::optional<Place> place = direct_map_.find(id, lists_);
+        if (!place) return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", id, ntotal_};
+        decode(*place, out);
+        return {};
+    }
+
+    /// Ids first .. first + n - 1 into out [n, d], in one walk over all ids. On not_found the rows that exist are written.
+    Status reconstruct_n(Id first, std::size_t n, float* out) const {
+        std::vector<bool> seen(n, false);
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (std::size_t i = 0; i < lists_.size(l); ++i) {
+                const std::uint64_t at = std::uint64_t(lists_.ids(l)[i]) - std::uint64_t(first);
+                if (at >= n || seen[at]) continue;
+                seen[at] = true;
+                decode({l, i}, out + at * d_);
+            }
+        const auto missing = std::find(seen.begin(), seen.end(), false);
+        if (missing == seen.end()) return {};
+        return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors",
+                first + Id(missing - seen.begin()), ntotal_};
+    }
+
+    /// Removes every vector whose id the filter accepts; the others keep their order. A plain Flat index numbers its rows by
+    /// position, so there the rows behind a removed one move up; with ids of the caller's, and in lists, ids stay.
+    Result<std::size_t> remove_ids(const IdFilter& filter) {
+        std::size_t removed = 0;
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) removed += remove_from(l, filter);
+        ntotal_ -= removed;
+        if (!Coarse::kLearns && positional_) renumber();
+        direct_map_.build(direct_map_.kind(), lists_);
+        return removed;
+    }
+
+    /// Errors: bad_argument if the two differ in d, metric, nlist, encoding or centroids.
+    Status merge_from(Ivf& other, Id shift) {
+        LUTRA_TRY(check_mergeable(other));
+        if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) lists_.reserve(l, other.lists_.size(l));
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) move_list(other.lists_, l, shift);
+        positional_ = positional_ && other.positional_ && shift == next_id_;
+        next_id_ = std::max(next_id_, other.next_id_ + shift);
+        ntotal_ += other.ntotal_;
+        direct_map_.build(direct_map_.kind(), lists_);
+        other.reset();
+        return {};
+    }
+
+    void reset() {
+        lists_ = is_trained() ? InvertedLists(nlist_, E::kBlock, encoding_.block_bytes()) : InvertedLists();
+        ntotal_ = 0, next_id_ = 0, positional_ = true;
+        direct_map_.build(direct_map_.kind(), lists_);
+    }
+
+    DirectMapKind direct_map() const { return direct_map_.kind(); }
+    /// Keeps a map from ids to places from now on (8 bytes a vector as an array, about 40 as a hash table).
+    void set_direct_map(DirectMapKind kind) { direct_map_.build(kind, lists_); }
+
+    Status save(Writer& out) const;
+    static bool reads(Fourcc fourcc);
+    static Result<Ivf> load(Reader& in);
+    Status map_ids(std::span<const Id> map);
+
+private:
+    static constexpr std::uint64_t kMaxNlist = 2147483647;
+    static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
+    static constexpr std::size_t kQueryTile = 4096;                   // queries per task: enough that many share a list
+    static constexpr std::size_t kListsPerTask = 16;                  // lists filled by one worker at a time
+
+    IvfView<Coarse, E> view() const { return {coarse_, encoding_, lists_, metric_}; }
+    std::size_t effective_nprobe(const SearchParams& params) const {
+        return std::min(params.nprobe != 0 ? params.nprobe : nprobe_, nlist_);
+    }
+
+    KMeansConfig coarse_config() const {
+        KMeansConfig config;
+        config.iterations = 10;
+        config.metric = metric_;
+        config.spherical = metric_ == Metric::inner_product;
+        return config;
+    }
+
+    Status check_trained(std::string_view call) const {
+        if (is_trained()) return {};
+        return {Errc::not_trained, "{}: {} is not trained; call train() with at least {} rows first", call, spec(), nlist_};
+    }
+    Status check_add(MatrixView x) const {
+        LUTRA_TRY(check_shape("add", x, d_));
+        LUTRA_TRY(check_trained("add"));
+        return check_finite("add", x);
+    }
+    Status check_search(MatrixView q) const {
+        LUTRA_TRY(check_shape("search", q, d_));
+        return check_trained("search");
+    }
+
+    // All that can fail or be cancelled comes first: the assignment, then the memory. What follows cannot.
+    template <class IdOf>
+    Status append(MatrixView x, IdOf id_of, const Resources& resources) {
+        std::vector<Id> lists(x.n);
+        LUTRA_TRY(assign(x, lists, resources));
+        std::vector<std::size_t> first(nlist_ + 1, 0), rows(x.n);
+        for (const Id l : lists) ++first[std::size_t(l) + 1];
+        for (std::size_t l = 0; l < nlist_; ++l) lists_.reserve(l, first[l + 1]);
+        std::partial_sum(first.begin(), first.end(), first.begin());
+        for (std::size_t i = 0; i < x.n; ++i) rows[first[std::size_t(lists[i])]++] = i;  // first[l] becomes the end of l
+        resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
+            for (std::size_t l = begin; l < end; ++l) {
+                const std::size_t from = l == 0 ? 0 : first[l - 1];
+                append_to(l, x, std::span(rows).subspan(from, first[l] - from), id_of);
+            }
+        });
+        for (std::size_t i = 0; i < x.n; ++i) next_id_ = std::max(next_id_, id_of(i) + 1);
+        ntotal_ += x.n;
+        direct_map_.build(direct_map_.kind(), lists_);
+        static_cast<void>(resources.progress.report("add", x.n, x.n));  // too late to cancel
+        return {};
+    }
+
+    template <class IdOf>
+    void append_to(std::size_t list, MatrixView x, std::span<const std::size_t> rows, IdOf id_of) {
+        const std::size_t old = lists_.size(list);
+        lists_.grow(list, rows.size());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            encoding_.encode(x.row(rows[i]), lists_.block_of(list, old + i), (old + i) % E::kBlock);
+            lists_.set_id(list, old + i, id_of(rows[i]));
+        }
+    }
+
+    Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const {
+        constexpr std::size_t kGrain = 1536, kReport = 64 * kGrain;
+        BorrowedWorkspace workspace(resources);
+        for (std::size_t i0 = 0; i0 < x.n; i0 += kReport) {
+            LUTRA_TRY(resources.progress.report("add", i0, x.n));
+            resources.executor.for_ranges(
+                std::min(kReport, x.n - i0), kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                    coarse_.assign(x.rows(i0 + begin, i0 + end), lists.data() + i0 + begin, workspace.arena(worker));
+                });
+        }
+        return {};
+    }
+
+    template <class F>
+    static void for_query_tiles(MatrixView q, const Executor& executor, F&& f) {
+        executor.for_ranges(q.n, std::min(kQueryTile, (q.n + executor.workers() - 1) / executor.workers()), f);
+    }
+
+    void search_tile(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
+                     Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const auto collectors = arena.take<TopCollector>(q.n);
+        const auto hits = arena.take<TopCollector*>(q.n);
+        for (std::size_t i = 0; i < q.n; ++i) {
+            collectors[i] = {TopK(out.distances + i * k, out.ids + i * k, k), &params.filter};
+            hits[i] = &collectors[i];
+        }
+        scan_lists<Coarse, E, TopCollector>(view(), q, nprobe, hits, arena);
+        for (TopCollector& c : collectors) c.top.write(metric_);
+    }
+
+    // Waking the workers costs some microseconds: about as much as scanning a quarter of a million floats.
+    bool worth_sharing(std::size_t nprobe) const {
+        return double(ntotal_) / double(nlist_) * double(nprobe) * double(d_) > 1 << 19;
+    }
+
+    void search_shared(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
+                       const Executor& executor, BorrowedWorkspace& workspace) const {
+        for (std::size_t i = 0; i < q.n; ++i) {
+            TopCollector hits{TopK(out.distances + i * k, out.ids + i * k, k), &params.filter};
+            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, hits, executor, workspace);
+            hits.top.write(metric_);
+        }
+    }
+
+    void write_range(const std::vector<RangeCollector>& found, RangeHits& out) const {
+        out.lims.assign(1, 0), out.distances.clear(), out.ids.clear();
+        for (const RangeCollector& c : found) {
+            for (const auto& [score, id] : c.hits) {
+                out.distances.push_back(metric_ == Metric::l2 ? score : -score);
+                out.ids.push_back(id);
+            }
+            out.lims.push_back(out.ids.size());
+        }
+    }
+
+    void decode(Place p, float* out) const { encoding_.decode(lists_.block_of(p.list, p.offset), p.offset % E::kBlock, out); }
+
+    static_assert(E::kBlock == 1, "moving vectors inside a list copies whole blocks");
+
+    std::size_t remove_from(std::size_t list, const IdFilter& filter) {
+        const std::size_t size = lists_.size(list);
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+            const Id id = lists_.ids(list)[i];
+            if (filter.accepts(id)) continue;
+            if (kept != i) {
+                std::copy_n(lists_.block_of(list, i), lists_.block_bytes(), lists_.block_of(list, kept));
+                lists_.set_id(list, kept, id);
+            }
+            ++kept;
+        }
+        lists_.truncate(list, kept);
+        return size - kept;
+    }
+
+    // After the lists came from a file.
+    void count_loaded() {
+        ntotal_ = lists_.total(), next_id_ = 0;
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (const Id id : lists_.ids(l)) next_id_ = std::max(next_id_, std::min(id, kMaxId) + 1);
+    }
+
+    void renumber() {
+        for (std::size_t i = 0; i < lists_.size(0); ++i) lists_.set_id(0, i, Id(i));
+        next_id_ = Id(ntotal_);
+    }
+
+    Status check_mergeable(const Ivf& other) const {
+        if (other.d_ != d_ || other.metric_ != metric_ || other.spec() != spec())
+            return {Errc::bad_argument,
+                    "merge: {} (d = {}, {}) cannot take over {} (d = {}, {}); they must be alike",
+                    spec(),
+                    d_,
+                    metric_name(metric_),
+                    other.spec(),
+                    other.d_,
+                    metric_name(other.metric_)};
+        LUTRA_TRY(check_trained("merge"));
+        LUTRA_TRY(other.check_trained("merge"));
+        for (std::size_t l = 0; Coarse::kLearns && l < nlist_; ++l)
+            if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
+                return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training",
+                        l};
+        return {};
+    }
+
+    void move_list(const InvertedLists& from, std::size_t list, Id shift) {
+        const std::size_t old = lists_.size(list);
+        lists_.grow(list, from.size(list));
+        for (std::size_t i = 0; i < from.size(list); ++i) {
+            std::copy_n(from.block_of(list, i), lists_.block_bytes(), lists_.block_of(list, old + i));
+            lists_.set_id(list, old + i, from.ids(list)[i] + shift);
+        }
+    }
+
+    std::size_t d_;
+    Metric metric_;
+    std::size_t nlist_, nprobe_ = 1, ntotal_ = 0;
+    Id next_id_ = 0;          // the first id add() gives: above all that were given
+    bool positional_ = true;  // ids are those add() gave
+    Coarse coarse_;
+    E encoding_;
+    InvertedLists lists_;
+    DirectMap direct_map_;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,101 @@
+// lutra/ivf/ivf_file.hpp: Ivf::save and Ivf::load: faiss's records of an IVF index, and of one list alone.
+// SPDX-License-Identifier: MIT
+//
+//   IVF    fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
+//   Flat   the encoding's record; with ids of the caller's inside an id map: "IxMp", header, record, ids
+#pragma once
+#include <lutra/ivf/ivf.hpp>
+#include <lutra/ivf/lists_file.hpp>
+
+#include <cstddef>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::save(Writer& out) const {
+    if constexpr (!Coarse::kLearns) {
+        const ListView list = lists_.view(0);
+        if (positional_) return encoding_.save_alone(out, metric_, list);
+        LUTRA_TRY(write_fourcc(out, "IxMp"));
+        LUTRA_TRY(write_header(out, {d_, ntotal_, true, metric_}));
+        LUTRA_TRY(encoding_.save_alone(out, metric_, list));
+        return write_counted(out, list.ids, list.size);
+    } else {
+        LUTRA_TRY(write_fourcc(out, E::kIvfRecord));
+        LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_}));
+        LUTRA_TRY(write_value(out, std::uint64_t(nlist_)));
+        LUTRA_TRY(write_value(out, std::uint64_t(nprobe_)));
+        LUTRA_TRY(coarse_.save(out, d_, metric_));
+        LUTRA_TRY(direct_map_.save(out));
+        LUTRA_TRY(encoding_.save_fields(out));
+        return write_lists(out, lists_, nlist_, encoding_.block_bytes());
+    }
+}
+
+/// True if load() reads this record.
+template <CoarseQuantizer Coarse, Encoding E>
+bool Ivf<Coarse, E>::reads(Fourcc fourcc) {
+    return Coarse::kLearns ? fourcc == E::kIvfRecord : E::reads_alone(fourcc);
+}
+
+/// What follows the fourcc. Errors: bad_file, unsupported, io_error; nothing is allocated that the stream cannot fill.
+template <CoarseQuantizer Coarse, Encoding E>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
+    IndexHeader header;
+    if constexpr (!Coarse::kLearns) {
+        AlignedVector<std::byte> codes;
+        Result<E> encoding = E::load_alone(in, header, codes);
+        LUTRA_TRY(encoding.status());
+        Ivf index(header.d, header.metric, 1, Coarse{}, std::move(*encoding));
+        std::vector<Id> ids(std::size_t(header.ntotal));
+        std::iota(ids.begin(), ids.end(), Id{0});
+        index.lists_.assign(0, std::move(codes), std::move(ids));
+        index.count_loaded();
+        return index;
+    } else {
+        std::uint64_t nlist = 0, nprobe = 0;
+        LUTRA_TRY(read_header(in, header));
+        LUTRA_TRY(read_value(in, nlist));
+        LUTRA_TRY(read_value(in, nprobe));
+        if (nlist < 1 || nlist > kMaxNlist)
+            return Status{Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", nlist, kMaxNlist};
+        Result<Coarse> coarse = Coarse::load(in, header, std::size_t(nlist));
+        LUTRA_TRY(coarse.status());
+        DirectMapKind map = DirectMapKind::none;
+        LUTRA_TRY(DirectMap::load_kind(in, map));
+        Result<E> encoding = E::load_fields(in, header);
+        LUTRA_TRY(encoding.status());
+        Ivf index(header.d, header.metric, std::size_t(nlist), std::move(*coarse), std::move(*encoding));
+        LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
+        index.count_loaded();
+        if (index.ntotal_ != header.ntotal)
+            return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
+        index.set_nprobe(std::size_t(nprobe));
+        index.set_direct_map(map);
+        return index;
+    }
+}
+
+/// Gives the vectors of a loaded index other ids: number i becomes map[i]. The second half of an "IxMp" record.
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
+    if (map.size() != ntotal_) return {Errc::bad_file, "id map of {} ids for {} vectors", map.size(), ntotal_};
+    for (std::size_t l = 0; l < lists_.nlist(); ++l)
+        for (std::size_t i = 0; i < lists_.size(l); ++i) {
+            const Id at = lists_.ids(l)[i];
+            if (at < 0 || std::uint64_t(at) >= map.size())
+                return {Errc::bad_file, "id {} is not a place in an id map of {}", at, map.size()};
+            if (map[std::size_t(at)] < 0)
+                return {Errc::bad_file, "id map holds the id {}; accepted: 0 or more", map[std::size_t(at)]};
+            lists_.set_id(l, i, map[std::size_t(at)]);
+        }
+    count_loaded();
+    positional_ = false;
+    set_direct_map(direct_map_.kind());
+    return {};
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

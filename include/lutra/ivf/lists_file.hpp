@@ -1,0 +1,101 @@
+// lutra/ivf/lists_file.hpp: inverted lists in a file: the "ilar" record, full or sparse.  SPDX-License-Identifier: MIT
+//
+//   full   the size of every list; written when more than half of them hold something
+//   sprs   (list, size) of the others; then, in both, for each list with vectors: all codes, then all ids
+#pragma once
+#include <lutra/io/record.hpp>
+#include <lutra/ivf/inverted_lists.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// `nlist` may exceed lists.nlist() for an untrained index, whose lists do not exist yet.
+inline Status write_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, std::size_t code_size) {
+    std::vector<std::uint64_t> full(nlist, 0), sparse;
+    for (std::size_t l = 0; l < lists.nlist(); ++l)
+        if (full[l] = lists.size(l); full[l] != 0) sparse.insert(sparse.end(), {std::uint64_t(l), full[l]});
+    const bool is_full = sparse.size() / 2 > nlist / 2;
+    LUTRA_TRY(write_fourcc(out, "ilar"));
+    LUTRA_TRY(write_value(out, std::uint64_t(nlist)));
+    LUTRA_TRY(write_value(out, std::uint64_t(code_size)));
+    LUTRA_TRY(write_fourcc(out, is_full ? "full" : "sprs"));
+    LUTRA_TRY(is_full ? write_counted(out, full.data(), full.size()) : write_counted(out, sparse.data(), sparse.size()));
+    for (std::size_t l = 0; l < lists.nlist(); ++l) {
+        const ListView list = lists.view(l);
+        LUTRA_TRY(out.write(list.codes, list.size * code_size));
+        LUTRA_TRY(write_values(out, list.ids, list.size));
+    }
+    return {};
+}
+
+namespace detail {
+
+struct ListSize {
+    std::uint64_t list = 0, size = 0;
+};
+
+inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListSize>& sizes) {
+    Fourcc kind;
+    std::vector<std::uint64_t> numbers;
+    LUTRA_TRY(read_fourcc(in, kind));
+    if (kind != Fourcc("full") && kind != Fourcc("sprs")) return unexpected_record(kind, "full, sprs", in.position());
+    LUTRA_TRY(read_counted(in, numbers));
+    if (kind == Fourcc("full")) {
+        if (numbers.size() != nlist) return {Errc::bad_file, "inverted lists: {} sizes for {} lists", numbers.size(), nlist};
+        for (std::size_t l = 0; l < numbers.size(); ++l) sizes.push_back({l, numbers[l]});
+        return {};
+    }
+    if (numbers.size() % 2 != 0)
+        return {Errc::bad_file, "inverted lists: {} numbers in a sparse table; they come in pairs", numbers.size()};
+    for (std::size_t i = 0; i < numbers.size(); i += 2) {
+        if (numbers[i] >= nlist || (i > 0 && numbers[i] <= numbers[i - 2]))
+            return {Errc::bad_file, "inverted lists: list number {} is out of order or range; accepted: rising, below {}",
+                    numbers[i], nlist};
+        sizes.push_back({numbers[i], numbers[i + 1]});
+    }
+    return {};
+}
+
+inline Status read_list(Reader& in, const ListSize& s, InvertedLists& lists) {
+    const std::size_t code_size = lists.block_bytes();
+    if (s.size > in.remaining() / (code_size + sizeof(Id)))
+        return {Errc::bad_file, "truncated: list {} has {} vectors, {} bytes are left", s.list, s.size, in.remaining()};
+    AlignedVector<std::byte> codes(std::size_t(s.size) * code_size);
+    std::vector<Id> ids(std::size_t(s.size), kNoId);
+    LUTRA_TRY(in.read(codes.data(), codes.size()));
+    LUTRA_TRY(read_values(in, ids.data(), ids.size()));
+    for (const Id id : ids)
+        if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", s.list, id};
+    lists.assign(std::size_t(s.list), std::move(codes), std::move(ids));
+    return {};
+}
+
+}  // namespace detail
+
+/// Into `lists`, which has the right number of lists and geometry already: rows of one vector a block.
+/// nlist is what the index record said; an untrained index has no lists yet and may not have vectors.
+inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
+    Fourcc kind;
+    std::uint64_t n = 0, code_size = 0;
+    LUTRA_TRY(read_fourcc(in, kind));
+    if (kind != Fourcc("ilar")) return unexpected_record(kind, "ilar", in.position());
+    LUTRA_TRY(read_value(in, n));
+    LUTRA_TRY(read_value(in, code_size));
+    if (n != nlist) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", n, nlist};
+    if (lists.nlist() != 0 && code_size != lists.block_bytes())
+        return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", code_size, lists.block_bytes()};
+    std::vector<detail::ListSize> sizes;
+    LUTRA_TRY(detail::read_list_sizes(in, n, sizes));
+    for (const detail::ListSize& s : sizes) {
+        if (s.size == 0) continue;
+        if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
+        LUTRA_TRY(detail::read_list(in, s, lists));
+    }
+    return {};
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,145 @@
+// lutra/ivf/scan_lists.hpp: which list is scanned for which query, and in what order.  SPDX-License-Identifier: MIT
+//
+// One query, or queries that hardly share lists: query by query, nearest list first (query-major). A batch: list by list,
+// with all the queries that visit it at once (list-major), so that codes are read once for many queries. Two rounds: every
+// query's nearest list first, then the rest, so that thresholds are tight before the bulk is scanned.
+#pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/ivf/inverted_lists.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// The parts of an index a search needs, by reference.
+template <CoarseQuantizer Coarse, Encoding E>
+struct IvfView {
+    const Coarse& coarse;
+    const E& encoding;
+    const InvertedLists& lists;
+    Metric metric;
+};
+
+namespace detail {
+
+/// Queries with what was prepared for them: states [n], collectors [n], probed lists [n, nprobe].
+template <class State, Collector C>
+struct ProbedQueries {
+    std::span<const State*> states;
+    std::span<C* const> hits;
+    std::span<Id> probes;
+    std::size_t nprobe = 0;
+
+    std::size_t n() const { return states.size(); }
+};
+
+template <class Coarse, class E, Collector C>
+ProbedQueries<typename E::State, C> prepare(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
+                                            std::span<C* const> hits, Arena& arena) {
+    ProbedQueries<typename E::State, C> queries{arena.take<const typename E::State*>(q.n), hits, arena.take<Id>(q.n * nprobe),
+                                                nprobe};
+    ivf.coarse.probe(q, nprobe, queries.probes.data(), arena);
+    for (std::size_t i = 0; i < q.n; ++i) queries.states[i] = ivf.encoding.prepare(ivf.metric, q.row(i), arena);
+    return queries;
+}
+
+template <class Coarse, class E, class State, Collector C>
+void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, Arena& arena) {
+    for (std::size_t i = 0; i < queries.n(); ++i)
+        for (const Id list : queries.probes.subspan(i * queries.nprobe, queries.nprobe))
+            if (list != kNoId)
+                ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), ivf.lists.view(std::size_t(list)),
+                                              queries.hits.subspan(i, 1), arena);
+}
+
+// Probes of rank [rank0, rank1), list by list. A counting sort finds the queries of each list, in rising order.
+template <class Coarse, class E, class State, Collector C>
+void scan_ranks(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, std::size_t rank0, std::size_t rank1,
+                Arena& arena) {
+    const Arena::Frame frame(arena);
+    const std::size_t nlist = ivf.lists.nlist();
+    const auto first = arena.take<std::uint32_t>(nlist + 1);
+    const auto visitors = arena.take<std::uint32_t>(queries.n() * (rank1 - rank0));
+    const auto states = arena.take<const State*>(queries.n());
+    const auto hits = arena.take<C*>(queries.n());
+    const auto for_probes = [&](auto&& f) {
+        for (std::size_t i = 0; i < queries.n(); ++i)
+            for (std::size_t r = rank0; r < rank1; ++r)
+                if (const Id list = queries.probes[i * queries.nprobe + r]; list != kNoId) f(i, std::size_t(list));
+    };
+    std::fill(first.begin(), first.end(), 0U);
+    for_probes([&](std::size_t, std::size_t list) { ++first[list + 1]; });
+    for (std::size_t l = 0; l < nlist; ++l) first[l + 1] += first[l];
+    for_probes(
+        [&](std::size_t i, std::size_t list) { visitors[first[list]++] = std::uint32_t(i); });  // first[l] becomes the end of l
+    for (std::size_t l = 0, begin = 0; l < nlist; begin = first[l], ++l) {
+        const std::size_t n = first[l] - begin;
+        if (n == 0 || ivf.lists.size(l) == 0) continue;
+        for (std::size_t i = 0; i < n; ++i)
+            states[i] = queries.states[visitors[begin + i]], hits[i] = queries.hits[visitors[begin + i]];
+        ivf.encoding.template scan<C>(ivf.metric, states.first(n), ivf.lists.view(l), hits.first(n), arena);
+    }
+}
+
+}  // namespace detail
+
+/// Scans nprobe lists for each query of a tile into hits [q.n]. Thread-safe with one arena a thread.
+template <class Coarse, class E, Collector C>
+void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<C* const> hits, Arena& arena) {
+    const Arena::Frame frame(arena);
+    const auto queries = detail::prepare(ivf, q, nprobe, hits, arena);
+    const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
+    if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
+    detail::scan_ranks(ivf, queries, 0, 1, arena);
+    if (nprobe > 1) detail::scan_ranks(ivf, queries, 1, nprobe, arena);
+}
+
+/// A run of one list, short enough to be one task.
+struct ListPiece {
+    std::size_t list = 0, begin = 0, end = 0;
+};
+
+/// The lists of one query cut into pieces of at most `most` vectors (a multiple of the block), in the arena.
+inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<const Id> probes, std::size_t most, Arena& arena) {
+    std::size_t n = 0;
+    for (const Id list : probes)
+        if (list != kNoId) n += (lists.size(std::size_t(list)) + most - 1) / most;
+    const auto pieces = arena.take<ListPiece>(n);
+    std::size_t p = 0;
+    for (const Id list : probes)
+        if (list != kNoId)
+            for (std::size_t begin = 0, size = lists.size(std::size_t(list)); begin < size; begin += most)
+                pieces[p++] = {std::size_t(list), begin, std::min(size, begin + most)};
+    return pieces;
+}
+
+/// One query over all workers: its lists are cut into pieces, each worker keeps its own k best, `hits` gets the best of all.
+/// `q` has one row; `resources` and `workspace` are those of the call.
+template <class Coarse, class E>
+void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, TopCollector& hits,
+                             const Executor& executor, BorrowedWorkspace& workspace) {
+    constexpr std::size_t kPiece = 1024;
+    Arena& arena = workspace.arena(0);
+    const Arena::Frame frame(arena);
+    TopCollector* const hit = &hits;
+    const auto query = detail::prepare(ivf, q, nprobe, std::span<TopCollector* const>(&hit, 1), arena);
+    const auto pieces = cut_lists(ivf.lists, query.probes, round_up(kPiece, E::kBlock), arena);
+    const std::size_t k = hits.top.k(), workers = executor.workers();
+    const auto scores = arena.take<float>(workers * k);
+    const auto ids = arena.take<Id>(workers * k);
+    const auto own = arena.take<TopCollector>(workers);
+    for (std::size_t w = 0; w < workers; ++w) own[w] = {TopK(scores.data() + w * k, ids.data() + w * k, k), hits.filter};
+    executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
+        TopCollector* const mine = &own[worker];
+        const ListPiece& p = pieces[i];
+        ivf.encoding.template scan<TopCollector>(ivf.metric, query.states, ivf.lists.view(p.list, p.begin, p.end),
+                                                 std::span<TopCollector* const>(&mine, 1), workspace.arena(worker));
+    });
+    for (std::size_t i = 0; i < workers * k; ++i)
+        if (ids[i] != kNoId) hits.push(scores[i], ids[i]);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,93 @@
+// lutra/kernels/panel.hpp: many rows against a panel of queries, scores kept in registers.  SPDX-License-Identifier: MIT
+//
+// The inner loop of k-means, of coarse search and of list-major scans: a matrix product whose result is never written.
+//
+//   panel [d, Width]   Width queries side by side, transposed: panel[t * Width + lane] = scale * query(lane)[t]
+//   rows  [n, d]       as they stand: lists, centroids; never copied, never packed
+//
+//              lane 0 .. 15      16 .. 31      32 .. 47        Width = Vectors * 16 lanes (AVX-512)
+//   row 0     acc[0][0]          acc[0][1]      acc[0][2]      one tile = Rows * Vectors registers
+//   ...                                                        for each t: Vectors loads, Rows broadcasts,
+//   row 7     acc[7][0]          acc[7][1]      acc[7][2]      Rows * Vectors multiply-adds
+//
+// With scale = -2 (L2) or -1 (inner product) acc plus a term of the row alone is the score: |x|^2 - 2 q.x, or -q.x, so the
+// kernel never sees the metric. What happens to a finished tile is the Epilogue's business: nearest.hpp keeps an argmin,
+// query_tile.hpp a threshold.
+//
+// A sum runs over t in order in one lane, so its bits do not depend on where in a tile or panel the pair stands.
+// Cost: n * Width * d multiply-adds; the panel should stay in the L1 cache (Width * d * 4 bytes: 24 KB at d = 128).
+#pragma once
+#include <lutra/simd/arch.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+#if !defined(LUTRA_SCALAR_ONLY)
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <class Arch, std::size_t Vectors_>
+struct PanelShape {
+    static constexpr std::size_t kLanes = simd::Floats<Arch>::size;
+    static constexpr std::size_t kVectors = Vectors_;
+    static constexpr std::size_t kWidth = kVectors * kLanes;
+    // Accumulators, the panel's vectors and one broadcast must fit the registers; more than 12 rows gain nothing.
+    static constexpr std::size_t kRows = std::min<std::size_t>((simd::kRegisters<Arch> - kVectors - 1) / kVectors / 2 * 2, 12);
+};
+
+/// Widest panel: three vectors of lanes.
+inline constexpr std::size_t kMaxPanelVectors = 3;
+
+/// panel [d, width] from queries [width] (pointers to d floats each; null packs zeros). Cost: one pass over both.
+inline void pack_panel(const float* const* queries, std::size_t width, std::size_t d, float scale, float* panel) {
+    constexpr std::size_t kStrip = 16;  // one cache line of each query at a time
+    for (std::size_t t0 = 0; t0 < d; t0 += kStrip) {
+        const std::size_t t1 = std::min(d, t0 + kStrip);
+        for (std::size_t lane = 0; lane < width; ++lane) {
+            const float* q = queries[lane];
+            for (std::size_t t = t0; t < t1; ++t) panel[t * width + lane] = q != nullptr ? scale * q[t] : 0.F;
+        }
+    }
+}
+
+namespace detail {
+
+template <class Shape, class B>
+struct Tile {
+    B acc[Shape::kRows][Shape::kVectors];
+};
+
+template <class Arch, class Shape>
+inline void multiply(const float* const (&rows)[Shape::kRows], std::size_t d, const float* panel,
+                     Tile<Shape, simd::Floats<Arch>>& tile) {
+    using B = simd::Floats<Arch>;
+    B acc[Shape::kRows][Shape::kVectors];
+    LUTRA_UNROLL for (auto& row : acc) LUTRA_UNROLL for (B& a : row) a = B(0.F);
+    for (std::size_t t = 0; t < d; ++t, panel += Shape::kWidth) {
+        B q[Shape::kVectors];
+        LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v) q[v] = B::load_aligned(panel + v * Shape::kLanes);
+        LUTRA_UNROLL for (std::size_t r = 0; r < Shape::kRows; ++r) {
+            const B x(rows[r][t]);
+            LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v) acc[r][v] = simd::fma(x, q[v], acc[r][v]);
+        }
+    }
+    LUTRA_UNROLL for (std::size_t r = 0; r < Shape::kRows; ++r) LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v)
+        tile.acc[r][v] = acc[r][v];
+}
+
+}  // namespace detail
+
+/// epilogue(tile, first_row, n_rows) for every tile of rows x [n, d]; the last tile repeats its last row to fill up.
+template <class Arch, class Shape, class Epilogue>
+void for_tiles(const float* panel, const float* x, std::size_t n, std::size_t d, Epilogue&& epilogue) {
+    for (std::size_t j = 0; j < n; j += Shape::kRows) {
+        const std::size_t n_rows = std::min(Shape::kRows, n - j);
+        const float* rows[Shape::kRows];
+        for (std::size_t r = 0; r < Shape::kRows; ++r) rows[r] = x + (j + std::min(r, n_rows - 1)) * d;
+        detail::Tile<Shape, simd::Floats<Arch>> tile;
+        detail::multiply<Arch, Shape>(rows, d, panel, tile);
+        epilogue(tile, j, n_rows);
+    }
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
+#endif

@@ -1,0 +1,25 @@
+// lutra/lutra.hpp: everything, and a map of it. Include this, or only the parts you use.  SPDX-License-Identifier: MIT
+//
+//   Result<Index> index = lutra::index_factory(256, "IVF1024,Flat", lutra::Metric::l2);
+//
+// The pipeline of a factory string "L2norm,IVF1024,Flat" is the list of folders: transform, partition, encoding.
+// README.md beside this file draws it.
+#pragma once
+
+#include <lutra/core/concepts.hpp>           // the three contracts: CoarseQuantizer, Encoding, SearchIndex
+#include <lutra/core/params.hpp>             // what a call may be told: nprobe, id filter; threads, memory, progress
+#include <lutra/core/result.hpp>             // how calls fail: Status, Result
+#include <lutra/io/vectors.hpp>              // vectors from files and folders: .npy .fvecs .bvecs .fbin .u8bin
+#include <lutra/kernels/distance.hpp>        // exact distances, and what they are defined as
+#include <lutra/kernels/nearest.hpp>         // nearest centroid, fused into a matrix product
+#include <lutra/kernels/query_tile.hpp>      // queries against rows: only pairs under a threshold come out
+#include <lutra/cluster/kmeans.hpp>          // Lloyd's k-means
+#include <lutra/transform/transformed.hpp>   // L2norm in front of an index
+#include <lutra/encodings/flat/flat.hpp>     // rows as they are
+#include <lutra/coarse/flat_coarse.hpp>      // which list: compare every centroid
+#include <lutra/coarse/one_list.hpp>         // which list: there is one
+#include <lutra/ivf/ivf.hpp>                 // inverted lists: train, add, search
+#include <lutra/factory/index_factory.hpp>   // index_factory(d, "IVF1024,Flat", metric)
+#include <lutra/factory/save_load.hpp>       // save_index, load_index: faiss's own files
+// opt-in, not included here:
+//   lutra/parallel/threads.hpp              // ThreadPool

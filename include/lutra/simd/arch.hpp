@@ -1,0 +1,109 @@
+// lutra/simd/arch.hpp: the one place that knows xsimd's version and the machine's registers.  SPDX-License-Identifier: MIT
+//
+// Every kernel exists twice: for `scalar`, the definition, and for `best`, the widest instruction set the compiler was
+// allowed to use. `best` is `scalar` itself when LUTRA_SCALAR_ONLY is defined. The few names below hide what differs
+// between xsimd 8 (Debian 12: hadd, no batch_bool::mask) and later ones (reduce_add, mask).
+#pragma once
+#include <lutra/core/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#if !defined(LUTRA_SCALAR_ONLY)
+#include <xsimd/xsimd.hpp>
+#endif
+
+// Unrolls the next loop completely; its trip count is a small constant and its body indexes an array of registers.
+#if defined(__clang__)
+#define LUTRA_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define LUTRA_UNROLL _Pragma("GCC unroll 32")
+#else
+#define LUTRA_UNROLL
+#endif
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Tag of the reference kernels: one float at a time.
+struct scalar {};
+
+#if defined(LUTRA_SCALAR_ONLY)
+using best = scalar;
+#else
+using best = xsimd::default_arch;
+
+namespace simd {
+
+template <class Arch>
+using Floats = xsimd::batch<float, Arch>;
+template <class Arch>
+using Mask = xsimd::batch_bool<float, Arch>;
+
+/// Vector registers the compiler can use: 32 on AVX-512 and 64-bit ARM, else 16.
+template <class Arch>
+inline constexpr std::size_t kRegisters = (Floats<Arch>::size == 16 || (sizeof(void*) == 8 && XSIMD_WITH_NEON64)) ? 32 : 16;
+
+/// The sum of all lanes.
+template <class Arch>
+float sum(const Floats<Arch>& v) {
+    if constexpr (requires { reduce_add(v); })
+        return reduce_add(v);
+    else
+        return hadd(v);
+}
+
+/// a * b + c, rounded once where the machine can (xsimd 8 has no fused form for AVX-512).
+template <class B>
+B fma(const B& a, const B& b, const B& c) {
+#if defined(__AVX512F__)
+    if constexpr (B::size == 16) return _mm512_fmadd_ps(a, b, c);
+#endif
+    return xsimd::fma(a, b, c);
+}
+
+/// Bit i is lane i.
+template <class Arch>
+std::uint32_t bits(const Mask<Arch>& mask) {
+    if constexpr (requires { mask.mask(); }) return std::uint32_t(mask.mask());
+#if defined(__AVX512F__)
+    else if constexpr (Mask<Arch>::size == 16)
+        return std::uint32_t(mask.data);
+#endif
+#if defined(__AVX__)
+    else if constexpr (Mask<Arch>::size == 8)
+        return std::uint32_t(_mm256_movemask_ps(mask));
+#endif
+#if defined(__SSE2__)
+    else if constexpr (Mask<Arch>::size == 4)
+        return std::uint32_t(_mm_movemask_ps(mask));
+#endif
+    else {
+        bool lanes[Mask<Arch>::size];
+        mask.store_unaligned(lanes);
+        std::uint32_t result = 0;
+        for (std::size_t i = 0; i < Mask<Arch>::size; ++i) result |= std::uint32_t(lanes[i]) << i;
+        return result;
+    }
+}
+
+/// The first `n` < size floats at p, the other lanes zero; reads nothing past p + n.
+template <class Arch>
+Floats<Arch> load_first(const float* p, std::size_t n) {
+    alignas(64) float lanes[Floats<Arch>::size] = {};
+    for (std::size_t i = 0; i < n; ++i) lanes[i] = p[i];
+    return Floats<Arch>::load_aligned(lanes);
+}
+
+}  // namespace simd
+#endif
+
+/// "avx512bw", "fma3+avx2", "neon64", "scalar" ...: what `best` is in this build.
+inline std::string_view isa_name() {
+#if defined(LUTRA_SCALAR_ONLY)
+    return "scalar";
+#else
+    return best::name();
+#endif
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
