@@ -1,0 +1,258 @@
+// tests/io/vectors_test.cpp.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+#include <lutra/io/vectors.hpp>
+
+#include <vector>
+
+#include "io/bytes.hpp"
+#include "support/temp_dir.hpp"
+
+using lutra::Errc;
+using lutra::VectorFile;
+using lutra_test::mentions;
+using lutra_test::number;
+using lutra_test::TempDir;
+using lutra_test::write_bytes;
+
+namespace {
+
+using Floats = std::vector<float>;
+
+/// A .npy file of [n, d] counting up from `first`.
+void write_counting(const std::string& path, std::size_t n, std::size_t d, float first) {
+    Floats x(n * d);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = first + float(i);
+    CHECK(lutra::write_file(path, [&](lutra::Writer& out) { return lutra::write_npy(out, {x.data(), n, d}); }).ok());
+}
+
+VectorFile open(const std::string& path, std::size_t max_maps = 100) {
+    auto file = VectorFile::open(path, max_maps);
+    INFO(file.status().message());
+    REQUIRE(file.ok());
+    return *std::move(file);
+}
+
+Floats all_of(const VectorFile& file) {
+    const auto all = lutra::read_all(file);
+    INFO(all.status().message());
+    REQUIRE(all.ok());
+    return *all;
+}
+
+/// Rows 0 ... 7 in four files, whose order by number would be another, and what must be ignored.
+void fill_folder(const TempDir& dir) {
+    write_counting(dir.file("0_0.npy"), 3, 2, 0);
+    write_counting(dir.file("100_0.npy"), 1, 2, 6);
+    write_counting(dir.file("10_0.npy"), 0, 2, 0);
+    write_counting(dir.file("2_0.npy"), 4, 2, 8);
+    write_bytes(dir.file("readme.txt"), "not vectors");
+    write_bytes(dir.file("1.npy.bak"), "not vectors");
+}
+const Floats kFolder{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+}  // namespace
+
+TEST_CASE("VectorFile: every kind of file gives its rows as floats") {
+    const TempDir dir;
+    const std::string row = number(std::int32_t{2}), shape = number(std::uint32_t{2}) + number(std::uint32_t{2});
+    const std::string floats01 = number(0.F) + number(1.F), floats23 = number(2.F) + number(3.F);
+    const std::string bytes01("\0\1", 2), bytes23("\2\3", 2);
+    write_bytes(dir.file("x.npy"), lutra_test::npy_file(lutra_test::npy_dictionary("<f4", "(2, 2)"), floats01 + floats23));
+    write_bytes(dir.file("x.fvecs"), row + floats01 + row + floats23);
+    write_bytes(dir.file("x.bvecs"), row + bytes01 + row + bytes23);
+    write_bytes(dir.file("x.fbin"), shape + floats01 + floats23);
+    write_bytes(dir.file("x.u8bin"), shape + bytes01 + bytes23);
+    write_bytes(dir.file("x.i8bin"), shape + bytes01 + bytes23);
+    for (const std::string_view ending : {"npy", "fvecs", "bvecs", "fbin", "u8bin", "i8bin"}) {
+        CAPTURE(ending);
+        const VectorFile file = open(dir.file("x." + std::string(ending)));
+        CHECK(file.n() == 2);
+        CHECK(file.d() == 2);
+        CHECK(all_of(file) == Floats{0, 1, 2, 3});
+    }
+}
+
+TEST_CASE("VectorFile: a folder is its .npy files in the order of plain string sorting") {
+    const TempDir dir;
+    write_counting(dir.file("0_0.npy"), 1, 2, 0);
+    write_counting(dir.file("100_0.npy"), 1, 2, 2);
+    write_counting(dir.file("10_0.npy"), 1, 2, 4);
+    write_counting(dir.file("2_0.npy"), 1, 2, 6);
+    CHECK(all_of(open(dir.path().string())) == Floats{0, 1, 2, 3, 4, 5, 6, 7});
+    CHECK(all_of(open(dir.path().string() + "/")) == Floats{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE("VectorFile: a folder's other files and files without rows do not matter") {
+    const TempDir dir;
+    fill_folder(dir);
+    const VectorFile file = open(dir.path().string());
+    CHECK(file.n() == 8);
+    CHECK(file.d() == 2);
+    CHECK(all_of(file) == kFolder);
+}
+
+TEST_CASE("VectorFile: read() gives any range, also across files and from files not kept open") {
+    const TempDir dir;
+    fill_folder(dir);
+    for (const std::size_t max_maps : {0U, 1U, 2U, 100U}) {
+        const VectorFile file = open(dir.path().string(), max_maps);
+        for (std::size_t begin = 0; begin <= 8; ++begin)
+            for (std::size_t end = begin; end <= 8; ++end) {
+                Floats got((end - begin) * 2);
+                CHECK(file.read(begin, end, got.data()).ok());
+                CHECK(std::equal(got.begin(), got.end(), kFolder.begin() + std::ptrdiff_t(begin * 2)));
+            }
+    }
+}
+
+TEST_CASE("VectorFile: gather() gives rows in the order asked for, also twice") {
+    const TempDir dir;
+    fill_folder(dir);
+    const std::vector<std::size_t> rows{7, 0, 3, 3, 4, 2, 1};
+    Floats want;
+    for (const std::size_t row : rows) want.insert(want.end(), {kFolder[2 * row], kFolder[2 * row + 1]});
+    for (const std::size_t max_maps : {0U, 2U, 100U}) {
+        Floats got(want.size());
+        CHECK(open(dir.path().string(), max_maps).gather(rows, got.data()).ok());
+        CHECK(got == want);
+    }
+    CHECK(open(dir.path().string()).gather({}, nullptr).ok());
+}
+
+TEST_CASE("VectorFile: rows past the end are refused, with the number there are") {
+    const TempDir dir;
+    write_counting(dir.file("x.npy"), 3, 2, 0);
+    const VectorFile file = open(dir.file("x.npy"));
+    Floats got(100);
+    CHECK(mentions(file.read(1, 4, got.data()).message(), "x.npy has 3 rows"));
+    CHECK(file.read(2, 1, got.data()).code() == Errc::bad_argument);
+    for (const std::size_t row : {std::size_t{3}, ~std::size_t{0}})
+        CHECK(file.gather(std::vector<std::size_t>{0, row}, got.data()).code() == Errc::bad_argument);
+}
+
+TEST_CASE("VectorFile: floats that lie in the file as they are need no copy") {
+    const TempDir dir;
+    write_counting(dir.file("x.npy"), 3, 2, 10);
+    write_bytes(dir.file("x.fbin"), number(std::uint32_t{1}) + number(std::uint32_t{2}) + number(4.F) + number(5.F));
+    const VectorFile npy = open(dir.file("x.npy")), fbin = open(dir.file("x.fbin"));
+    REQUIRE(npy.view().has_value());
+    CHECK(npy.view()->n == 3);
+    CHECK(npy.view()->row(2)[1] == 15);
+    REQUIRE(fbin.view().has_value());
+    CHECK(fbin.view()->row(0)[1] == 5);
+}
+
+TEST_CASE("VectorFile: what needs conversion, alignment or joining has no view") {
+    const TempDir dir;
+    const std::string four(16, '\0');
+    const auto write = [&](const char* name, const std::string& dictionary, const std::string& values) {
+        write_bytes(dir.file(name), lutra_test::npy_file(dictionary, values));
+    };
+    write("big.npy", lutra_test::npy_dictionary(">f4", "(2, 2)"), four);
+    write("fortran.npy", lutra_test::npy_dictionary("<f4", "(2, 2)", true), four);
+    write("double.npy", lutra_test::npy_dictionary("<f8", "(1, 2)"), four);
+    std::string unaligned = lutra_test::npy_dictionary("<f4", "(2, 2)");
+    while ((10 + unaligned.size() + 1) % 4 != 1) unaligned += ' ';
+    write("unaligned.npy", unaligned, four);
+    for (const char* name : {"big.npy", "fortran.npy", "double.npy", "unaligned.npy"}) {
+        CAPTURE(name);
+        CHECK(!open(dir.file(name)).view().has_value());
+    }
+    const TempDir folder;
+    fill_folder(folder);
+    CHECK(!open(folder.path().string()).view().has_value());
+}
+
+TEST_CASE("VectorFile: a folder keeps no file descriptors") {
+    const TempDir dir;
+    for (int i = 0; i < 50; ++i) write_counting(dir.file(std::to_string(i) + ".npy"), 1, 2, 0);
+    const auto descriptors = [] {
+        std::error_code none;
+        std::size_t count = 0;
+        for (std::filesystem::directory_iterator entry("/proc/self/fd", none), end; !none && entry != end; entry.increment(none))
+            ++count;
+        return count;
+    };
+    const std::size_t before = descriptors();
+    const VectorFile file = open(dir.path().string());
+    CHECK(file.n() == 50);
+    CHECK(descriptors() == before);
+}
+
+TEST_CASE("VectorFile: a file with another column count is named along with the first one") {
+    const TempDir dir;
+    write_counting(dir.file("a.npy"), 1, 2, 0);
+    write_counting(dir.file("b.npy"), 1, 3, 0);
+    const auto file = VectorFile::open(dir.path().string());
+    CHECK(file.status().code() == Errc::bad_file);
+    CHECK(mentions(file.status().message(), "b.npy has 3 columns"));
+    CHECK(mentions(file.status().message(), "a.npy has 2"));
+}
+
+TEST_CASE("VectorFile: a malformed file of a folder is named") {
+    const TempDir dir;
+    fill_folder(dir);
+    write_bytes(dir.file("5.npy"), "junk");
+    CHECK(mentions(VectorFile::open(dir.path().string()).status().message(), "5.npy: not a .npy file"));
+}
+
+TEST_CASE("VectorFile: a folder's file that changed its shape since open() is refused") {
+    const TempDir dir;
+    write_counting(dir.file("a.npy"), 2, 2, 0);
+    const VectorFile file = open(dir.path().string(), 0);
+    write_counting(dir.file("a.npy"), 1, 2, 0);
+    Floats got(4);
+    const auto status = file.read(0, 2, got.data());
+    CHECK(status.code() == Errc::bad_file);
+    CHECK(mentions(status.message(), "was [2, 2] when it was opened, now it is [1, 2]"));
+}
+
+TEST_CASE("VectorFile: a folder without .npy files, an unknown ending, ids and missing files are refused") {
+    const TempDir dir;
+    CHECK(mentions(VectorFile::open(dir.path().string()).status().message(), "has no .npy files"));
+    write_bytes(dir.file("x.csv"), "1,2");
+    const auto csv = VectorFile::open(dir.file("x.csv"));
+    CHECK(csv.status().code() == Errc::unsupported);
+    CHECK(mentions(csv.status().message(), ".npy (f2, f4, f8, u1, i1), .fvecs, .bvecs, .fbin, .u8bin, .i8bin and folders"));
+    write_bytes(dir.file("x.ivecs"), number(std::int32_t{1}) + number(std::int32_t{5}));
+    CHECK(mentions(VectorFile::open(dir.file("x.ivecs")).status().message(), "x.ivecs holds i4 values; vectors are read from"));
+    CHECK(VectorFile::open(dir.file("none.npy")).status().code() == Errc::not_found);
+    CHECK(VectorFile::open(dir.file("none")).status().code() == Errc::not_found);
+    CHECK(VectorFile::open("").status().code() == Errc::not_found);
+}
+
+TEST_CASE("VectorFile: a malformed row is named with its file") {
+    const TempDir dir;
+    const std::string good = number(std::int32_t{1}) + number(5.F), bad = number(std::int32_t{2}) + number(5.F);
+    write_bytes(dir.file("x.fvecs"), good + bad + good);
+    const VectorFile file = open(dir.file("x.fvecs"));
+    CHECK(mentions(lutra::read_all(file).status().message(), "x.fvecs: row 1 says it has 2 columns, row 0 has 1"));
+}
+
+TEST_CASE("read_id_rows: every kind of file gives its ids") {
+    const TempDir dir;
+    const std::vector<lutra::Id> ids{4, 5, 6, -1};
+    const std::string row = number(std::int32_t{2}), shape = number(std::uint32_t{2}) + number(std::uint32_t{2});
+    std::string i4, i8;
+    for (const lutra::Id id : ids) i4 += number(std::int32_t(id)), i8 += number(id);
+    write_bytes(dir.file("x.ivecs"), row + i4.substr(0, 8) + row + i4.substr(8));
+    write_bytes(dir.file("x.ibin"), shape + i4);
+    write_bytes(dir.file("4.npy"), lutra_test::npy_file(lutra_test::npy_dictionary("<i4", "(2, 2)"), i4));
+    write_bytes(dir.file("8.npy"), lutra_test::npy_file(lutra_test::npy_dictionary("<i8", "(2, 2)"), i8));
+    for (const char* name : {"x.ivecs", "x.ibin", "4.npy", "8.npy"}) {
+        CAPTURE(name);
+        const auto rows = lutra::read_id_rows(dir.file(name));
+        REQUIRE(rows.ok());
+        CHECK(rows->n == 2);
+        CHECK(rows->k == 2);
+        CHECK(rows->ids == ids);
+    }
+}
+
+TEST_CASE("read_id_rows: vectors are refused, and what is accepted is named") {
+    const TempDir dir;
+    write_counting(dir.file("x.npy"), 1, 2, 0);
+    const auto rows = lutra::read_id_rows(dir.file("x.npy"));
+    CHECK(rows.status().code() == Errc::bad_file);
+    CHECK(mentions(rows.status().message(), "x.npy holds f4 values; ids are read from .ivecs, .ibin and .npy (i4, i8)"));
+}
