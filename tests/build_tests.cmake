@@ -71,20 +71,18 @@ set_tests_properties(floors.refused PROPERTIES PASS_REGULAR_EXPRESSION
                      "core/high.hpp:2: .*core/quoted.hpp:2: .*encodings/a/sideways.hpp:2: .*unknown/unknown.hpp:1: .*4 wrong")
 
 # The single include, made from the umbrella header, is enough to compile and run a program.
-if(EXISTS ${include_dir}/lutra/lutra.hpp)
-  set(single_include ${CMAKE_BINARY_DIR}/single_include/lutra.hpp)
-  list(TRANSFORM headers PREPEND ${include_dir}/ OUTPUT_VARIABLE header_paths)
-  add_custom_command(OUTPUT ${single_include} DEPENDS ${header_paths} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py
-                     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py ${single_include} VERBATIM)
-  add_executable(single_include consumer/main.cpp ${single_include})
-  target_compile_definitions(single_include PRIVATE LUTRA_SINGLE_INCLUDE $<TARGET_PROPERTY:lutra,INTERFACE_COMPILE_DEFINITIONS>)
-  target_compile_features(single_include PRIVATE cxx_std_20)
-  target_include_directories(single_include PRIVATE ${CMAKE_BINARY_DIR}/single_include)
-  if(TARGET lutra::xsimd)
-    target_link_libraries(single_include PRIVATE lutra::xsimd)
-  endif()
-  lutra_run_test(single_include)
+set(single_include ${CMAKE_BINARY_DIR}/single_include/lutra.hpp)
+list(TRANSFORM headers PREPEND ${include_dir}/ OUTPUT_VARIABLE header_paths)
+add_custom_command(OUTPUT ${single_include} DEPENDS ${header_paths} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py
+                   COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py ${single_include} VERBATIM)
+add_executable(single_include consumer/main.cpp ${single_include})
+target_compile_definitions(single_include PRIVATE LUTRA_SINGLE_INCLUDE $<TARGET_PROPERTY:lutra,INTERFACE_COMPILE_DEFINITIONS>)
+target_compile_features(single_include PRIVATE cxx_std_20)
+target_include_directories(single_include PRIVATE ${CMAKE_BINARY_DIR}/single_include)
+if(TARGET lutra::xsimd)
+  target_link_libraries(single_include PRIVATE lutra::xsimd)
 endif()
+lutra_run_test(single_include)
 
 # A user's project finds the installed library, or adds this folder.
 set(consumer_dir ${CMAKE_CURRENT_BINARY_DIR}/consumer)

@@ -2,17 +2,19 @@
 // SPDX-License-Identifier: MIT
 #if defined(LUTRA_SINGLE_INCLUDE)
 #include <lutra.hpp>
-#elif __has_include(<lutra/lutra.hpp>)
-#include <lutra/lutra.hpp>
 #else
-#include <lutra/core/topk.hpp>
+#include <lutra/lutra.hpp>
 #endif
 
+#include <vector>
+
 int main() {
-    float score = 0;
-    lutra::Id id = lutra::kNoId;
-    lutra::TopK top(&score, &id, 1);
-    top.push(2.F, 20);
-    top.push(1.F, 10);
-    return id == 10 ? 0 : 1;
+    const std::vector<float> x = lutra::Rng(1).normal(100 * 8);
+    lutra::Result<lutra::Index> index = lutra::index_factory(8, "Flat", lutra::Metric::l2);
+    if (!index.ok() || !index->add({x.data(), 100, 8}).ok()) return 1;
+    lutra::Hits hits(100, 1);
+    if (!index->search({x.data(), 100, 8}, 1, hits.view()).ok()) return 2;
+    for (std::size_t i = 0; i < 100; ++i)
+        if (hits.ids[i] != lutra::Id(i)) return 3;
+    return 0;
 }

@@ -62,6 +62,17 @@ TEST_CASE("Arena: memory taken before a growth stays where it is") {
     for (std::size_t size : {1, 1000, 100000, 3000000}) CHECK(borrow(arena, size));
 }
 
+TEST_CASE("Arena: a frame that made it grow gives back the memory from before, too") {
+    Arena arena;
+    const char* first = nullptr;
+    {
+        const Arena::Frame frame(arena);
+        first = arena.take<char>(10).data();
+        arena.take<char>(3000000);
+    }
+    CHECK(arena.take<char>(10).data() == first);
+}
+
 TEST_CASE("Arena: the same calls find all their memory the second time") {
     Arena arena;
     for (std::size_t size : {10, 5000, 200000}) borrow(arena, size);
