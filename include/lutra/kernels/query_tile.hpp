@@ -6,7 +6,8 @@
 // |q||x| (inner product), makes it a lower bound of the exact score: no pair that belongs in the result is lost, and about
 // none that does not is proposed. For L2 the bound is
 //     (1 - slack) (|x|^2 + |q|^2) - 2 q.x  <=  exact,   compared as   (1 - slack) |x|^2 - 2 q.x  <=  threshold - (1 - slack) |q|^2
-// A comparison with NaN (lengths that overflow) proposes the pair.
+// Squares and products below the smallest normal float m lose more than that: (4 d + 32) m is taken off as well. A squared
+// length that overflows counts as -infinity, and a comparison with NaN proposes the pair.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
@@ -68,7 +69,11 @@ public:
     static constexpr std::size_t kMinQueries = kLanes / 2;
 
     QueryTile(Arena& arena, Metric metric, std::span<const float* const> queries, std::size_t d)
-        : metric_(metric), d_(d), n_queries_(queries.size()), slack_(float(4 * d + 32) * 0x1p-24F) {
+        : metric_(metric),
+          d_(d),
+          n_queries_(queries.size()),
+          slack_(float(4 * d + 32) * 0x1p-24F),
+          underflow_(float(4 * d + 32) * std::numeric_limits<float>::min()) {
         const std::size_t padded = round_up(n_queries_, kLanes);
         panels_ = arena.take<float>(padded * d);
         offsets_ = arena.take<float>(padded), limits_ = arena.take<float>(padded);
@@ -108,18 +113,24 @@ private:
         for (std::size_t i = 0; i < n_queries_; ++i) {
             float squared;
             squared_norms(queries[i], 1, d_, &squared);
-            if (metric_ == Metric::l2) offsets_[i] = (1 - slack_) * squared;
+            if (metric_ == Metric::l2) offsets_[i] = lower_bound(squared);
             if (squared > longest) longest = squared;
         }
-        longest_ = std::sqrt(longest);
+        longest_ = std::sqrt(longest + underflow_);
     }
 
     void row_terms(const float* x, std::size_t n, float* terms) const {
         squared_norms(x, n, d_, terms);
         if (metric_ == Metric::l2)
-            for (std::size_t j = 0; j < n; ++j) terms[j] *= 1 - slack_;
+            for (std::size_t j = 0; j < n; ++j) terms[j] = lower_bound(terms[j]);
         else
-            for (std::size_t j = 0; j < n; ++j) terms[j] = -slack_ * longest_ * std::sqrt(terms[j]);
+            for (std::size_t j = 0; j < n; ++j) terms[j] = -slack_ * longest_ * std::sqrt(terms[j] + underflow_) - underflow_;
+    }
+
+    // What a squared length is worth at least; its product with the other side may be finite where it is not.
+    float lower_bound(float squared) const {
+        const float bound = (1 - slack_) * squared - underflow_;
+        return bound <= std::numeric_limits<float>::max() ? bound : -std::numeric_limits<float>::infinity();
     }
 
     template <class Visit>
@@ -171,9 +182,9 @@ private:
 
     Metric metric_;
     std::size_t d_, n_queries_;
-    float slack_, longest_ = 0;
+    float slack_, underflow_, longest_ = 0;
     std::span<float> panels_;   // one panel after the other, [d, width] each
-    std::span<float> offsets_;  // what the exact score has and the panel's does not: (1 - slack) |q|^2
+    std::span<float> offsets_;  // what the exact score has and the panel's does not: at least (1 - slack) |q|^2
     std::span<float> limits_;   // threshold - offset, per lane
 };
 #endif
