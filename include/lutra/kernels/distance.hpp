@@ -2,7 +2,7 @@
 //
 // These define what a distance is: every search path ends here (fused kernels only propose candidates), so one query and
 // a batch, one thread and many, Flat and IVF give the same bits. Each row is summed in the same order wherever it stands.
-// Float error: within d * 2^-24 of the sum of the terms' magnitudes.
+// Float error: within (d + 2) * 2^-24 of the sum of the terms' magnitudes.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/simd/arch.hpp>
