@@ -35,6 +35,7 @@ lutra_build_test(headers_alone)
 lutra_program(two_units odr/two_units.cpp odr/other_unit.cpp)
 target_include_directories(two_units PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/headers)
 lutra_run_test(two_units)
+set_tests_properties(two_units.build two_units.run PROPERTIES LABELS "build;run")
 
 # Every header compiles for every instruction set that has code of its own, and two units built for different ones do not
 # share their inline functions.
