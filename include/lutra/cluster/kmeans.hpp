@@ -129,6 +129,14 @@ private:
 
     std::size_t size(std::size_t j) const { return first_[j + 1] - first_[j]; }
 
+    // Those with a weight above zero.
+    std::size_t rows_that_count(std::size_t j) const {
+        if (weights_.empty()) return size(j);
+        const auto counts = [this](std::size_t row) { return weights_[row] > 0; };
+        return std::size_t(
+            std::count_if(members_.begin() + std::ptrdiff_t(first_[j]), members_.begin() + std::ptrdiff_t(first_[j + 1]), counts));
+    }
+
     // One worker sums a cluster, in the order of the rows: the same bits for any number of workers.
     void update() {
         resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t) {
@@ -155,7 +163,7 @@ private:
     // An empty cluster takes half of a large one: both centroids are the large one's, moved apart by one part in 1024.
     void split_empty() {
         std::vector<std::size_t> sizes(k_);
-        for (std::size_t j = 0; j < k_; ++j) sizes[j] = size(j);
+        for (std::size_t j = 0; j < k_; ++j) sizes[j] = rows_that_count(j);
         Rng rng(kSplitSeed);
         for (std::size_t j = 0; j < k_; ++j) {
             if (sizes[j] != 0) continue;
@@ -197,6 +205,23 @@ private:
     std::vector<double> objective_;
 };
 
+inline Status check_weights(std::size_t n, std::size_t k, const KMeansConfig& config) {
+    if (config.weights == nullptr) return {};
+    std::size_t positive = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (!(config.weights[i] >= 0) || !is_finite(config.weights[i]))
+            return {Errc::bad_argument, "{}: weight {} of row {}; accepted: finite, 0 or more", config.stage, config.weights[i], i};
+        positive += config.weights[i] > 0;
+    }
+    if (positive >= k) return {};
+    return {Errc::too_few_rows,
+            "{}: {} rows with a weight above 0 cannot make {} clusters; ask for at most {}",
+            config.stage,
+            positive,
+            k,
+            positive};
+}
+
 inline Status check_kmeans(MatrixView x, std::size_t k, const KMeansConfig& config) {
     LUTRA_TRY(check_shape(config.stage, x, x.d));
     if (x.d == 0 || k == 0) return {Errc::bad_argument, "{}: d = {}, k = {}; both must be at least 1", config.stage, x.d, k};
@@ -213,9 +238,7 @@ inline Status check_kmeans(MatrixView x, std::size_t k, const KMeansConfig& conf
     if (config.redo == 0 || config.max_points_per_centroid == 0)
         return {Errc::bad_argument, "{}: redo = {}, max_points_per_centroid = {}; both must be at least 1", config.stage,
                 config.redo, config.max_points_per_centroid};
-    for (std::size_t i = 0; config.weights != nullptr && i < x.n; ++i)
-        if (!(config.weights[i] >= 0) || !is_finite(config.weights[i]))
-            return {Errc::bad_argument, "{}: weight {} of row {}; accepted: finite, 0 or more", config.stage, config.weights[i], i};
+    LUTRA_TRY(check_weights(x.n, k, config));
     return check_finite(config.stage, x);
 }
 
