@@ -9,6 +9,7 @@
 #include <lutra/kernels/scan_rows.hpp>
 
 #include <cstddef>
+#include <numeric>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -39,6 +40,7 @@ public:
         }
         scan_rows<TopCollector>(metric_, {centroids_.data(), nullptr, nlist_, d_}, queries, hits, arena);
         for (TopCollector& c : collectors) c.top.write(metric_);
+        if (nprobe == nlist_) fill_up(lists, q.n);
     }
 
     void assign(MatrixView x, Id* lists, Arena& arena) const {
@@ -72,6 +74,12 @@ public:
     }
 
 private:
+    // All lists were asked for: none may be missing because its centroid's distance overflows or is NaN.
+    void fill_up(Id* lists, std::size_t n) const {
+        for (Id* row = lists; n-- > 0; row += nlist_)
+            if (row[nlist_ - 1] == kNoId) std::iota(row, row + nlist_, Id{0});
+    }
+
     AlignedVector<float> centroids_;  // [nlist, d]
     AlignedVector<float> terms_;      // [nlist], see centroid_terms()
     std::size_t nlist_ = 0, d_ = 0;

@@ -31,8 +31,9 @@ struct ListView {
 ///   kLearns             false: there is nothing to train (one list), build() is never called
 ///   build(c, nlist, d, metric)  takes centroids [nlist, d]
 ///   probe(q, nprobe, lists, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each row, best first; -1 where
-///                       there is none (a NaN query). The same lists whether rows come alone or together. Const, thread-safe
-///                       with one arena a thread, allocates nothing once the arena is warm
+///                       there is none (a NaN query), unless all are asked for: then all are given. The same lists whether
+///                       rows come alone or together. Const, thread-safe with one arena a thread, allocates nothing once
+///                       the arena is warm
 ///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
 ///   centroid(list)      [d], what residuals are taken from
 template <class C>

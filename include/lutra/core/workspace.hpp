@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -60,12 +60,12 @@ class Workspace {
 public:
     /// Makes sure arenas [0, workers) exist. Call it before the workers start.
     void reserve(std::size_t workers) {
-        while (arenas_.size() < workers) arenas_.emplace_back();
+        while (arenas_.size() < workers) arenas_.push_back(std::make_unique<Arena>());
     }
-    Arena& arena(std::size_t worker) { return arenas_[worker]; }
+    Arena& arena(std::size_t worker) { return *arenas_[worker]; }
 
 private:
-    std::deque<Arena> arenas_;  // a deque: references stay good when it grows
+    std::vector<std::unique_ptr<Arena>> arenas_;  // references stay good when it grows; an unused one allocates nothing
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,159 @@
+// tests/contracts/contract_cases.hpp: the kinds of index every contract is checked on, and the plain search they are
+// compared with.  SPDX-License-Identifier: MIT
+#pragma once
+#include <doctest/doctest.h>
+
+#include <lutra/factory/index_factory.hpp>
+#include <lutra/kernels/distance.hpp>
+#include <lutra/kernels/normalize.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace contracts {
+using lutra::Id;
+using lutra::Metric;
+using lutra_test::Matrix;
+
+struct Case {
+    std::string_view spec;
+    Metric metric;
+    std::size_t d;
+
+    bool normalises() const { return spec.substr(0, 7) == "L2norm,"; }
+    bool has_lists() const { return spec.find("IVF") != std::string_view::npos; }
+};
+inline std::ostream& operator<<(std::ostream& out, const Case& c) {
+    return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << ")";
+}
+
+/// f(case) for every kind of index.
+template <class F>
+void for_each_case(F&& f) {
+    for (const std::string_view spec : {"Flat", "L2norm,Flat", "IVF1,Flat", "IVF16,Flat", "L2norm,IVF16,Flat"})
+        for (const Metric metric : {Metric::l2, Metric::inner_product})
+            for (const std::size_t d : {1, 3, 32, 100}) {
+                const Case c{spec, metric, d};
+                CAPTURE(c);
+                f(c);
+            }
+}
+
+inline void require_ok(const lutra::Status& status) { REQUIRE_MESSAGE(status.ok(), status.message()); }
+
+inline lutra::Index untrained(const Case& c) {
+    lutra::Result<lutra::Index> index = lutra::index_factory(c.d, c.spec, c.metric);
+    require_ok(index.status());
+    return std::move(*index);
+}
+inline lutra::Index trained(const Case& c) {
+    lutra::Index index = untrained(c);
+    require_ok(index.train(lutra_test::normal_matrix(300, c.d, 1001)));
+    return index;
+}
+inline lutra::Index filled(const Case& c, const Matrix& x, const lutra::Resources& resources = {}) {
+    lutra::Index index = trained(c);
+    require_ok(index.add(x, resources));
+    return index;
+}
+
+/// Rows with many exact duplicates among them, so that ties happen. Row 4 is zeros.
+inline Matrix rows_with_ties(std::size_t n, std::size_t d, std::uint32_t seed = 1) {
+    Matrix m = lutra_test::normal_matrix(n, d, seed);
+    for (std::size_t i = 7; i < n; i += 7) std::copy_n(m.row(i % 5), d, m.row(i));
+    if (n > 4) std::fill_n(m.row(4), d, 0.F);
+    return m;
+}
+
+/// One query's hits, best first.
+using Hit = std::pair<float, Id>;
+using Found = std::vector<std::vector<Hit>>;
+
+inline Found rows_of(const lutra::Hits& hits) {
+    Found found(hits.nq);
+    for (std::size_t i = 0; i < hits.nq * hits.k; ++i) found[i / hits.k].emplace_back(hits.distances[i], hits.ids[i]);
+    return found;
+}
+inline Found rows_of(const lutra::RangeHits& hits) {
+    Found found(hits.lims.size() - 1);
+    for (std::size_t i = 0; i < found.size(); ++i)
+        for (std::size_t j = hits.lims[i]; j < hits.lims[i + 1]; ++j) found[i].emplace_back(hits.distances[j], hits.ids[j]);
+    return found;
+}
+
+inline Found search(const lutra::Index& index, lutra::MatrixView q, std::size_t k, const lutra::SearchParams& params = {},
+                    const lutra::Resources& resources = {}) {
+    lutra::Result<lutra::Hits> hits = lutra::search(index, q, k, params, resources);
+    require_ok(hits.status());
+    return rows_of(*hits);
+}
+inline Found range_search(const lutra::Index& index, lutra::MatrixView q, float radius, const lutra::SearchParams& params = {},
+                          const lutra::Resources& resources = {}) {
+    lutra::RangeHits hits;
+    hits.lims = {5, 6}, hits.ids = {1}, hits.distances = {1};  // what was there before must not matter
+    require_ok(index.range_search(q, radius, hits, params, resources));
+    return rows_of(hits);
+}
+inline lutra::SearchParams all_lists(const lutra::Index& index) {
+    lutra::SearchParams params;
+    params.nprobe = index.nlist();
+    return params;
+}
+
+/// What an index of this kind stores of a row.
+inline Matrix stored(const Case& c, const Matrix& x) {
+    Matrix y = x;
+    if (c.normalises()) lutra::normalize_rows(x.row(0), x.n, x.d, y.row(0));
+    return y;
+}
+
+inline bool better(Metric metric, const Hit& a, const Hit& b) {
+    if (a.first != b.first) return metric == Metric::l2 ? a.first < b.first : a.first > b.first;
+    return a.second < b.second;
+}
+
+/// Every row's distance to every query, best first. Row i has the id ids[i], or i.
+inline Found every_row(const Case& c, const Matrix& x, const Matrix& q, const std::vector<Id>& ids = {}) {
+    const Matrix rows = stored(c, x), queries = stored(c, q);
+    Found found(q.n);
+    for (std::size_t i = 0; i < q.n; ++i) {
+        for (std::size_t j = 0; j < x.n; ++j) {
+            const float score = lutra::score_row(c.metric, queries.row(i), rows.row(j), c.d);
+            found[i].emplace_back(c.metric == Metric::l2 ? score : -score, ids.empty() ? Id(j) : ids[j]);
+        }
+        std::sort(found[i].begin(), found[i].end(), [&](const Hit& a, const Hit& b) { return better(c.metric, a, b); });
+    }
+    return found;
+}
+
+/// The first k of each row, filled up with id -1 and the worst distance.
+inline Found first_of(Found found, std::size_t k, Metric metric) {
+    const float worst = metric == Metric::l2 ? std::numeric_limits<float>::max() : -std::numeric_limits<float>::max();
+    for (auto& row : found) row.resize(k, {worst, lutra::kNoId});
+    return found;
+}
+
+/// Rows strictly within the radius.
+inline Found within(Found found, float radius, Metric metric) {
+    for (auto& row : found)
+        std::erase_if(row, [&](const Hit& h) { return metric == Metric::l2 ? !(h.first < radius) : !(h.first > radius); });
+    return found;
+}
+
+/// Without the rows whose id the filter refuses.
+template <class Accepts>
+Found only(Found found, Accepts accepts) {
+    for (auto& row : found) std::erase_if(row, [&](const Hit& h) { return !accepts(h.second); });
+    return found;
+}
+
+}  // namespace contracts

@@ -1,0 +1,260 @@
+// What core/concepts.hpp promises of SearchIndex::search, range_search and reconstruct, for every kind of index.
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "contracts/contract_cases.hpp"
+#include "support/count_new.hpp"
+
+using namespace contracts;
+
+namespace {
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+bool all_missing(const std::vector<Hit>& row) {
+    return std::all_of(row.begin(), row.end(), [](const Hit& h) { return h.second == lutra::kNoId; });
+}
+
+/// Every query on its own.
+Found one_by_one(const lutra::Index& index, const Matrix& q, std::size_t k, const lutra::SearchParams& params) {
+    Found found;
+    for (std::size_t i = 0; i < q.n; ++i) found.push_back(search(index, q.view().rows(i, i + 1), k, params).front());
+    return found;
+}
+}  // namespace
+
+TEST_CASE("search: with all lists it is brute force, bit for bit, ties by the lower id") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(250, c.d), q = rows_with_ties(30, c.d, 2);
+        const lutra::Index index = filled(c, x);
+        const Found want = every_row(c, x, q);
+        for (std::size_t k : {1, 2, 10, 249}) {
+            CAPTURE(k);
+            CHECK(search(index, q, k, all_lists(index)) == first_of(want, k, c.metric));
+        }
+    });
+}
+
+TEST_CASE("search: gives k slots also where there are fewer vectors, missing ones with id -1") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(9, c.d);
+        const Matrix q = lutra_test::normal_matrix(20, c.d, 3);
+        const lutra::Index empty = trained(c), index = filled(c, x);
+        for (const auto& row : search(empty, q, 3)) CHECK(all_missing(row));
+        CHECK(search(index, q, 50, all_lists(index)) == first_of(every_row(c, x, q), 50, c.metric));
+    });
+}
+
+TEST_CASE("search: some lists give a part of what all lists give, in the same order, and never less with more lists") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(250, c.d), q = rows_with_ties(30, c.d, 4);
+        const lutra::Index index = filled(c, x);
+        const Found everything = every_row(c, x, q);
+        std::vector<std::size_t> found_before(q.n, 0);
+        for (std::size_t nprobe = 1; nprobe <= std::max<std::size_t>(index.nlist(), 1); nprobe += 3) {
+            lutra::SearchParams params;
+            params.nprobe = nprobe;
+            Found found = search(index, q, 250, params);
+            for (std::size_t i = 0; i < q.n; ++i) {
+                std::erase_if(found[i], [](const Hit& h) { return h.second == lutra::kNoId; });
+                std::size_t strange = !std::is_sorted(found[i].begin(), found[i].end(),
+                                                      [&](const Hit& a, const Hit& b) { return better(c.metric, a, b); });
+                for (const Hit& h : found[i])
+                    strange += !std::binary_search(everything[i].begin(), everything[i].end(), h,
+                                                   [&](const Hit& a, const Hit& b) { return better(c.metric, a, b); });
+                strange += found[i].size() < found_before[i];
+                found_before[i] = found[i].size();
+                CHECK(strange == 0);
+            }
+        }
+    });
+}
+
+TEST_CASE("search: nprobe above nlist means all lists; 0 means the index's own") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(300, c.d), q = rows_with_ties(10, c.d, 5);
+        lutra::Index index = filled(c, x);
+        lutra::SearchParams params;
+        params.nprobe = 1000000;
+        CHECK(search(index, q, 20, params) == search(index, q, 20, all_lists(index)));
+        params.nprobe = 3;
+        const Found three = search(index, q, 20, params);
+        index.set_nprobe(3);
+        CHECK(search(index, q, 20) == three);
+        index.set_nprobe(1000000);
+        CHECK(index.nprobe() == index.nlist());
+        index.set_nprobe(0);
+        CHECK(index.nprobe() == std::min<std::size_t>(index.nlist(), 1));
+    });
+}
+
+TEST_CASE("search: queries find the same together and alone, bit for bit") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(250, c.d), q = rows_with_ties(49, c.d, 6);
+        const lutra::Index index = filled(c, x);
+        for (std::size_t nprobe : {1, 3, 16}) {
+            lutra::SearchParams params;
+            params.nprobe = nprobe;
+            CAPTURE(nprobe);
+            CHECK(search(index, q, 12, params) == one_by_one(index, q, 12, params));
+        }
+    });
+}
+
+TEST_CASE("search: a stored row finds itself first with squared distance 0, or a twin with a lower id") {
+    for_each_case([](const Case& c) {
+        if (c.metric != Metric::l2) return;
+        const Matrix x = rows_with_ties(300, c.d);
+        const lutra::Index index = filled(c, x);
+        const Found found = search(index, x, 1, all_lists(index));
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < x.n; ++i) wrong += found[i][0].first != 0 || found[i][0].second > Id(i);
+        CHECK(wrong == 0);
+    });
+}
+
+TEST_CASE("search: only ids that a bitmap or a predicate lets through are found, the best of those") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(300, c.d), q = rows_with_ties(40, c.d, 7);
+        const lutra::Index index = filled(c, x);
+        const auto accepts = [](Id id) { return id % 3 == 1 && id < 250; };
+        std::vector<std::uint8_t> bits(32, 0);
+        for (std::size_t i = 0; i < 250; ++i) bits[i / 8] = std::uint8_t(bits[i / 8] | (accepts(Id(i)) ? 1 << (i % 8) : 0));
+        const Found want = only(every_row(c, x, q), accepts);
+        for (const bool bitmap : {false, true}) {
+            lutra::SearchParams params = all_lists(index);
+            params.filter = bitmap ? lutra::IdFilter::bitmap(bits.data(), 250) : lutra::IdFilter::predicate(accepts);
+            CHECK(search(index, q, 10, params) == first_of(want, 10, c.metric));
+            CHECK(search(index, q, 200, params) == first_of(want, 200, c.metric));
+            CHECK(range_search(index, q, want[0][20].first, params) == within(want, want[0][20].first, c.metric));
+        }
+        lutra::SearchParams nobody = all_lists(index);
+        nobody.filter = lutra::IdFilter::bitmap(nullptr, 0);
+        CHECK(all_missing(search(index, q, 5, nobody)[0]));
+    });
+}
+
+TEST_CASE("range_search: everything strictly within the radius, best first, and nothing else") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(300, c.d), q = rows_with_ties(40, c.d, 8);
+        const lutra::Index index = filled(c, x);
+        const Found want = every_row(c, x, q);
+        for (std::size_t rank : {0, 1, 30, 299}) {
+            const float radius = want[3][rank].first;  // exactly the distance of a row: that one is outside
+            CAPTURE(radius);
+            CHECK(range_search(index, q, radius, all_lists(index)) == within(want, radius, c.metric));
+        }
+        const float everywhere = c.metric == Metric::l2 ? std::numeric_limits<float>::infinity() : -1e30F;
+        CHECK(range_search(index, q, everywhere, all_lists(index)) == want);
+        const float nowhere = c.metric == Metric::l2 ? -1.F : std::numeric_limits<float>::infinity();
+        CHECK(range_search(index, q, nowhere, all_lists(index)) == Found(q.n));
+        CHECK(range_search(index, q, kNan, all_lists(index)) == Found(q.n));
+        const Found alone = range_search(index, q.view().rows(5, 6), want[5][20].first);
+        CHECK(alone.front() == range_search(index, q, want[5][20].first)[5]);
+        CHECK(range_search(trained(c), q, everywhere) == Found(q.n));
+    });
+}
+
+TEST_CASE("search: a query with NaN finds nothing and its neighbours find what they would without it") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(300, c.d), clean = rows_with_ties(40, c.d, 9);
+        Matrix q = clean;
+        q.row(0)[0] = kNan, q.row(21)[c.d - 1] = kNan;
+        const lutra::Index index = filled(c, x);
+        for (std::size_t nprobe : {1, 16}) {
+            lutra::SearchParams params;
+            params.nprobe = nprobe;
+            Found want = search(index, clean, 5, params);
+            const Found found = search(index, q, 5, params);
+            for (std::size_t i : {0, 21}) {
+                CHECK(all_missing(found[i]));
+                CHECK(all_missing(search(index, q.view().rows(i, i + 1), 5, params)[0]));
+                want[i] = found[i];
+            }
+            CHECK(found == want);
+            CHECK(range_search(index, q, 1, params)[21].empty());
+        }
+    });
+}
+
+TEST_CASE("search: queries with infinities or with values whose squares overflow find the same alone and together") {
+    for_each_case([](const Case& c) {
+        Matrix x = rows_with_ties(200, c.d), q = rows_with_ties(40, c.d, 10);
+        for (std::size_t j = 150; j < 200; ++j)
+            for (std::size_t t = 0; t < c.d; ++t) x.row(j)[t] *= 9e18F;
+        q.row(0)[0] = std::numeric_limits<float>::infinity(), q.row(1)[c.d - 1] = -std::numeric_limits<float>::infinity();
+        for (std::size_t i = 2; i < 20; ++i)
+            for (std::size_t t = 0; t < c.d; ++t) q.row(i)[t] *= 9e18F;
+        const lutra::Index index = filled(c, x);
+        CHECK(search(index, q, 7, all_lists(index)) == one_by_one(index, q, 7, all_lists(index)));
+    });
+}
+
+TEST_CASE("search: with all lists a query finds what Flat finds even where distances to centroids overflow") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        const Case c{"IVF16,Flat", metric, 8}, flat{"Flat", metric, 8};
+        Matrix x = lutra_test::normal_matrix(300, 8, 11);
+        for (float& v : x.values) v *= 4e18F;
+        Matrix q(x.n, 8);
+        for (std::size_t i = 0; i < q.values.size(); ++i) q.values[i] = 2 * x.values[i];
+        lutra::Index index = untrained(c);
+        require_ok(index.train(x));
+        require_ok(index.add(x));
+        CHECK(search(index, q, 5, all_lists(index)) == search(filled(flat, x), q, 5));
+    }
+}
+
+TEST_CASE("reconstruct: gives back what is stored, one by one and in runs, and names an id that is not there") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(120, c.d), want = stored(c, x);
+        const lutra::Index index = filled(c, x);
+        Matrix got(120, c.d);
+        require_ok(index.reconstruct_n(0, 120, got.row(0)));
+        CHECK(got.values == want.values);
+        require_ok(index.reconstruct_n(50, 1, got.row(0)));
+        CHECK(std::equal(got.row(0), got.row(1), want.row(50)));
+        for (Id id : {0, 63, 119}) {
+            require_ok(index.reconstruct(id, got.row(0)));
+            CHECK(std::equal(got.row(0), got.row(1), want.row(std::size_t(id))));
+        }
+        for (Id id : {Id(-1), Id(120), std::numeric_limits<Id>::max(), std::numeric_limits<Id>::min()}) {
+            CHECK(index.reconstruct(id, got.row(0)).code() == lutra::Errc::not_found);
+            CHECK(index.reconstruct_n(id, 1, got.row(0)).code() == lutra::Errc::not_found);
+        }
+        const lutra::Status status = index.reconstruct_n(118, 4, got.row(0));
+        CHECK(status.code() == lutra::Errc::not_found);
+        CHECK(status.message().find("120") != std::string_view::npos);
+        CHECK(index.reconstruct_n(7, 0, nullptr).ok());
+    });
+}
+
+TEST_CASE("search: allocates nothing once its workspace is warm") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(250, c.d), q = rows_with_ties(64, c.d, 12);
+        const lutra::Index index = filled(c, x);
+        lutra::Workspace workspace;
+        lutra::Resources resources;
+        resources.workspace = &workspace;
+        lutra::Hits hits(q.n, 10);
+        const auto all_kinds = [&] {
+            bool good = true;
+            for (std::size_t nprobe : {1, 4, 16}) {
+                lutra::SearchParams params;
+                params.nprobe = nprobe;
+                good &= index.search(q, 10, hits.view(), params, resources).ok();
+                good &= index.search(q.view().rows(0, 1), 10, hits.view(), params, resources).ok();
+            }
+            return good;
+        };
+        CHECK(all_kinds());
+        const std::size_t before = lutra_test::allocations();
+        const bool good = all_kinds();
+        CHECK(lutra_test::allocations() == before);
+        CHECK(good);
+    });
+}
