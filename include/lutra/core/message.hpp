@@ -39,7 +39,10 @@ public:
         return *this;
     }
     Message& append(char c) { return append(std::string_view(&c, 1)); }
-    Message& append(bool b) { return append(std::string_view(b ? "true" : "false")); }
+    template <std::same_as<bool> B>
+    Message& append(B b) {
+        return append(std::string_view(b ? "true" : "false"));
+    }
 
     template <class T>
     requires(std::integral<T> || std::floating_point<T>) Message& append(T value) {

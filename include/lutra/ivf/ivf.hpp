@@ -161,7 +161,9 @@ public:
     Status merge_from(Ivf& other, Id shift) {
         LUTRA_TRY(check_mergeable(other));
         if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
-        for (std::size_t l = 0; l < lists_.nlist(); ++l) lists_.reserve(l, other.lists_.size(l));
+        std::vector<std::size_t> sizes(lists_.nlist());
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l);
+        lists_.reserve(sizes);
         for (std::size_t l = 0; l < lists_.nlist(); ++l) move_list(other.lists_, l, shift);
         positional_ = positional_ && other.positional_ && shift == next_id_;
         next_id_ = std::max(next_id_, other.next_id_ + shift);
@@ -226,7 +228,7 @@ private:
         LUTRA_TRY(assign(x, lists, resources));
         std::vector<std::size_t> first(nlist_ + 1, 0), rows(x.n);
         for (const Id l : lists) ++first[std::size_t(l) + 1];
-        for (std::size_t l = 0; l < nlist_; ++l) lists_.reserve(l, first[l + 1]);
+        lists_.reserve(std::span(first).subspan(1));
         std::partial_sum(first.begin(), first.end(), first.begin());
         for (std::size_t i = 0; i < x.n; ++i) rows[first[std::size_t(lists[i])]++] = i;  // first[l] becomes the end of l
         resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
@@ -248,7 +250,7 @@ private:
         lists_.grow(list, rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             encoding_.encode(x.row(rows[i]), lists_.block_of(list, old + i), (old + i) % E::kBlock);
-            lists_.set_id(list, old + i, id_of(rows[i]));
+            lists_.ids(list)[old + i] = id_of(rows[i]);
         }
     }
 
@@ -320,7 +322,7 @@ private:
             if (filter.accepts(id)) continue;
             if (kept != i) {
                 std::copy_n(lists_.block_of(list, i), lists_.block_bytes(), lists_.block_of(list, kept));
-                lists_.set_id(list, kept, id);
+                lists_.ids(list)[kept] = id;
             }
             ++kept;
         }
@@ -336,7 +338,7 @@ private:
     }
 
     void renumber() {
-        for (std::size_t i = 0; i < lists_.size(0); ++i) lists_.set_id(0, i, Id(i));
+        std::iota(lists_.ids(0).begin(), lists_.ids(0).end(), Id{0});
         next_id_ = Id(ntotal_);
     }
 
@@ -364,7 +366,7 @@ private:
         lists_.grow(list, from.size(list));
         for (std::size_t i = 0; i < from.size(list); ++i) {
             std::copy_n(from.block_of(list, i), lists_.block_bytes(), lists_.block_of(list, old + i));
-            lists_.set_id(list, old + i, from.ids(list)[i] + shift);
+            lists_.ids(list)[old + i] = from.ids(list)[i] + shift;
         }
     }
 

@@ -52,7 +52,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
         Ivf index(header.d, header.metric, 1, Coarse{}, std::move(*encoding));
         std::vector<Id> ids(std::size_t(header.ntotal));
         std::iota(ids.begin(), ids.end(), Id{0});
-        index.lists_.assign(0, std::move(codes), std::move(ids));
+        index.lists_.adopt(std::move(codes), std::move(ids));
         index.count_loaded();
         return index;
     } else {
@@ -90,7 +90,7 @@ Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
                 return {Errc::bad_file, "id {} is not a place in an id map of {}", at, map.size()};
             if (map[std::size_t(at)] < 0)
                 return {Errc::bad_file, "id map holds the id {}; accepted: 0 or more", map[std::size_t(at)]};
-            lists_.set_id(l, i, map[std::size_t(at)]);
+            lists_.ids(l)[i] = map[std::size_t(at)];
         }
     count_loaded();
     positional_ = false;

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <span>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -60,17 +60,30 @@ inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListS
     return {};
 }
 
-inline Status read_list(Reader& in, const ListSize& s, InvertedLists& lists) {
-    const std::size_t code_size = lists.block_bytes();
-    if (s.size > in.remaining() / (code_size + sizeof(Id)))
-        return {Errc::bad_file, "truncated: list {} has {} vectors, {} bytes are left", s.list, s.size, in.remaining()};
-    AlignedVector<std::byte> codes(std::size_t(s.size) * code_size);
-    std::vector<Id> ids(std::size_t(s.size), kNoId);
-    LUTRA_TRY(in.read(codes.data(), codes.size()));
+// Memory for all lists at once, after the stream is known to hold that many bytes.
+inline Status reserve_lists(Reader& in, std::span<const ListSize> sizes, InvertedLists& lists) {
+    std::vector<std::size_t> more(lists.nlist(), 0);
+    std::uint64_t left = in.remaining() / (lists.block_bytes() + sizeof(Id));
+    for (const ListSize& s : sizes) {
+        if (s.size == 0) continue;
+        if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
+        if (s.size > left)
+            return {Errc::bad_file, "truncated: list {} has {} vectors, {} bytes are left for all lists", s.list, s.size,
+                    in.remaining()};
+        left -= s.size;
+        more[std::size_t(s.list)] = std::size_t(s.size);
+    }
+    lists.reserve(more);
+    for (std::size_t l = 0; l < lists.nlist(); ++l) lists.grow(l, more[l]);
+    return {};
+}
+
+inline Status read_list(Reader& in, std::size_t list, InvertedLists& lists) {
+    LUTRA_TRY(in.read(lists.block_of(list, 0), lists.code_bytes(list)));
+    const std::span<Id> ids = lists.ids(list);
     LUTRA_TRY(read_values(in, ids.data(), ids.size()));
     for (const Id id : ids)
-        if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", s.list, id};
-    lists.assign(std::size_t(s.list), std::move(codes), std::move(ids));
+        if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", list, id};
     return {};
 }
 
@@ -90,11 +103,9 @@ inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
         return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", code_size, lists.block_bytes()};
     std::vector<detail::ListSize> sizes;
     LUTRA_TRY(detail::read_list_sizes(in, n, sizes));
-    for (const detail::ListSize& s : sizes) {
-        if (s.size == 0) continue;
-        if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
-        LUTRA_TRY(detail::read_list(in, s, lists));
-    }
+    LUTRA_TRY(detail::reserve_lists(in, sizes, lists));
+    for (std::size_t l = 0; l < lists.nlist(); ++l)
+        if (lists.size(l) != 0) LUTRA_TRY(detail::read_list(in, l, lists));
     return {};
 }
 

@@ -61,6 +61,15 @@ B fma(const B& a, const B& b, const B& c) {
     return xsimd::fma(a, b, c);
 }
 
+/// Asks for the cache line at p. Any address will do.
+inline void prefetch(const float* p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#else
+    static_cast<void>(p);
+#endif
+}
+
 /// Bit i is lane i.
 template <class Arch>
 std::uint32_t bits(const Mask<Arch>& mask) {
