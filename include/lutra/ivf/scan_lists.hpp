@@ -1,8 +1,7 @@
 // lutra/ivf/scan_lists.hpp: which list is scanned for which query, and in what order.  SPDX-License-Identifier: MIT
 //
 // One query, or queries that hardly share lists: query by query, nearest list first (query-major). A batch: list by list,
-// with all the queries that visit it at once (list-major), so that codes are read once for many queries. Two rounds: every
-// query's nearest list first, then the rest, so that thresholds are tight before the bulk is scanned.
+// with all the queries that visit it at once (list-major), so that codes are read once for many queries.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
@@ -55,20 +54,20 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
                                               queries.hits.subspan(i, 1), arena);
 }
 
-// Probes of rank [rank0, rank1), list by list. A counting sort finds the queries of each list, in rising order.
+// A counting sort finds the queries of each list, in rising order.
 template <class Coarse, class E, class State, Collector C>
 void scan_ranks(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, std::size_t rank0, std::size_t rank1,
                 Arena& arena) {
     const Arena::Frame frame(arena);
     const std::size_t nlist = ivf.lists.nlist();
     const auto first = arena.take<std::uint32_t>(nlist + 1);
-    const auto visitors = arena.take<std::uint32_t>(queries.n() * (rank1 - rank0));
+    const auto visitors = arena.take<std::uint32_t>(queries.probes.size());
     const auto states = arena.take<const State*>(queries.n());
     const auto hits = arena.take<C*>(queries.n());
     const auto for_probes = [&](auto&& f) {
         for (std::size_t i = 0; i < queries.n(); ++i)
-            for (std::size_t r = rank0; r < rank1; ++r)
-                if (const Id list = queries.probes[i * queries.nprobe + r]; list != kNoId) f(i, std::size_t(list));
+            for (const Id list : queries.probes.subspan(i * queries.nprobe, queries.nprobe))
+                if (list != kNoId) f(i, std::size_t(list));
     };
     std::fill(first.begin(), first.end(), 0U);
     for_probes([&](std::size_t, std::size_t list) { ++first[list + 1]; });
@@ -92,9 +91,10 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
     const Arena::Frame frame(arena);
     const auto queries = detail::prepare(ivf, q, nprobe, hits, arena);
     const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
-    if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
-    detail::scan_ranks(ivf, queries, 0, 1, arena);
-    if (nprobe > 1) detail::scan_ranks(ivf, queries, 1, nprobe, arena);
+    if (worth_sorting)
+        detail::scan_list_major(ivf, queries, arena);
+    else
+        detail::scan_query_major(ivf, queries, arena);
 }
 
 /// A run of one list, short enough to be one task.
