@@ -56,8 +56,7 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
 
 // A counting sort finds the queries of each list, in rising order.
 template <class Coarse, class E, class State, Collector C>
-void scan_ranks(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, std::size_t rank0, std::size_t rank1,
-                Arena& arena) {
+void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, Arena& arena) {
     const Arena::Frame frame(arena);
     const std::size_t nlist = ivf.lists.nlist();
     const auto first = arena.take<std::uint32_t>(nlist + 1);
