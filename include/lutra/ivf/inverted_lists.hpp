@@ -68,7 +68,7 @@ public:
         const std::size_t before = code_bytes(list);
         l.ids.resize(l.ids.size() + more, kNoId);
         LUTRA_ASSERT(blocks(l.ids.size()) <= l.blocks);
-        std::memset(codes_.data() + l.offset + before, 0, code_bytes(list) - before);
+        if (more != 0) std::memset(codes_.data() + l.offset + before, 0, code_bytes(list) - before);
     }
 
     /// Keeps the first `size` vectors of a list.

@@ -73,6 +73,8 @@ public:
 
     Status add(MatrixView x, const Resources& resources = {}) {
         LUTRA_TRY(check_add(x));
+        if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
+            return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
         return append(
             x, [first = next_id_](std::size_t i) { return first + Id(i); }, resources);
     }
@@ -157,16 +159,18 @@ public:
         return removed;
     }
 
-    /// Errors: bad_argument if the two differ in d, metric, nlist, encoding or centroids.
+    /// Errors: bad_argument if the two differ in d, metric, nlist, encoding or centroids, or if an id would fall below 0 or
+    /// pass the largest one.
     Status merge_from(Ivf& other, Id shift) {
         LUTRA_TRY(check_mergeable(other));
         if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+        LUTRA_TRY(other.check_shift(shift));
         std::vector<std::size_t> sizes(lists_.nlist());
         for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l);
         lists_.reserve(sizes);
         for (std::size_t l = 0; l < lists_.nlist(); ++l) move_list(other.lists_, l, shift);
         positional_ = positional_ && other.positional_ && shift == next_id_;
-        next_id_ = std::max(next_id_, other.next_id_ + shift);
+        next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
         ntotal_ += other.ntotal_;
         direct_map_.build(direct_map_.kind(), lists_);
         other.reset();
@@ -358,6 +362,14 @@ private:
             if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
                 return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training",
                         l};
+        return {};
+    }
+
+    Status check_shift(Id shift) const {
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (const Id id : lists_.ids(l))
+                if (shift < 0 ? id + shift < 0 : id > kMaxId - shift)
+                    return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
         return {};
     }
 

@@ -15,7 +15,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// `nlist` may exceed lists.nlist() for an untrained index, whose lists do not exist yet.
 inline Status write_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, std::size_t code_size) {
-    std::vector<std::uint64_t> full(nlist, 0), sparse;
+    std::vector<std::uint64_t> full(lists.nlist()), sparse;
     for (std::size_t l = 0; l < lists.nlist(); ++l)
         if (full[l] = lists.size(l); full[l] != 0) sparse.insert(sparse.end(), {std::uint64_t(l), full[l]});
     const bool is_full = sparse.size() / 2 > nlist / 2;

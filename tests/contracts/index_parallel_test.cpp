@@ -1,0 +1,106 @@
+// A SearchIndex gives the same bits for any executor, and its const calls may run at the same time. Most useful in the
+// preset tsan.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/parallel/threads.hpp>
+
+#include <cstddef>
+#include <thread>
+#include <vector>
+
+#include "contracts/contract_cases.hpp"
+
+using namespace contracts;
+
+namespace {
+lutra::Resources with(lutra::ThreadPool& pool) {
+    lutra::Resources resources;
+    resources.executor = pool.executor();
+    return resources;
+}
+
+std::vector<std::byte> saved(const lutra::Index& index) {
+    lutra::MemoryWriter out;
+    require_ok(index.save(out));
+    return {out.bytes().begin(), out.bytes().end()};
+}
+}  // namespace
+
+TEST_CASE("train, add, search, range_search: the same bits for any number of workers") {
+    for_each_case([](const Case& c) {
+        if (c.d == 3) return;
+        const Matrix x = rows_with_ties(1700, c.d), q = rows_with_ties(25, c.d, 2);
+        lutra::Index serial = trained(c);
+        require_ok(serial.add(x));
+        const auto bytes = saved(serial);
+        const Found found = search(serial, q, 12), all = search(serial, q, 12, all_lists(serial));
+        const float radius = all[3][8].first;
+        const Found near = range_search(serial, q, radius);
+        for (std::size_t workers = 1; workers <= 4; ++workers) {
+            CAPTURE(workers);
+            lutra::ThreadPool pool(workers);
+            lutra::Index index = untrained(c);
+            require_ok(index.train(lutra_test::normal_matrix(300, c.d, 1001), with(pool)));
+            require_ok(index.add(x, with(pool)));
+            CHECK(saved(index) == bytes);
+            CHECK(search(serial, q, 12, {}, with(pool)) == found);
+            CHECK(search(serial, q, 12, all_lists(serial), with(pool)) == all);
+            CHECK(range_search(serial, q, radius, {}, with(pool)) == near);
+        }
+    });
+}
+
+TEST_CASE("search: a single query shared by all workers finds what it finds alone, ties, filters and all") {
+    for (const std::string_view spec : {"Flat", "IVF16,Flat", "L2norm,IVF16,Flat"})
+        for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+            const Case c{spec, metric, 100};
+            const Matrix x = rows_with_ties(11000, c.d), q = rows_with_ties(5, c.d, 3);  // 1.1 million floats: worth sharing
+            const lutra::Index index = filled(c, x);
+            const auto odd = [](Id id) { return id % 2 == 1; };
+            for (const bool filtered : {false, true}) {
+                lutra::SearchParams params = all_lists(index);
+                if (filtered) params.filter = lutra::IdFilter::predicate(odd);
+                for (std::size_t k : {1, 200}) {
+                    const Found want = search(index, q, k, params);
+                    for (std::size_t workers = 2; workers <= 4; ++workers) {
+                        lutra::ThreadPool pool(workers);
+                        lutra::Workspace workspace;
+                        lutra::Resources resources = with(pool);
+                        resources.workspace = &workspace;
+                        CAPTURE(c);
+                        CAPTURE(workers);
+                        for (std::size_t i = 0; i < q.n; ++i)
+                            CHECK(search(index, q.view().rows(i, i + 1), k, params, resources)[0] == want[i]);
+                        CHECK(search(index, q.view().rows(0, 2), k, params, resources) == Found{want[0], want[1]});
+                    }
+                }
+            }
+        }
+}
+
+TEST_CASE("search, range_search, reconstruct: may be called by several threads at once") {
+    for (const std::string_view spec : {"Flat", "L2norm,IVF16,Flat"}) {
+        const Case c{spec, Metric::l2, 32};
+        const Matrix x = rows_with_ties(500, c.d), q = rows_with_ties(20, c.d, 4);
+        const lutra::Index index = filled(c, x);
+        const Found want = search(index, q, 5);
+        std::vector<int> wrong(4, 0);
+        std::vector<std::thread> threads;
+        for (std::size_t t = 0; t < wrong.size(); ++t)
+            threads.emplace_back([&, t] {
+                lutra::Workspace workspace;
+                lutra::Resources resources;
+                if (t % 2 == 0) resources.workspace = &workspace;
+                std::vector<float> row(c.d);
+                for (int round = 0; round < 10; ++round) {
+                    lutra::Hits hits(q.n, 5);
+                    lutra::RangeHits range;
+                    wrong[t] += !index.search(q, 5, hits.view(), {}, resources).ok() || rows_of(hits) != want;
+                    wrong[t] += !index.range_search(q, 20, range, {}, resources).ok();
+                    wrong[t] += !index.reconstruct(Id(round), row.data()).ok();
+                }
+            });
+        for (std::thread& thread : threads) thread.join();
+        CHECK(wrong == std::vector<int>(4, 0));
+    }
+}
