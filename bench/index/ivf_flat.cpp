@@ -1,8 +1,8 @@
 // bench/index/ivf_flat.cpp: IVF,Flat beside the machine's limits, in one run: memory for lone queries, arithmetic for batches,
 // one thread and two for train and add.  SPDX-License-Identifier: MIT
 //   ivf_flat [n = 1000000] [d = 128] [nlist = 1024]
-#include "../support/measure.hpp"
-#include "../support/peaks.hpp"
+#include "support/measure.hpp"
+#include "support/peaks.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -41,7 +41,9 @@ void scaling(MatrixView x, const std::string& spec) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const auto arg = [&](int i, std::size_t otherwise) { return argc > i ? std::size_t(std::strtoull(argv[i], nullptr, 10)) : otherwise; };
+    const auto arg = [&](int i, std::size_t otherwise) {
+        return argc > i ? std::size_t(std::strtoull(argv[i], nullptr, 10)) : otherwise;
+    };
     const std::size_t n = arg(1, 1000000), d = arg(2, 128), nlist = arg(3, 1024), nq = 2000, k = 10;
     const AlignedVector<float> base = clustered_rows(n, d, 2), queries = clustered_rows(nq, d, 3);
     const MatrixView x{base.data(), n, d}, q{queries.data(), nq, d};
@@ -58,21 +60,33 @@ int main(int argc, char** argv) {
 
     // Lone queries, every list: as many bytes as the vectors have. Beside it, a plain read of as many bytes.
     const std::span<const std::uint64_t> memory(reinterpret_cast<const std::uint64_t*>(base.data()), n * d / 2);
-    const auto scan = alternate(5, {[&] { read_all(memory); }, [&] { index.search(q.rows(0, 1), k, hits.view(), {.nprobe = nlist}, resources).ok(); }});
+    const auto scan = alternate(
+        5, {[&] { read_all(memory); }, [&] { index.search(q.rows(0, 1), k, hits.view(), {.nprobe = nlist}, resources).ok(); }});
     const double bytes = double(n * d * sizeof(float));
-    std::printf("scan of all lists: %.1f GB/s; plain read %.1f GB/s: %.2f of it\n", bytes / scan[1] / 1e9, bytes / scan[0] / 1e9, scan[0] / scan[1]);
+    std::printf("scan of all lists: %.1f GB/s; plain read %.1f GB/s: %.2f of it\n", bytes / scan[1] / 1e9, bytes / scan[0] / 1e9,
+                scan[0] / scan[1]);
 
     // One list: a query reads the centroids and one list. Beside it, a plain read of as many bytes, at other places each time.
     const std::size_t one_query = (nlist + n / nlist) * d / 2, n_lone = 500;
-    const auto lone = alternate(5, {[&] { for (std::size_t i = 0; i < n_lone; ++i) read_all(memory.subspan(i * 7919 * 64 % (memory.size() - one_query), one_query)); },
-                                    [&] { for (std::size_t i = 0; i < n_lone; ++i) index.search(q.rows(i, i + 1), k, hits.view(), {.nprobe = 1}, resources).ok(); }});
-    std::printf("one query, nprobe 1: %.1f us; plain read of %.0f KB %.1f us: x%.2f\n", lone[1] / double(n_lone) * 1e6, double(one_query) * 8 / 1024, lone[0] / double(n_lone) * 1e6, lone[1] / lone[0]);
+    const auto lone = alternate(5, {[&] {
+                                        for (std::size_t i = 0; i < n_lone; ++i)
+                                            read_all(memory.subspan(i * 7919 * 64 % (memory.size() - one_query), one_query));
+                                    },
+                                    [&] {
+                                        for (std::size_t i = 0; i < n_lone; ++i)
+                                            index.search(q.rows(i, i + 1), k, hits.view(), {.nprobe = 1}, resources).ok();
+                                    }});
+    std::printf("one query, nprobe 1: %.1f us; plain read of %.0f KB %.1f us: x%.2f\n", lone[1] / double(n_lone) * 1e6,
+                double(one_query) * 8 / 1024, lone[0] / double(n_lone) * 1e6, lone[1] / lone[0]);
 
 #if !defined(LUTRA_SCALAR_ONLY)
     // A batch, 32 lists each: the multiply-adds of all pairs. Beside it, as many in registers.
     const double flops = 2.0 * double(nq * d) * (double(nlist) + 32.0 * double(n) / double(nlist));
     const std::size_t rounds = std::size_t(flops / kFlopsPerRound<best>);
-    const auto batch = alternate(3, {[&] { multiply_add<best>(rounds); }, [&] { index.search(q, k, hits.view(), {.nprobe = 32}, resources).ok(); }});
-    std::printf("batch of %zu, nprobe 32: %.0f queries/s, %.1f us each; %.1f GFLOP/s, peak %.1f: %.2f of it\n", nq, double(nq) / batch[1], batch[1] / double(nq) * 1e6, flops / batch[1] / 1e9, flops / batch[0] / 1e9, batch[0] / batch[1]);
+    const auto batch = alternate(
+        3, {[&] { multiply_add<best>(rounds); }, [&] { index.search(q, k, hits.view(), {.nprobe = 32}, resources).ok(); }});
+    std::printf("batch of %zu, nprobe 32: %.0f queries/s, %.1f us each; %.1f GFLOP/s, peak %.1f: %.2f of it\n", nq,
+                double(nq) / batch[1], batch[1] / double(nq) * 1e6, flops / batch[1] / 1e9, flops / batch[0] / 1e9,
+                batch[0] / batch[1]);
 #endif
 }

@@ -9,6 +9,7 @@
 
 namespace lutra_bench {
 
+/// Wall time of f().
 template <class F>
 double seconds(F&& f) {
     const auto start = std::chrono::steady_clock::now();

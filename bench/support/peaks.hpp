@@ -20,7 +20,7 @@ void keep(const T& value) {
 /// independent chains hide the latency of every machine we know.
 inline constexpr std::size_t kChains = 12;
 template <class Arch>
-inline constexpr double kFlopsPerRound = 2.0 * double(kChains * lutra::simd::Floats<Arch>::size);
+inline constexpr double kFlopsPerRound = 2.0 * double(kChains* lutra::simd::Floats<Arch>::size);
 
 template <class Arch>
 void multiply_add(std::size_t rounds) {
