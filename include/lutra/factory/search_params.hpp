@@ -1,0 +1,91 @@
+// lutra/factory/search_params.hpp: search parameters as a user writes them: "nprobe=8", "nprobe=8,k_factor=1".
+// Main path: parse_search_params() -> SearchParamsParser: next item -> name=value -> the setter of that name.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/factory/index.hpp>
+#include <lutra/factory/words.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <string_view>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Settings for search() out of name=value items with commas or blanks between them; no items means the index's own settings.
+///   nprobe     1 to kMaxLists, for an index with lists; more than it has means all of them
+///   k_factor   1: no index has a refine stage yet
+/// Errors: not_found (a name this index does not take), unsupported (another k_factor), bad_argument (anything else).
+Result<SearchParams> parse_search_params(const Index& index, std::string_view text);
+
+namespace detail {
+
+class SearchParamsParser {
+public:
+    SearchParamsParser(const Index& index, std::string_view text) : index_(index), rest_(text) {}
+
+    Result<SearchParams> run() {
+        for (std::string_view item = next(); !item.empty(); item = next()) LUTRA_TRY(take(item));
+        return params_;
+    }
+
+private:
+    static constexpr std::string_view kSeparators = ", \t\r\n";
+
+    /// The characters up to the next separator; empty at the end of the text.
+    std::string_view next() {
+        rest_.remove_prefix(std::min(rest_.find_first_not_of(kSeparators), rest_.size()));
+        const std::string_view item = rest_.substr(0, rest_.find_first_of(kSeparators));
+        rest_.remove_prefix(item.size());
+        return item;
+    }
+
+    Status take(std::string_view item) {
+        const std::size_t equals = item.find('=');
+        if (equals == std::string_view::npos)
+            return {Errc::bad_argument, "parameter \"{}\": name=value is expected, as in nprobe=8", item};
+        const std::string_view name = item.substr(0, equals), value = item.substr(equals + 1);
+        if (name == "k_factor") return take_k_factor(value);
+        if (name == "nprobe" && index_.nlist() > 0) return take_nprobe(value);
+        return {Errc::not_found, "unknown parameter \"{}\"; {} takes {}", name, index_.spec(),
+                index_.nlist() > 0 ? "nprobe" : "no parameters"};
+    }
+
+    Status take_nprobe(std::string_view value) {
+        if (params_.nprobe != 0) return given_twice("nprobe");
+        params_.nprobe = count(value);
+        if (params_.nprobe != 0) return {};
+        return {Errc::bad_argument, "nprobe={}: a whole number from 1 to {} is accepted; more than nlist = {} means all lists",
+                value, kMaxLists, index_.nlist()};
+    }
+
+    Status take_k_factor(std::string_view value) {
+        if (has_k_factor_) return given_twice("k_factor");
+        has_k_factor_ = true;
+        if (count(value) == 1) return {};
+        return {Errc::unsupported, "k_factor={}: this index has no refine stage, so only k_factor=1 is accepted", value};
+    }
+
+    static Status given_twice(std::string_view name) { return {Errc::bad_argument, "{} is given twice; once is accepted", name}; }
+
+    /// 1 to kMaxLists, or 0 for any other text.
+    static std::size_t count(std::string_view digits) {
+        std::size_t value = 0;
+        const char* const end = digits.data() + digits.size();
+        const auto read = std::from_chars(digits.data(), end, value);
+        return read.ec == std::errc{} && read.ptr == end && value <= kMaxLists ? value : 0;
+    }
+
+    const Index& index_;
+    std::string_view rest_;
+    SearchParams params_;
+    bool has_k_factor_ = false;
+};
+
+}  // namespace detail
+
+inline Result<SearchParams> parse_search_params(const Index& index, std::string_view text) {
+    return detail::SearchParamsParser(index, text).run();
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
