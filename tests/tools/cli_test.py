@@ -1,0 +1,402 @@
+#!/usr/bin/env python3
+"""Tests of the command lutra, from outside: files in, files and text out.  SPDX-License-Identifier: MIT
+
+    tests/tools/cli_test.py PATH/TO/lutra [unittest arguments]
+
+Every expected answer is computed here, in plain Python, from the same vectors.
+"""
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+LUTRA = ""
+D, N, NQ = 8, 600, 20
+EVAL_KEYS = ["nprobe", "k_factor", "recall@1", "recall@10", "batch_qps", "p50_us", "p99_us", "threads"]
+
+
+def write_texmex(path, rows, code):
+    path.write_bytes(b"".join(struct.pack(f"<i{len(row)}{code}", len(row), *row) for row in rows))
+
+
+def read_texmex(path, code):
+    data, rows, at = path.read_bytes(), [], 0
+    while at < len(data):
+        (width,) = struct.unpack_from("<i", data, at)
+        rows.append(list(struct.unpack_from(f"<{width}{code}", data, at + 4)))
+        at += 4 + 4 * width
+    return rows
+
+
+def write_npy(path, rows, descr="<f4", code="f"):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    values = [v for row in rows for v in row]
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}{code}", *values))
+
+
+def read_npy(path, descr, code):
+    data = path.read_bytes()
+    (length,) = struct.unpack_from("<H", data, 8)
+    header = eval(data[10 : 10 + length].decode())  # a Python literal by definition
+    assert header["descr"] == descr, header
+    n, width = header["shape"]
+    values = struct.unpack_from(f"<{n * width}{code}", data, 10 + length)
+    return [list(values[i * width : (i + 1) * width]) for i in range(n)]
+
+
+def scores(base, query, metric):
+    """Lower is better, for every base row."""
+    if metric == "l2":
+        return [sum((a - b) ** 2 for a, b in zip(row, query)) for row in base]
+    norm = lambda row: sum(v * v for v in row) ** 0.5 if metric == "cosine" else 1
+    return [-sum(a * b for a, b in zip(row, query)) / (norm(row) * norm(query)) for row in base]
+
+
+def nearest(base, query, k, metric="l2"):
+    score = scores(base, query, metric)
+    return sorted(range(len(base)), key=lambda i: (score[i], i))[:k]
+
+
+class CommandTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        rng = random.Random(1)
+        rows = lambda n: [[struct.unpack("f", struct.pack("f", rng.gauss(0, 1)))[0] for _ in range(D)] for _ in range(n)]
+        cls.base, cls.queries = rows(N), rows(NQ)
+        cls.shared = tempfile.TemporaryDirectory()
+        cls.data = Path(cls.shared.name)
+        write_texmex(cls.data / "base.fvecs", cls.base, "f")
+        write_texmex(cls.data / "queries.fvecs", cls.queries, "f")
+        write_texmex(cls.data / "wide.fvecs", [row + [0] for row in cls.queries], "f")
+        write_texmex(cls.data / "truth.ivecs", [nearest(cls.base, q, 10) for q in cls.queries], "i")
+        (cls.data / "parts").mkdir()
+        write_npy(cls.data / "parts" / "0.npy", cls.base[:100])
+        write_npy(cls.data / "parts" / "10.npy", cls.base[100:101])
+        write_npy(cls.data / "parts" / "2.npy", cls.base[101:])
+        for spec, name in [("Flat", "flat"), ("IVF8,Flat", "ivf")]:
+            cls.run_lutra("build", "--factory", spec, "-o", cls.data / f"{name}.index", cls.data / "base.fvecs")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.shared.cleanup()
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.out = Path(folder.name)
+
+    @staticmethod
+    def run_lutra(*args, code=0):
+        done = subprocess.run([LUTRA, *map(str, args)], capture_output=True, text=True, timeout=300)
+        if done.returncode != code:
+            raise AssertionError(f"{' '.join(map(str, args))}: exit code {done.returncode}, not {code}\n{done.stdout}{done.stderr}")
+        return done
+
+    def refuse(self, code, *args, says):
+        """The command fails with this code, one clear message on stderr, nothing on stdout, no file left behind."""
+        before = sorted(self.out.rglob("*"))
+        done = self.run_lutra(*args, code=code)
+        self.assertTrue(done.stderr.startswith(f"lutra {args[0]}: ") or args[0] not in VERBS, done.stderr)
+        for words in [says] if isinstance(says, str) else says:
+            self.assertIn(words, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(sorted(self.out.rglob("*")), before)
+        self.assertEqual([p for p in Path.cwd().iterdir() if ".tmp" in p.name], [])
+        return done.stderr
+
+    def search(self, index, k=10, *more):
+        path = self.out / "found.ivecs"
+        self.run_lutra("search", index, self.data / "queries.fvecs", "-k", k, "-o", path, *more)
+        return read_texmex(path, "i")
+
+    # Verbs
+
+    def test_build_says_what_was_built_on_stdout_and_progress_on_stderr(self):
+        done = self.run_lutra("build", "--factory", "IVF8,Flat", "-o", self.out / "x.index", self.data / "base.fvecs")
+        for words in ["IVF8,Flat, l2", "600 of d = 8", "600 rows", str(self.out / "x.index")]:
+            self.assertIn(words, done.stdout)
+        self.assertIn("add: 100%", done.stderr)
+        self.assertNotIn("\r", done.stderr)
+
+    def test_build_joins_files_and_folders_in_order(self):
+        write_texmex(self.out / "more.fvecs", self.queries, "f")
+        self.run_lutra("build", "--factory", "Flat", "-o", self.out / "x.index", self.data / "parts", self.out / "more.fvecs")
+        found = self.search(self.out / "x.index", 1)
+        self.assertEqual(found, [[N + i] for i in range(NQ)])
+
+    def test_build_gives_the_same_file_for_any_number_of_threads(self):
+        for threads in [1, 2, 5]:
+            self.run_lutra("build", "--factory", "IVF8,Flat", "--threads", threads, "-o", self.out / f"{threads}.index", self.data / "parts")
+        files = [(self.out / f"{threads}.index").read_bytes() for threads in [1, 2, 5]]
+        self.assertEqual(files[0], files[1])
+        self.assertEqual(files[0], files[2])
+        self.assertEqual(files[0], (self.data / "ivf.index").read_bytes())
+
+    def test_the_seed_changes_which_rows_are_trained_on(self):
+        for seed in [1234, 5]:
+            self.run_lutra("build", "--factory", "IVF2,Flat", "--seed", seed, "-o", self.out / f"{seed}.index", self.data / "base.fvecs")
+        self.run_lutra("build", "--factory", "IVF2,Flat", "-o", self.out / "default.index", self.data / "base.fvecs")
+        self.assertEqual((self.out / "1234.index").read_bytes(), (self.out / "default.index").read_bytes())
+        self.assertNotEqual((self.out / "5.index").read_bytes(), (self.out / "default.index").read_bytes())
+
+    def test_train_reads_another_file(self):
+        write_texmex(self.out / "train.fvecs", [[100.0 + i] * D for i in range(80)], "f")
+        done = self.run_lutra(
+            "build", "--factory", "IVF2,Flat", "--train", self.out / "train.fvecs", "-o", self.out / "x.index", self.data / "base.fvecs")
+        self.assertIn("80 rows", done.stdout)
+        self.assertNotEqual((self.out / "x.index").read_bytes(), (self.data / "ivf.index").read_bytes())
+
+    def test_few_training_rows_are_warned_of(self):
+        done = self.run_lutra("build", "--factory", "IVF32,Flat", "-o", self.out / "x.index", self.data / "base.fvecs")
+        self.assertIn("warning: 600 training rows for 32 lists; from 1,248 rows on", done.stderr)
+
+    def test_search_with_all_lists_finds_the_exact_neighbours(self):
+        want = [nearest(self.base, q, 10) for q in self.queries]
+        self.assertEqual(self.search(self.data / "flat.index"), want)
+        self.assertEqual(self.search(self.data / "ivf.index", 10, "--param", "nprobe=8"), want)
+        self.assertEqual(self.search(self.data / "ivf.index", 10, "--param", "nprobe=99, k_factor=1"), want)
+        self.assertNotEqual(self.search(self.data / "ivf.index", 10, "--param", "nprobe=1"), want)
+
+    def test_search_writes_npy_ids_and_distances(self):
+        done = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", 3, "-o", self.out / "found.npy")
+        ids, distances = read_npy(self.out / "found.npy", "<i8", "q"), read_npy(self.out / "found.distances.npy", "<f4", "f")
+        self.assertIn("found.distances.npy", done.stdout)
+        for query, row, distance_row in zip(self.queries, ids, distances):
+            self.assertEqual(row, nearest(self.base, query, 3))
+            score = scores(self.base, query, "l2")
+            for i, distance in zip(row, distance_row):
+                self.assertAlmostEqual(distance, score[i], places=4)
+
+    def test_search_without_output_shows_the_first_queries(self):
+        lines = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", 3).stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["query", "#1", "#2", "#3"])
+        self.assertEqual(lines[1].split(), ["0", "id", *map(str, nearest(self.base, self.queries[0], 3))])
+        self.assertIn("5 of 20 queries", lines[-1])
+
+    def test_more_neighbours_than_vectors_are_minus_one(self):
+        found = self.search(self.data / "flat.index", N + 2)
+        self.assertEqual([row[-2:] for row in found], [[-1, -1]] * NQ)
+        self.assertEqual(sorted(found[0][:-2]), list(range(N)))
+
+    def test_metrics_mean_what_they_say(self):
+        for metric in ["l2", "ip", "cosine"]:
+            want = [nearest(self.base, q, 10, metric) for q in self.queries]
+            for spec in ["Flat", "L2norm,Flat"] if metric == "cosine" else ["Flat"]:
+                with self.subTest(metric=metric, spec=spec):
+                    index, truth = self.out / "x.index", self.out / "truth.ivecs"
+                    self.run_lutra("build", "--factory", spec, "--metric", metric, "-o", index, self.data / "base.fvecs")
+                    self.run_lutra("truth", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 10, "--metric", metric, "-o", truth)
+                    self.assertEqual(self.search(index), want)
+                    self.assertEqual(read_texmex(truth, "i"), want)
+                    about = json.loads(self.run_lutra("info", "--json", index).stdout)
+                    self.assertEqual((about["metric"], about["factory"]), (metric, "L2norm,Flat" if metric == "cosine" else "Flat"))
+
+    def test_eval_prints_a_row_for_each_setting(self):
+        done = self.eval("--param", "nprobe=1", "--param", "nprobe=8")
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertEqual(lines[1].split()[:4], ["nprobe", "k_factor", "recall@1", "recall@10"])
+        self.assertEqual([line.split()[0] for line in lines[2:]], ["1", "8"])
+        self.assertEqual(lines[3].split()[2:4], ["1.0000", "1.0000"])
+
+    def test_eval_json_has_exactly_its_keys(self):
+        done = self.eval("--param", "nprobe=1", "--param", "nprobe=500", "--json", "--threads", 2)
+        low, all_lists = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(list(low), EVAL_KEYS)
+        self.assertEqual((all_lists["nprobe"], all_lists["k_factor"], all_lists["threads"]), (8, 1, 2))
+        self.assertEqual((all_lists["recall@1"], all_lists["recall@10"]), (1.0, 1.0))
+        self.assertLess(low["recall@10"], 1.0)
+        self.assertGreater(low["batch_qps"], 0)
+        self.assertLessEqual(low["p50_us"], low["p99_us"])
+
+    def test_eval_counts_recall_as_defined(self):
+        found = self.search(self.data / "ivf.index", 10)
+        want = [nearest(self.base, q, 10) for q in self.queries]
+        row = json.loads(self.eval("--json").stdout)
+        self.assertEqual(row["nprobe"], 1)
+        self.assertAlmostEqual(row["recall@1"], sum(f[0] == w[0] for f, w in zip(found, want)) / NQ)
+        self.assertAlmostEqual(row["recall@10"], sum(len(set(f) & set(w)) for f, w in zip(found, want)) / (10 * NQ))
+
+    def eval(self, *more):
+        return self.run_lutra("eval", self.data / "ivf.index", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", "--seconds", 0.05, *more)
+
+    def test_truth_over_several_inputs_numbers_all_rows(self):
+        self.run_lutra("truth", self.data / "parts", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 4, "-o", self.out / "t.npy")
+        want = [nearest(self.base + self.base, q, 4) for q in self.queries]
+        self.assertEqual(read_npy(self.out / "t.npy", "<i8", "q"), want)
+
+    def test_truth_in_many_batches_equals_a_flat_index(self):
+        rng, wide = random.Random(2), 1 << 18  # 64 rows a batch
+        rows = [bytes(rng.getrandbits(1) * (i < 16) for i in range(wide)) for _ in range(150)]
+        (self.out / "wide.bvecs").write_bytes(b"".join(struct.pack("<i", wide) + row for row in rows))  # many equal distances
+        (self.out / "q.bvecs").write_bytes(b"".join(struct.pack("<i", wide) + row for row in rows[:3]))
+        self.run_lutra("truth", self.out / "wide.bvecs", "--queries", self.out / "q.bvecs", "-k", 150, "-o", self.out / "t.ivecs")
+        self.run_lutra("build", "--factory", "Flat", "-o", self.out / "x.index", self.out / "wide.bvecs")
+        self.run_lutra("search", self.out / "x.index", self.out / "q.bvecs", "-k", 150, "-o", self.out / "f.ivecs")
+        self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.out / "f.ivecs").read_bytes())
+
+    def test_info_describes_indexes_and_files(self):
+        paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]
+        index, vectors, folder, ids = [json.loads(line) for line in self.run_lutra("info", "--json", *paths).stdout.splitlines()]
+        self.assertEqual(index, {"path": str(paths[0]), "kind": "index", "factory": "IVF8,Flat", "metric": "l2", "d": D, "n": N, "trained": True,
+                                 "nlist": 8, "nprobe": 1, "bytes_per_vector": 4 * D, "bytes": paths[0].stat().st_size})
+        self.assertEqual(vectors, {"path": str(paths[1]), "kind": "vectors", "format": "fvecs", "n": N, "d": D, "bytes": N * (4 + 4 * D)})
+        self.assertEqual((folder["format"], folder["n"], folder["d"]), ("folder", N, D))
+        self.assertEqual((ids["kind"], ids["n"], ids["d"]), ("ids", NQ, 10))
+        text = self.run_lutra("info", *paths).stdout
+        for words in ["IVF8,Flat", "fvecs", "folder", "ivecs", "trained"]:
+            self.assertIn(words, text)
+
+    def test_convert_joins_and_changes_formats(self):
+        self.run_lutra("convert", self.data / "parts", "-o", self.out / "a.fvecs")
+        self.assertEqual((self.out / "a.fvecs").read_bytes(), (self.data / "base.fvecs").read_bytes())
+        self.run_lutra("convert", self.out / "a.fvecs", self.data / "queries.fvecs", "-o", self.out / "b.npy")
+        self.assertEqual(read_npy(self.out / "b.npy", "<f4", "f"), self.base + self.queries)
+
+    def test_convert_changes_ids_too(self):
+        self.run_lutra("convert", self.data / "truth.ivecs", "-o", self.out / "t.npy")
+        self.run_lutra("convert", self.out / "t.npy", "-o", self.out / "t.ivecs")
+        self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.data / "truth.ivecs").read_bytes())
+
+    def test_help_ends_with_an_example(self):
+        for verb in VERBS:
+            done = self.run_lutra(verb, "--help")
+            self.assertEqual(done.stderr, "")
+            example = done.stdout.rstrip().splitlines()[-2:]
+            self.assertEqual(example[0], "Example:")
+            self.assertTrue(example[1].startswith(f"  lutra {verb} "), example)
+        self.assertIn("lutra build", self.run_lutra("--help").stdout)
+        self.assertRegex(self.run_lutra("--version").stdout, r"^lutra \d+\.\d+\.\d+\n$")
+
+    # Bad usage: exit code 2
+
+    def test_wrong_command_lines_are_bad_usage(self):
+        base, index, queries, out = self.data / "base.fvecs", self.data / "ivf.index", self.data / "queries.fvecs", self.out / "x.index"
+        for args, says in [
+            (["frobnicate"], "frobnicate"),
+            (["build", "--factory", "Flat", base], "--output is required"),
+            (["build", "-o", out, base], "--factory is required"),
+            (["build", "--factory", "Flat", "-o", out], "INPUT is required"),
+            (["build", "--factory", "Flat", "-o", out, base, "--metric", "hamming"], ["hamming", "l2, ip and cosine"]),
+            (["build", "--factory", "Flat", "-o", out, base, "--threads", "0"], "--threads"),
+            (["build", "--factory", "Flat", "-o", out, base, "--seed", "-1"], "--seed"),
+            (["build", "--factory", "Flat", "-o", out, base, "-k", "3"], "-k"),
+            (["search", index, queries, "-k", "0"], "-k"),
+            (["search", index, queries, "-k", "-5"], "-k"),
+            (["search", index, queries, "-k", "ten"], "-k"),
+            (["search", index, queries, "-k", "99999999999"], "-k"),
+            (["search", index, queries, "-o", self.out / "x.txt"], [".npy", ".ivecs"]),
+            (["eval", index, queries], "--truth is required"),
+            (["truth", base, "--queries", queries, "-k", "3", "-o", self.out / "x.fvecs"], [".npy", ".ivecs"]),
+            (["convert", base, "-o", self.out / "x.bvecs"], [".npy", ".fvecs"]),
+        ]:
+            with self.subTest(args=args):
+                self.assertIn("--help", self.refuse(2, *args, says=says))
+
+    def test_a_wrong_factory_string_shows_where(self):
+        for metric in ["l2", "cosine"]:
+            self.refuse(2, "build", "--factory", "IVF16, Flat", "--metric", metric, "-o", self.out / "x.index", self.data / "base.fvecs",
+                        says=["\n", "^", 'IVF16,Flat"?'])
+
+    def test_flags_that_would_have_no_effect_are_refused(self):
+        for more in [["--seed", "5"], ["--train", self.data / "base.fvecs"]]:
+            self.refuse(2, "build", "--factory", "Flat", *more, "-o", self.out / "x.index", self.data / "base.fvecs",
+                        says=[more[0], "Flat needs no training"])
+
+    def test_unknown_parameters_are_bad_usage_and_name_the_known_ones(self):
+        queries, truth = self.data / "queries.fvecs", self.data / "truth.ivecs"
+        for params, says in [("ef=3", "takes nprobe"), ("nprobe", "name=value"), ("nprobe=0", "from 1"), ("nprobe=x", "from 1"),
+                             ("nprobe=1,nprobe=2", "twice"), ("k_factor=4", "no refine stage")]:
+            self.refuse(2, "search", self.data / "ivf.index", queries, "--param", params, says=says)
+            self.refuse(2, "eval", self.data / "ivf.index", queries, "--truth", truth, "--param", "nprobe=1", "--param", params, says=says)
+        self.refuse(2, "search", self.data / "flat.index", queries, "--param", "nprobe=1", says="Flat takes no parameters")
+
+    def test_an_input_is_never_overwritten(self):
+        copy = self.out / "base.fvecs"
+        copy.write_bytes((self.data / "base.fvecs").read_bytes())
+        self.refuse(2, "convert", copy, "-o", copy, says="is an input too")
+        self.refuse(2, "build", "--factory", "Flat", copy, "-o", copy, says="is an input too")
+        self.assertEqual(copy.read_bytes(), (self.data / "base.fvecs").read_bytes())
+
+    # Failed work: exit code 1
+
+    def test_missing_files_and_folders_are_named(self):
+        base, queries, nowhere = self.data / "base.fvecs", self.data / "queries.fvecs", self.out / "nowhere"
+        self.refuse(1, "build", "--factory", "Flat", "-o", nowhere / "x.index", base, says=["nowhere/x.index", "No such file"])
+        self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", self.out / "no.fvecs", says="no.fvecs")
+        self.refuse(1, "search", self.out / "no.index", queries, says="no.index")
+        self.refuse(1, "search", self.data / "flat.index", queries, "-o", nowhere / "x.npy", says="nowhere/x.npy")
+        self.refuse(1, "truth", base, "--queries", queries, "-o", nowhere / "x.ivecs", says="nowhere/x.ivecs")
+        self.refuse(1, "convert", base, "-o", nowhere / "x.npy", says="nowhere/x.npy")
+        self.refuse(1, "info", self.out / "no.fvecs", says="no.fvecs")
+
+    def test_wrong_dimensions_are_named(self):
+        wide, base, flat = self.data / "wide.fvecs", self.data / "base.fvecs", self.data / "flat.index"
+        self.refuse(1, "search", flat, wide, says=["9 columns", "d = 8"])
+        self.refuse(1, "eval", flat, wide, "--truth", self.data / "truth.ivecs", says=["9 columns", "d = 8"])
+        self.refuse(1, "truth", base, "--queries", wide, "-o", self.out / "x.ivecs", says=["9 columns", "8"])
+        self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", base, wide, says=["wide.fvecs has 9", "base.fvecs has 8"])
+        self.refuse(1, "build", "--factory", "IVF2,Flat", "--train", wide, "-o", self.out / "x.index", base, says=["9 columns", "8"])
+
+    def test_too_few_rows_name_what_would_work(self):
+        self.refuse(1, "build", "--factory", "IVF601,Flat", "-o", self.out / "x.index", self.data / "base.fvecs",
+                    says=["nlist = 601", "n = 600", "largest nlist that would work is 600"])
+
+    def test_a_nan_is_found_in_its_file_and_row(self):
+        rows = [list(row) for row in self.base[:50]]
+        rows[37][3] = float("nan")
+        write_texmex(self.out / "bad.fvecs", rows, "f")
+        for verb in [["build", "--factory", "Flat", "-o", self.out / "x.index"], ["build", "--factory", "IVF2,Flat", "-o", self.out / "x.index"],
+                     ["truth", "--queries", self.data / "queries.fvecs", "-o", self.out / "x.ivecs"]]:
+            self.refuse(1, *verb, self.data / "base.fvecs", self.out / "bad.fvecs", says=["bad.fvecs: row 37", "column 3"])
+
+    def test_truth_must_fit_the_queries(self):
+        write_texmex(self.out / "short.ivecs", [[1] * 10] * (NQ - 1), "i")
+        write_texmex(self.out / "narrow.ivecs", [[1] * 9] * NQ, "i")
+        for name, says in [("short.ivecs", ["19 rows", "20 queries"]), ("narrow.ivecs", ["9 neighbours", "needs 10"])]:
+            self.refuse(1, "eval", self.data / "ivf.index", self.data / "queries.fvecs", "--truth", self.out / name, says=says)
+
+    def test_damaged_indexes_are_refused(self):
+        whole = (self.data / "ivf.index").read_bytes()
+        for size in [0, 3, 4, 40, len(whole) // 2, len(whole) - 1]:
+            (self.out / "cut.index").write_bytes(whole[:size])
+            self.refuse(1, "info", self.out / "cut.index", says="cut.index")
+        (self.out / "long.index").write_bytes(whole + b"x")
+        self.refuse(1, "search", self.out / "long.index", self.data / "queries.fvecs", says="1 bytes follow")
+
+    def test_a_full_disk_is_reported(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([LUTRA, "info", self.data / "ivf.index"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output", done.stderr)
+
+    def test_ctrl_c_leaves_no_file(self):
+        rng = random.Random(3)
+        values = [rng.random() for _ in range(40000)]
+        write_npy(self.out / "big.npy", [values[i : i + 64] for i in range(0, 39000, 2)])
+        args = [LUTRA, "build", "--factory", "IVF4000,Flat", "--threads", "1", "-o", str(self.out / "x.index"), str(self.out / "big.npy")]
+        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not list(self.out.glob("x.index*")) and running.poll() is None:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=120)
+        self.assertEqual((running.returncode, out), (1, ""), err)
+        self.assertIn("lutra build: cancelled; nothing was written", err)
+        self.assertEqual([p.name for p in self.out.iterdir()], ["big.npy"])
+
+
+VERBS = ["build", "search", "eval", "truth", "info", "convert"]
+
+if __name__ == "__main__":
+    LUTRA = str(Path(sys.argv.pop(1)).resolve())
+    unittest.main()

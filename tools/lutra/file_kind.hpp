@@ -1,0 +1,16 @@
+// tools/lutra/file_kind.hpp: what a path holds: vectors, ids or an index.  SPDX-License-Identifier: MIT
+#pragma once
+#include <string>
+
+namespace command {
+
+enum class FileKind { vectors, ids, index };
+
+/// By the ending of the name; a .npy file by its header. Folders hold vectors, and everything unknown may be an index.
+/// Throws Error if a .npy file cannot be read.
+FileKind kind_of(const std::string& path);
+
+/// "folder", or the ending: "fvecs".
+std::string format_of(const std::string& path);
+
+}  // namespace command

@@ -1,0 +1,30 @@
+// tools/lutra/flags.hpp: the flags that several verbs share, said and checked in one place. A verb adds only those it uses.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/types.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace command {
+
+/// What `--metric` may be.
+enum class MetricFlag { l2, ip, cosine };
+
+lutra::Metric library_metric(MetricFlag metric);
+/// The factory string that gives this metric: cosine is L2norm in front of an inner product, once.
+std::string spec_for(const std::string& spec, MetricFlag metric);
+
+std::size_t all_cores();
+
+CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric);
+CLI::Option* add_threads(CLI::App* verb, std::size_t& threads);
+CLI::Option* add_k(CLI::App* verb, std::size_t& k);
+CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs);
+CLI::Option* add_json(CLI::App* verb, bool& json);
+
+}  // namespace command

@@ -1,0 +1,40 @@
+// tools/lutra/index_file.cpp: see index_file.hpp.  SPDX-License-Identifier: MIT
+#include "index_file.hpp"
+
+#include "failure.hpp"
+
+#include <lutra/factory/index_factory.hpp>
+#include <lutra/factory/save_load.hpp>
+#include <lutra/factory/search_params.hpp>
+
+#include <utility>
+
+namespace command {
+
+namespace {
+template <class T>
+T or_bad_usage(Result<T> result) {
+    if (!result) throw BadUsage(result.status());
+    return *std::move(result);
+}
+}  // namespace
+
+Index make_index(std::size_t d, const std::string& spec, MetricFlag metric) {
+    return or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric)));
+}
+
+Index open_index(const std::string& path) { return load_index(path).value(); }
+
+void check_queries(const Index& index, const std::string& index_path, std::size_t d, const std::string& queries_path) {
+    if (d != index.dim())
+        throw Error(Status{Errc::bad_argument, "{} has {} columns; {} takes d = {}", queries_path, d, index_path, index.dim()});
+}
+
+SearchParams read_params(const Index& index, const std::string& text) { return or_bad_usage(parse_search_params(index, text)); }
+
+std::string metric_word(const Index& index) {
+    if (index.metric() == Metric::l2) return "l2";
+    return index.spec().starts_with("L2norm,") ? "cosine" : "ip";
+}
+
+}  // namespace command

@@ -1,0 +1,24 @@
+// tools/lutra/index_file.hpp: indexes made, loaded, saved and described, for all verbs. The one place that compiles the factory.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "flags.hpp"
+
+#include <lutra/core/params.hpp>
+#include <lutra/factory/index.hpp>
+
+#include <string>
+
+namespace command {
+using namespace lutra;
+
+/// BadUsage if the factory string is wrong.
+Index make_index(std::size_t d, const std::string& spec, MetricFlag metric);
+Index open_index(const std::string& path);
+/// Throws Error if the index holds rows of another dimension.
+void check_queries(const Index& index, const std::string& index_path, std::size_t d, const std::string& queries_path);
+/// BadUsage if the parameters are wrong.
+SearchParams read_params(const Index& index, const std::string& text);
+/// As --metric says it: "l2", "ip", or "cosine" for an inner product behind L2norm.
+std::string metric_word(const Index& index);
+
+}  // namespace command

@@ -1,0 +1,104 @@
+// tools/lutra/info.cpp: lutra info: what is in an index or a file of vectors.  SPDX-License-Identifier: MIT
+#include "failure.hpp"
+#include "file_kind.hpp"
+#include "flags.hpp"
+#include "index_file.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+#include <lutra/io/vectors.hpp>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <memory>
+
+namespace command {
+
+namespace {
+using nlohmann::ordered_json;
+
+struct InfoFlags {
+    std::vector<std::string> paths;
+    bool json = false;
+};
+
+/// Of a file, or of the .npy files of a folder.
+std::uint64_t size_of(const std::string& path) {
+    if (!std::filesystem::is_directory(path)) return std::filesystem::file_size(path);
+    std::uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(path))
+        if (entry.path().extension() == ".npy") bytes += entry.file_size();
+    return bytes;
+}
+
+ordered_json describe_index(const std::string& path) {
+    const Index index = open_index(path);
+    return {{"path", path},
+            {"kind", "index"},
+            {"factory", index.spec()},
+            {"metric", metric_word(index)},
+            {"d", index.dim()},
+            {"n", index.ntotal()},
+            {"trained", index.is_trained()},
+            {"nlist", index.nlist()},
+            {"nprobe", index.nprobe()},
+            {"bytes_per_vector", index.code_size()},
+            {"bytes", size_of(path)}};
+}
+
+ordered_json describe_rows(const std::string& path, std::string_view kind, std::size_t n, std::size_t columns) {
+    return {{"path", path}, {"kind", kind}, {"format", format_of(path)}, {"n", n}, {"d", columns}, {"bytes", size_of(path)}};
+}
+
+ordered_json describe(const std::string& path) {
+    const FileKind kind = kind_of(path);
+    if (kind == FileKind::index) return describe_index(path);
+    if (kind == FileKind::vectors) {
+        const VectorFile file = VectorFile::open(path).value();
+        return describe_rows(path, "vectors", file.n(), file.d());
+    }
+    const IdRows ids = read_id_rows(path).value();
+    return describe_rows(path, "ids", ids.n, ids.k);
+}
+
+std::string text_of(const std::string& name, const ordered_json& value) {
+    if (name == "bytes") return bytes_text(value);
+    if (name == "bytes_per_vector") return with_commas(value) + (" and an id");
+    if (value.is_boolean()) return value ? "yes" : "no";
+    return value.is_string() ? value.get<std::string>() : with_commas(value);
+}
+
+void print_text(const ordered_json& about) {
+    for (const auto& [name, value] : about.items()) {
+        if ((name == "nlist" || name == "nprobe") && value == 0) continue;  // an index without lists
+        print_field(name == "bytes" ? "size" : name == "bytes_per_vector" ? "bytes/vector" : name, text_of(name, value));
+    }
+}
+
+void info(const InfoFlags& flags) {
+    for (const std::string& path : flags.paths) {
+        const ordered_json about = describe(path);
+        if (flags.json) {
+            fmt::print("{}\n", about.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+            continue;
+        }
+        if (&path != &flags.paths.front()) fmt::print("\n");
+        print_text(about);
+    }
+}
+}  // namespace
+
+Work add_info(CLI::App& lutra) {
+    const auto flags = std::make_shared<InfoFlags>();
+    CLI::App* verb = lutra.add_subcommand("info", "Tell what is in an index, or in files of vectors or ids");
+    verb->add_option("PATH", flags->paths, "Indexes, files of vectors or ids, folders of .npy files")
+        ->required()
+        ->option_text("...");
+    add_json(verb, flags->json);
+    verb->footer("Example:\n  lutra info base.index base.fvecs --json");
+    return [flags] { info(*flags); };
+}
+
+}  // namespace command

@@ -1,0 +1,57 @@
+// tools/lutra/inputs.cpp: see inputs.hpp.  SPDX-License-Identifier: MIT
+#include "inputs.hpp"
+
+#include "failure.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace command {
+
+Inputs::Inputs(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+        files_.push_back(VectorFile::open(path).value());
+        const VectorFile& file = files_.back();
+        if (file.d() != d())
+            throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; all inputs must have the same", path, file.d(),
+                               files_.front().path(), d()});
+        first_.push_back(n_);
+        n_ += file.n();
+    }
+    if (n_ == 0) throw Error(Status{Errc::bad_argument, "{}: no rows; at least one is needed", path()});
+}
+
+/// The last one that begins at or before the row: files without rows share their start with the next.
+std::size_t Inputs::file_of(std::size_t row) const {
+    return std::size_t(std::upper_bound(first_.begin(), first_.end(), row) - first_.begin()) - 1;
+}
+
+void Inputs::read(std::size_t begin, std::size_t end, float* out) const {
+    while (begin < end) {
+        const std::size_t i = file_of(begin), stop = std::min(end, first_[i] + files_[i].n());
+        check(files_[i].read(begin - first_[i], stop - first_[i], out));
+        out += (stop - begin) * d();
+        begin = stop;
+    }
+}
+
+AlignedVector<float> Inputs::gather(std::span<const std::size_t> rows) const {
+    std::vector<std::size_t> order(rows.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rows[a] < rows[b]; });
+    AlignedVector<float> out(rows.size() * d());
+    for (const std::size_t i : order) read(rows[i], rows[i] + 1, out.data() + i * d());
+    return out;
+}
+
+void Inputs::refuse(std::size_t row, std::size_t column, float value) const {
+    const std::size_t i = file_of(row);
+    throw Error(Status{Errc::not_finite, "{}: row {} has {} in column {}; every value must be finite", files_[i].path(),
+                       row - first_[i], value, column});
+}
+
+std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / d()); }
+
+Queries::Queries(const std::string& path) : file({path}), rows(file.n() * file.d()) { file.read(0, file.n(), rows.data()); }
+
+}  // namespace command

@@ -1,0 +1,90 @@
+// tools/lutra/main.cpp: the command lutra: parses the command line, does the verb's work, turns failures into exit codes.
+// Exit codes: 0 done, 1 the work failed (files, data, memory), 2 the command line is wrong.  SPDX-License-Identifier: MIT
+#include "failure.hpp"
+#include "verbs.hpp"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <map>
+#include <new>
+#include <string>
+#include <string_view>
+
+namespace {
+using namespace command;
+
+constexpr int kFailed = 1, kBadUsage = 2;
+
+struct Command {
+    CLI::App app{"Finds the nearest neighbours of vectors: builds indexes from files, searches and measures them.", "lutra"};
+    std::map<std::string, Work> verbs;
+
+    Command() {
+        app.require_subcommand(1);
+        app.get_formatter()->column_width(34);
+        app.set_version_flag("--version",
+                             fmt::format("lutra {}.{}.{}", LUTRA_VERSION_MAJOR, LUTRA_VERSION_MINOR, LUTRA_VERSION_PATCH));
+        app.footer(
+            "lutra VERB --help tells more.\n\n"
+            "Example, from vectors to answers and how good they are:\n"
+            "  lutra build --factory IVF512,Flat -o base.index base.fvecs\n"
+            "  lutra search base.index queries.fvecs -k 10 --param nprobe=16\n"
+            "  lutra truth base.fvecs --queries queries.fvecs -k 10 -o truth.ivecs\n"
+            "  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=16");
+        verbs = {{"build", add_build(app)}, {"search", add_search(app)}, {"eval", add_eval(app)},
+                 {"truth", add_truth(app)}, {"info", add_info(app)},     {"convert", add_convert(app)}};
+    }
+
+    /// "lutra build", or "lutra" before a verb is known.
+    std::string name() const {
+        const auto used = app.get_subcommands();
+        return used.empty() ? "lutra" : "lutra " + used.front()->get_name();
+    }
+
+    /// What is wrong with the command line, in better words than CLI11's where the verb is.
+    std::string complaint(const CLI::ParseError& e) const {
+        if (!app.get_subcommands().empty()) return e.what();
+        const std::string accepted = "build, search, eval, truth, info and convert are accepted";
+        return app.remaining_size() == 0 ? "a verb is missing; " + accepted
+                                         : fmt::format("\"{}\" is not a verb; {}", app.remaining().front(), accepted);
+    }
+};
+
+int fail(const std::string& name, std::string_view message, int code) {
+    std::fflush(stdout);
+    fmt::print(stderr, "{}: {}\n", name, message);
+    if (code == kBadUsage) fmt::print(stderr, "  {} --help shows what is accepted\n", name);
+    return code;
+}
+
+int run(Command& command) {
+    const std::string name = command.name();
+    try {
+        command.verbs.at(command.app.get_subcommands().front()->get_name())();
+    } catch (const BadUsage& e) {
+        return fail(name, e.what(), kBadUsage);
+    } catch (const Error& e) {
+        const bool cancelled = e.status().code() == Errc::cancelled;
+        return fail(name, cancelled ? "cancelled; nothing was written" : e.what(), kFailed);
+    } catch (const std::bad_alloc&) {
+        return fail(name, "out of memory", kFailed);
+    } catch (const std::exception& e) {
+        return fail(name, e.what(), kFailed);
+    }
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return fail(name, "cannot write to standard output", kFailed);
+    return 0;
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+    Command command;
+    try {
+        command.app.parse(argc, argv);
+    } catch (const CLI::Success& e) {  // --help, --version
+        return command.app.exit(e);
+    } catch (const CLI::ParseError& e) {
+        return fail(command.name(), command.complaint(e), kBadUsage);
+    }
+    return run(command);
+}

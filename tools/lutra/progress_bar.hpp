@@ -1,0 +1,41 @@
+// tools/lutra/progress_bar.hpp: how far long work is, on stderr: a bar with rate and time left on a terminal, a plain line now and
+// then in a pipe.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/progress.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace command {
+
+/// Takes the library's progress events, and says "stop" after Ctrl-C. A new stage, or the end of one, ends the line.
+class ProgressBar {
+public:
+    ProgressBar();
+    ~ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+
+    /// False once interrupted. Rates are in `total`'s unit.
+    bool operator()(const lutra::ProgressEvent& event);
+    /// The same, as a call of the command's own: throws when interrupted.
+    void report(std::string_view stage, std::size_t done, std::size_t total);
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void begin(std::string_view stage);
+    void end();
+    void draw(std::size_t done, std::size_t total);
+    std::string bar_line(double share, double seconds, double rate) const;
+
+    bool terminal_;
+    std::string stage_;  // empty between stages
+    std::size_t done_ = 0;
+    Clock::time_point start_, drawn_;
+    std::size_t width_ = 0;  // of what stands on the terminal's line
+};
+
+}  // namespace command

@@ -1,0 +1,131 @@
+// tools/lutra/search.cpp: lutra search: the nearest vectors of queries, as files or as a look at the first ones.
+// Main path: search() -> search_to_files() in batches of queries, or show_first().  SPDX-License-Identifier: MIT
+#include "flags.hpp"
+#include "index_file.hpp"
+#include "inputs.hpp"
+#include "interrupt.hpp"
+#include "outputs.hpp"
+#include "progress_bar.hpp"
+#include "stopwatch.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+#include <lutra/core/hits.hpp>
+#include <lutra/parallel/threads.hpp>
+
+#include <fmt/core.h>
+
+#include <memory>
+#include <optional>
+
+namespace command {
+
+namespace {
+constexpr std::size_t kShownQueries = 5, kShownNeighbours = 10;
+constexpr std::size_t kHitsPerBatch = std::size_t{1} << 22;  // 48 MB of answers at a time
+
+struct SearchFlags {
+    std::string index, queries, params, output;
+    std::size_t k = 10, threads = 1;
+};
+
+/// A loaded index, how to search it, and whose threads and memory to use.
+struct Search {
+    explicit Search(const SearchFlags& flags)
+        : index(open_index(flags.index)), params(read_params(index, flags.params)), pool(flags.threads) {}
+
+    Hits operator()(MatrixView queries, std::size_t k) {
+        Hits hits(queries.n, k);
+        check(index.search(queries, k, hits.view(), params, {pool.executor(), &workspace, {}}));
+        return hits;
+    }
+
+    Index index;
+    SearchParams params;
+    ThreadPool pool;
+    Workspace workspace;
+};
+
+/// "answers.npy" -> "answers.distances.npy"
+std::string distances_path(const std::string& output) { return output.substr(0, output.size() - 4) + ".distances.npy"; }
+
+void search_to_files(const SearchFlags& flags, Search& search, const Inputs& queries) {
+    const Interrupt interrupt;
+    check_not_input(flags.output, {flags.index, flags.queries});
+    RowFile ids(flags.output, RowFile::Holds::ids, queries.n(), flags.k);
+    std::optional<RowFile> distances;
+    if (flags.output.ends_with(".npy"))
+        distances.emplace(distances_path(flags.output), RowFile::Holds::vectors, queries.n(), flags.k);
+    double seconds = 0;
+    ProgressBar bar;
+    const std::size_t batch = std::max<std::size_t>(1, std::min(queries.batch(), kHitsPerBatch / flags.k));
+    queries.for_batches(batch, [&](std::size_t first, MatrixView x) {
+        bar.report("search", first, queries.n());
+        const Stopwatch watch;
+        const Hits hits = search(x, flags.k);
+        seconds += watch.seconds();
+        ids.append(hits.ids.data(), x.n);
+        if (distances) distances->append(hits.distances.data(), x.n);
+    });
+    bar.report("search", queries.n(), queries.n());
+    ids.commit();
+    if (distances) distances->commit();
+    fmt::print("{} queries, {}/s\n", with_commas(queries.n()), rate_text(double(queries.n()) / std::max(seconds, 1e-9)));
+    fmt::print("ids        {}\n", flags.output);
+    if (distances) fmt::print("distances  {}\n", distances_path(flags.output));
+}
+
+void show_hits(const Hits& hits, const std::string& distance_name) {
+    const std::size_t shown = std::min(hits.k, kShownNeighbours);
+    std::vector<std::string> ranks{"query", ""};
+    for (std::size_t j = 0; j < shown; ++j) ranks.push_back(fmt::format("#{}", j + 1));
+    const Table table(ranks, 8);
+    for (std::size_t i = 0; i < hits.nq; ++i) {
+        std::vector<std::string> ids{std::to_string(i), "id"}, distances{"", distance_name};
+        for (std::size_t j = i * hits.k; j < i * hits.k + shown; ++j) {
+            ids.push_back(hits.ids[j] == kNoId ? "-" : std::to_string(hits.ids[j]));
+            distances.push_back(hits.ids[j] == kNoId ? "" : fmt::format("{:.5g}", hits.distances[j]));
+        }
+        table.row(ids);
+        table.row(distances);
+    }
+}
+
+void show_first(const SearchFlags& flags, Search& search, const Inputs& queries) {
+    const std::size_t shown = std::min(queries.n(), kShownQueries);
+    AlignedVector<float> rows(shown * queries.d());
+    queries.read(0, shown, rows.data());
+    show_hits(search({rows.data(), shown, queries.d()}, flags.k), metric_word(search.index));
+    if (shown < queries.n() || flags.k > kShownNeighbours)
+        fmt::print("{} of {} queries, {} of {} neighbours shown; -o FILE.npy or FILE.ivecs writes all\n", shown,
+                   with_commas(queries.n()), std::min(flags.k, kShownNeighbours), flags.k);
+}
+
+void run_search(const SearchFlags& flags) {
+    Search search(flags);
+    const Inputs queries({flags.queries});
+    check_queries(search.index, flags.index, queries.d(), flags.queries);
+    if (flags.output.empty()) return show_first(flags, search, queries);
+    search_to_files(flags, search, queries);
+}
+}  // namespace
+
+Work add_search(CLI::App& lutra) {
+    const auto flags = std::make_shared<SearchFlags>();
+    CLI::App* verb = lutra.add_subcommand("search", "Find the nearest vectors of queries");
+    verb->add_option("INDEX", flags->index, "An index that lutra build or faiss wrote")->required()->option_text(" ");
+    verb->add_option("QUERIES", flags->queries, "A file or folder of query vectors")->required()->option_text(" ");
+    add_k(verb, flags->k);
+    verb->add_option("--param", flags->params, "nprobe=8: lists visited; default: the index's own settings")
+        ->option_text("NAME=VALUE,...");
+    add_threads(verb, flags->threads);
+    verb->add_option("-o,--output", flags->output, "Write all answers: ids.ivecs, or ids.npy and ids.distances.npy")
+        ->option_text("FILE");
+    verb->footer(
+        "Without -o the first answers are shown. A .npy file holds ids as int64; l2 distances are squared.\n"
+        "Where there are fewer than k neighbours, ids are -1.\n\n"
+        "Example:\n  lutra search base.index queries.fvecs -k 10 --param nprobe=8 -o answers.npy");
+    return [flags] { run_search(*flags); };
+}
+
+}  // namespace command

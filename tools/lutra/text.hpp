@@ -1,0 +1,30 @@
+// tools/lutra/text.hpp: numbers as people read them, and tables of them.  SPDX-License-Identifier: MIT
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace command {
+
+std::string with_commas(std::uint64_t n);  ///< "20,040"
+std::string bytes_text(std::uint64_t n);   ///< "512 bytes", "20.7 MB"; 1 MB is 10^6 bytes
+std::string rate_text(double per_second);  ///< "950", "41.2k", "1.3M"
+std::string seconds_text(double seconds);  ///< "0.012 s", "3.4 s", "2:05 min"
+std::string clock_text(double seconds);    ///< "0:07", "12:30", "1:02:30"
+
+/// "name      value" on stdout, names padded to one width.
+void print_field(std::string_view name, std::string_view value);
+
+/// A table on stdout, printed row by row as the rows come: columns as wide as their headers or `least`, cells to the right.
+class Table {
+public:
+    explicit Table(std::vector<std::string> headers, std::size_t least = 9);
+    void row(const std::vector<std::string>& cells) const;
+
+private:
+    std::vector<std::size_t> widths_;
+};
+
+}  // namespace command

@@ -1,0 +1,19 @@
+// tools/lutra/verbs.hpp: what the command can do. Each verb has a file of its name: its flags, its help, its work.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+namespace command {
+
+/// Adds the verb to the command; the work, to be called after parsing. It throws Error or BadUsage.
+using Work = std::function<void()>;
+Work add_build(CLI::App& lutra);
+Work add_search(CLI::App& lutra);
+Work add_eval(CLI::App& lutra);
+Work add_truth(CLI::App& lutra);
+Work add_info(CLI::App& lutra);
+Work add_convert(CLI::App& lutra);
+
+}  // namespace command
