@@ -1,0 +1,77 @@
+// tests/factory/small_files.hpp: a small index file of every record kind there is, as bytes.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/coarse/one_list.hpp>
+#include <lutra/encodings/flat/flat.hpp>
+#include <lutra/factory/save_load.hpp>
+#include <lutra/ivf/ivf_file.hpp>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace small_files {
+
+using Bytes = std::vector<std::byte>;
+using IvfFlat = lutra::Ivf<lutra::FlatCoarse, lutra::Flat>;
+using PlainFlat = lutra::Ivf<lutra::OneList, lutra::Flat>;
+
+struct File {
+    std::string name;
+    Bytes bytes;
+};
+
+template <lutra::SearchIndex I>
+Bytes saved(const I& index) {
+    lutra::MemoryWriter out;
+    if (!index.save(out).ok()) return {};
+    return {out.bytes().begin(), out.bytes().end()};
+}
+
+inline lutra::Result<lutra::Index> loaded(const Bytes& bytes) {
+    lutra::MemoryReader in(bytes);
+    return lutra::load_index(in);
+}
+
+/// Five rows of two columns; `sparse`: all in one list of eight.
+inline IvfFlat small_ivf(bool sparse, lutra::Metric metric = lutra::Metric::l2) {
+    const std::size_t nlist = sparse ? 8 : 2;
+    const lutra_test::Matrix training = lutra_test::normal_matrix(nlist, 2, 1);
+    lutra_test::Matrix x = lutra_test::normal_matrix(5, 2, 2);
+    for (std::size_t i = 0; sparse && i < 5; ++i) std::copy_n(training.row(3), 2, x.row(i));
+    IvfFlat index(2, metric, nlist, lutra::FlatCoarse{}, lutra::Flat(2));
+    static_cast<void>(index.train(training));
+    static_cast<void>(index.add(x));
+    return index;
+}
+inline PlainFlat small_flat(bool own_ids, lutra::Metric metric = lutra::Metric::l2) {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(3, 2, 3);
+    const lutra::Id ids[] = {70, 7, 700};
+    PlainFlat index(2, metric, 1, lutra::OneList{}, lutra::Flat(2));
+    static_cast<void>(own_ids ? index.add_with_ids(x, ids) : index.add(x));
+    return index;
+}
+
+inline std::vector<File> all() {
+    using lutra::DirectMapKind, lutra::Metric;
+    IvfFlat array = small_ivf(false), hash = small_ivf(false);
+    array.set_direct_map(DirectMapKind::array), hash.set_direct_map(DirectMapKind::hash);
+    std::vector<File> files{
+        {"Flat, L2", saved(small_flat(false))},
+        {"Flat, inner product", saved(small_flat(false, Metric::inner_product))},
+        {"Flat, empty", saved(PlainFlat(2, Metric::l2, 1, lutra::OneList{}, lutra::Flat(2)))},
+        {"Flat in an id map", saved(small_flat(true))},
+        {"L2norm,Flat", saved(lutra::Transformed<PlainFlat>(small_flat(false)))},
+        {"IVF, full lists", saved(small_ivf(false))},
+        {"IVF, sparse lists, inner product", saved(small_ivf(true, Metric::inner_product))},
+        {"IVF, untrained", saved(IvfFlat(2, Metric::l2, 2, lutra::FlatCoarse{}, lutra::Flat(2)))},
+        {"IVF, direct map as array", saved(array)},
+        {"IVF, direct map as hash table", saved(hash)},
+        {"L2norm,IVF", saved(lutra::Transformed<IvfFlat>(small_ivf(false)))},
+    };
+    return files;
+}
+
+}  // namespace small_files
