@@ -107,6 +107,7 @@ TEST_CASE("ThreadPool: several threads may use one pool at once") {
     ThreadPool pool(3);
     std::atomic<int> wrong{0};
     std::vector<std::thread> callers;
+    callers.reserve(4);
     for (int caller = 0; caller < 4; ++caller)
         callers.emplace_back([&] {
             for (int round = 0; round < 300; ++round) wrong += runs_of_each_task(pool.executor(), 10) != std::vector<int>(10, 1);
