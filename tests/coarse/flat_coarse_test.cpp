@@ -1,0 +1,119 @@
+// Tests of coarse/flat_coarse.hpp and coarse/one_list.hpp.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/coarse/one_list.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "support/count_new.hpp"
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::FlatCoarse;
+using lutra::Id;
+using lutra::Metric;
+using lutra_test::Matrix;
+using lutra_test::normal_matrix;
+
+FlatCoarse built(const Matrix& c, Metric metric) {
+    FlatCoarse coarse;
+    coarse.build({c.values.begin(), c.values.end()}, c.n, c.d, metric);
+    return coarse;
+}
+std::vector<Id> probed(const FlatCoarse& coarse, lutra::MatrixView q, std::size_t nprobe) {
+    lutra::Arena arena;
+    std::vector<Id> lists(q.n * nprobe, -9);
+    coarse.probe(q, nprobe, lists.data(), arena);
+    return lists;
+}
+/// All lists by their distance, ties by number.
+std::vector<Id> ranked(const Matrix& c, Metric metric, const float* q) {
+    std::vector<Id> order(c.n);
+    std::iota(order.begin(), order.end(), Id{0});
+    const auto score = [&](Id l) { return lutra::score_row(metric, q, c.row(std::size_t(l)), c.d); };
+    std::stable_sort(order.begin(), order.end(), [&](Id a, Id b) { return score(a) < score(b); });
+    return order;
+}
+}  // namespace
+
+TEST_CASE("FlatCoarse: probe gives the best lists, best first, ties to the lower number, together and alone") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product})
+        for (std::size_t nlist : {1, 2, 33, 100}) {
+            Matrix c = normal_matrix(nlist, 7, 1);
+            for (std::size_t l = nlist / 2; l < nlist; l += 3) std::copy_n(c.row(0), 7, c.row(l));
+            const Matrix q = normal_matrix(45, 7, 2);
+            const FlatCoarse coarse = built(c, metric);
+            for (std::size_t nprobe = 1; nprobe <= nlist; nprobe = nprobe * 2 + 1) {
+                const std::vector<Id> together = probed(coarse, q, nprobe);
+                for (std::size_t i = 0; i < q.n; ++i) {
+                    const std::vector<Id> alone = probed(coarse, q.view().rows(i, i + 1), nprobe);
+                    std::vector<Id> want = ranked(c, metric, q.row(i));
+                    want.resize(nprobe);
+                    CHECK(alone == want);
+                    CHECK(std::equal(alone.begin(), alone.end(), together.begin() + long(i * nprobe)));
+                }
+            }
+        }
+}
+
+TEST_CASE("FlatCoarse: a query with NaN visits no list, unless all are asked for") {
+    const FlatCoarse coarse = built(normal_matrix(5, 3, 3), Metric::l2);
+    Matrix q = normal_matrix(20, 3, 4);
+    q.row(7)[1] = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<Id> lists = probed(coarse, q, 4);
+    CHECK(std::count(lists.begin(), lists.end(), lutra::kNoId) == 4);
+    CHECK(std::count(lists.begin() + 28, lists.begin() + 32, lutra::kNoId) == 4);
+    std::vector<Id> all = probed(coarse, q.view().rows(7, 8), 5);
+    std::sort(all.begin(), all.end());
+    CHECK(all == std::vector<Id>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("FlatCoarse: assign gives the nearest list, and one to every finite row") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        const Matrix c = normal_matrix(40, 6, 5);
+        Matrix x = normal_matrix(300, 6, 6);
+        for (std::size_t t = 0; t < 6; ++t) x.row(0)[t] = 3e38F, x.row(1)[t] = 1e-40F;
+        const FlatCoarse coarse = built(c, metric);
+        lutra::Arena arena;
+        std::vector<Id> lists(x.n, -9);
+        coarse.assign(x, lists.data(), arena);
+        CHECK((lists[0] >= 0 && lists[0] < 40));
+        std::size_t wrong = 0;
+        for (std::size_t i = 1; i < x.n; ++i) {
+            const float best = lutra::score_row(metric, x.row(i), c.row(std::size_t(ranked(c, metric, x.row(i))[0])), 6);
+            wrong += !(lutra::score_row(metric, x.row(i), c.row(std::size_t(lists[i])), 6) <= best + 1e-5F);
+        }
+        CHECK(wrong == 0);
+    }
+}
+
+TEST_CASE("FlatCoarse: probe and assign allocate nothing once the arena is warm") {
+    const FlatCoarse coarse = built(normal_matrix(64, 10, 7), Metric::l2);
+    const Matrix q = normal_matrix(50, 10, 8);
+    lutra::Arena arena;
+    std::vector<Id> lists(q.n * 5);
+    const auto both = [&] { coarse.probe(q, 5, lists.data(), arena), coarse.assign(q, lists.data(), arena); };
+    both();
+    const std::size_t before = lutra_test::allocations();
+    both();
+    CHECK(lutra_test::allocations() == before);
+}
+
+TEST_CASE("OneList: everything is in list 0") {
+    const lutra::OneList one;
+    const Matrix q = normal_matrix(3, 4, 9);
+    lutra::Arena arena;
+    std::vector<Id> lists(3, -9);
+    one.probe(q, 1, lists.data(), arena);
+    CHECK(lists == std::vector<Id>(3, 0));
+    lists.assign(3, -9);
+    one.assign(q, lists.data(), arena);
+    CHECK(lists == std::vector<Id>(3, 0));
+    CHECK(one.nlist() == 1);
+}

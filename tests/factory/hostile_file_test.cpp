@@ -1,0 +1,274 @@
+// Damaged, lying and foreign index files: a Status, never a crash, never more memory than the file is long. Most useful in
+// the preset asan.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/factory/save_load.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "factory/small_files.hpp"
+#include "support/count_new.hpp"
+
+namespace {
+using lutra::Errc;
+using small_files::Bytes;
+
+/// Everything one can do with an index, whatever it holds.
+void use(lutra::Index& index) {
+    const bool is_wide = index.dim() > 1000;
+    lutra_test::Matrix q = is_wide ? lutra_test::Matrix(2, index.dim()) : lutra_test::normal_matrix(9, index.dim(), 5);
+    const std::size_t k = 3;
+    lutra::Hits hits(q.n, k);
+    lutra::RangeHits range;
+    lutra::SearchParams params;
+    params.nprobe = 2;
+    static_cast<void>(index.search(q, k, hits.view(), params));
+    static_cast<void>(index.search(q.view().rows(0, 1), k, hits.view(), params));
+    static_cast<void>(index.range_search(q, 10, range));
+    static_cast<void>(index.reconstruct(0, q.row(0)));
+    static_cast<void>(index.reconstruct_n(0, 2, q.row(0)));
+    static_cast<void>(index.add(q));
+    const auto even = [](lutra::Id id) { return id % 2 == 0; };
+    static_cast<void>(index.remove_ids(lutra::IdFilter::predicate(even)));
+    const Bytes again = small_files::saved(index);
+    CHECK(small_files::loaded(again).ok());
+}
+
+/// Loads; what loads is used; what does not has a reason that can be read. Says how many bytes were allocated to load it.
+std::size_t survive(const Bytes& bytes) {
+    const std::size_t before = lutra_test::allocated_bytes();
+    lutra::Result<lutra::Index> index = small_files::loaded(bytes);
+    const std::size_t taken = lutra_test::allocated_bytes() - before;
+    if (index.ok()) {
+        use(*index);
+    } else {
+        const Errc code = index.status().code();
+        const bool good = (code == Errc::bad_file || code == Errc::unsupported) && !index.status().message().empty();
+        CHECK(good);
+    }
+    return taken;
+}
+
+/// Fields one after the other, as a hostile author would write them.
+class FileText {
+public:
+    FileText& text(std::string_view s) { return add(s.data(), s.size()); }
+    template <class T>
+    FileText& number(T value) {
+        return add(&value, sizeof value);
+    }
+    FileText& header(std::int32_t d, std::int64_t ntotal, bool is_trained = true, std::int32_t metric = 1) {
+        number(d).number(ntotal).number(std::int64_t{1} << 20).number(std::int64_t{1} << 20);
+        return number(std::uint8_t(is_trained)).number(metric);
+    }
+    /// A Flat record of n rows of d zeros.
+    FileText& flat(std::int32_t d, std::int64_t n) {
+        text("IxF2").header(d, n).number(std::uint64_t(n * d));
+        for (std::int64_t i = 0; i < n * d; ++i) number(0.F);
+        return *this;
+    }
+    const Bytes& bytes() const { return bytes_; }
+
+private:
+    FileText& add(const void* from, std::size_t n) {
+        const auto* begin = static_cast<const std::byte*>(from);
+        bytes_.insert(bytes_.end(), begin, begin + n);
+        return *this;
+    }
+    Bytes bytes_;
+};
+
+/// "IwFl" up to the inverted lists: nlist centroids of d zeros, no direct map.
+FileText ivf_front(std::int32_t d, std::int64_t ntotal, std::int64_t nlist) {
+    FileText file;
+    file.text("IwFl").header(d, ntotal).number(nlist).number(std::int64_t{1}).flat(d, nlist);
+    file.number(std::int8_t{0}).number(std::uint64_t{0});
+    return file;
+}
+
+void check_refused(const FileText& file, std::string_view word, Errc code = Errc::bad_file) {
+    const std::size_t before = lutra_test::allocated_bytes();
+    const lutra::Status status = small_files::loaded(file.bytes()).status();
+    CAPTURE(status.message());
+    CHECK(lutra_test::allocated_bytes() - before < std::size_t{1} << 20);
+    CHECK(status.code() == code);
+    CHECK(status.message().find(word) != std::string_view::npos);
+}
+
+constexpr std::uint64_t kHuge = std::uint64_t{1} << 60;
+}  // namespace
+
+TEST_CASE("load_index: a file cut at any byte is a bad file") {
+    for (const small_files::File& file : small_files::all()) {
+        CAPTURE(file.name);
+        std::size_t wrong = 0;
+        for (std::size_t n = 0; n < file.bytes.size(); ++n) {
+            const Bytes cut(file.bytes.begin(), file.bytes.begin() + long(n));
+            const lutra::Status status = small_files::loaded(cut).status();
+            wrong += status.code() != Errc::bad_file || status.message().empty();
+        }
+        CHECK(wrong == 0);
+        CHECK(small_files::loaded(file.bytes).ok());
+    }
+}
+
+TEST_CASE("load_index: any byte changed to anything gives an index that works or a reason, and takes little memory") {
+    for (const small_files::File& file : small_files::all()) {
+        CAPTURE(file.name);
+        std::size_t most = 0;
+        for (std::size_t at = 0; at < file.bytes.size(); ++at)
+            for (const int value : {0x00, 0x02, 0x7f, 0x80, 0xff, int(file.bytes[at]) ^ 1}) {
+                Bytes bytes = file.bytes;
+                bytes[at] = std::byte(value);
+                most = std::max(most, survive(bytes));
+            }
+        CHECK(most < std::size_t{1} << 20);
+    }
+}
+
+TEST_CASE("load_index: any eight bytes turned into a huge, a negative or a largest number are survived") {
+    for (const small_files::File& file : small_files::all()) {
+        CAPTURE(file.name);
+        std::size_t most = 0;
+        for (std::size_t at = 0; at + 8 <= file.bytes.size(); ++at)
+            for (const std::uint64_t value : {kHuge, ~std::uint64_t{0}, std::uint64_t{1} << 63, ~std::uint64_t{0} >> 1}) {
+                Bytes bytes = file.bytes;
+                std::memcpy(bytes.data() + at, &value, sizeof value);
+                most = std::max(most, survive(bytes));
+            }
+        CHECK(most < std::size_t{1} << 20);
+    }
+}
+
+TEST_CASE("load_index: the largest id there is loads, can be searched, and leaves none to add") {
+    for (const lutra::Id last : {std::numeric_limits<lutra::Id>::max(), std::numeric_limits<lutra::Id>::max() - 1}) {
+        FileText file = ivf_front(1, 1, 1);
+        file.text("ilar").number(std::uint64_t{1}).number(std::uint64_t{4}).text("full").number(std::uint64_t{1});
+        file.number(std::uint64_t{1}).number(2.F).number(last);
+        lutra::Result<lutra::Index> index = small_files::loaded(file.bytes());
+        REQUIRE_MESSAGE(index.ok(), index.status().message());
+        const float q = 2;
+        lutra::Result<lutra::Hits> hits = lutra::search(*index, {&q, 1, 1}, 1);
+        CHECK(hits->ids[0] == last);
+        CHECK(index->add({&q, 1, 1}).code() == Errc::bad_argument);
+        CHECK(index->ntotal() == 1);
+    }
+}
+
+TEST_CASE("load_index: counts that lie about what follows are refused before memory is taken") {
+    check_refused(FileText().text("IxF2").header(4, std::int64_t(kHuge)).number(4 * kHuge), "");
+    check_refused(FileText().text("IxF2").header(4, std::int64_t(kHuge / 4)).number(kHuge), "truncated");
+    check_refused(FileText().text("IxF2").header(1 << 20, 1 << 30).number(std::uint64_t{1} << 50), "truncated");
+    check_refused(FileText().text("IxF2").header(4, 3).number(std::uint64_t{13}), "12 are needed");
+    check_refused(FileText().text("IwFl").header(4, 0).number(kHuge).number(kHuge), "lists");
+    check_refused(FileText().text("IwFl").header(4, 0).number(std::uint64_t{0}).number(std::uint64_t{1}), "lists");
+    check_refused(FileText().text("IwFl").header(4, 0).number(std::uint64_t{1} << 30).number(std::uint64_t{1}).flat(4, 2),
+                  "centroids");
+    const auto lists = [](std::int64_t ntotal) { return ivf_front(2, ntotal, 2).text("ilar"); };
+    check_refused(lists(0).number(kHuge), "truncated");
+    check_refused(lists(0).number(kHuge).number(std::uint64_t{8}).text("sprs").number(std::uint64_t{0}), "lists");
+    check_refused(lists(0).number(std::uint64_t{2}).number(kHuge).text("sprs").number(std::uint64_t{0}), "codes of");
+    check_refused(lists(0).number(std::uint64_t{2}).number(std::uint64_t{8}).text("sprs").number(kHuge), "truncated");
+    check_refused(lists(0).number(std::uint64_t{2}).number(std::uint64_t{8}).text("full").number(kHuge), "truncated");
+    const auto sparse = [&](std::uint64_t list, std::uint64_t size) {
+        FileText file = lists(std::int64_t(size));
+        file.number(std::uint64_t{2}).number(std::uint64_t{8}).text("sprs");
+        return file.number(std::uint64_t{2}).number(list).number(size);
+    };
+    check_refused(sparse(0, kHuge), "truncated");
+    check_refused(sparse(0, ~std::uint64_t{0} / 16 + 2), "");  // times 16 bytes it wraps around to a small number
+    check_refused(sparse(2, 1), "list number 2");
+    check_refused(sparse(kHuge, 1), "list number");
+    check_refused(FileText().text("IxMp").header(2, 1).flat(2, 1).number(kHuge), "truncated");
+    check_refused(FileText().text("IxMp").header(2, 1).flat(2, 1).number(std::uint64_t{0}), "id map");
+    check_refused(FileText().text("IxMp").header(2, 1).flat(2, 1).number(std::uint64_t{1}).number(std::int64_t{-4}), "-4");
+}
+
+TEST_CASE("load_index: parts that do not fit together are refused") {
+    const std::uint64_t two = 2, eight = 8, one = 1, none = 0;
+    check_refused(FileText().text("IwFl").header(2, 0).number(two).number(one).flat(3, 2), "d = 3");
+    check_refused(FileText().text("IwFl").header(2, 0).number(two).number(one).flat(2, 0), "0 centroids");
+    check_refused(FileText().text("IwFl").header(2, 0, false).number(two).number(one).flat(2, 2), "2 centroids");
+    FileText twice = ivf_front(2, 2, 4).text("ilar").number(std::uint64_t{4}).number(eight).text("sprs").number(std::uint64_t{4});
+    check_refused(twice.number(one).number(one).number(one).number(one), "list number 1");
+    check_refused(ivf_front(2, 0, 2).text("ilar").number(two).number(eight).text("sprs").number(one).number(none), "pairs");
+    check_refused(ivf_front(2, 5, 2).text("ilar").number(two).number(eight).text("sprs").number(none), "5 vectors");
+    check_refused(ivf_front(2, 0, 2).text("il00"), "il00");
+    check_refused(ivf_front(2, 0, 2).text("ilar").number(two).number(eight).text("what").number(none), "what");
+    FileText negative = ivf_front(1, 1, 1).text("ilar").number(one).number(std::uint64_t{4}).text("full").number(one).number(one);
+    check_refused(negative.number(2.F).number(std::int64_t{-2}), "-2");
+    FileText map = FileText().text("IwFl").header(2, 0).number(two).number(one).flat(2, 2);
+    check_refused(map.number(std::int8_t{3}).number(none), "direct map of kind 3");
+    check_refused(FileText().text("IxPT").header(3, 0).number(0).flat(2, 0), "3 columns");
+    check_refused(FileText().text("IxPT").header(2, 0).number(-1).flat(2, 0), "-1 transforms");
+    check_refused(FileText().text("IxPT").header(2, 0).number(1 << 30).flat(2, 0), "transforms");
+    FileText norm = FileText().text("IxPT").header(2, 0).number(1).text("VNrm").number(2.F).number(2).number(3);
+    check_refused(norm.number(std::uint8_t{1}).flat(2, 0), "L2norm from 2 to 3");
+    FileText l1 = FileText().text("IxPT").header(2, 0).number(1).text("VNrm").number(1.F).number(2).number(2);
+    check_refused(l1.number(std::uint8_t{1}).flat(2, 0), "1-norm", Errc::unsupported);
+}
+
+TEST_CASE("load_index: dimensions, metrics and flags out of range are refused") {
+    check_refused(FileText().text("IxF2").header(0, 0).number(std::uint64_t{0}), "dimension 0");
+    check_refused(FileText().text("IxF2").header(-1, 0).number(std::uint64_t{0}), "dimension -1");
+    check_refused(FileText().text("IxF2").header((1 << 20) + 1, 0).number(std::uint64_t{0}), "dimension");
+    check_refused(FileText().text("IxF2").header(2, -1).number(std::uint64_t{0}), "-1 vectors");
+    for (const int metric : {2, 3, 4, 20, 25, -1})
+        check_refused(FileText().text("IxFl").header(2, 0, true, metric).number(0.F).number(std::uint64_t{0}), "metric number",
+                      Errc::unsupported);
+    Bytes flag = FileText().text("IxF2").header(2, 0).number(std::uint64_t{0}).bytes();
+    flag[32] = std::byte{7};
+    CHECK(small_files::loaded(flag).status().message().find("flag") != std::string_view::npos);
+}
+
+TEST_CASE("load_index: records of faiss's that are not read here are named") {
+    for (const std::string_view fourcc : {"IxPq", "IPfs", "IwPQ", "IwPf", "IxSQ", "IwSq", "IxRF", "IHNf", "IxHe", "null", "IvFL"}) {
+        CAPTURE(fourcc);
+        const lutra::Status alone = small_files::loaded(FileText().text(fourcc).header(2, 0).bytes()).status();
+        CHECK((alone.code() == Errc::unsupported || alone.code() == Errc::bad_file));
+        CHECK(alone.message().find(fourcc) != std::string_view::npos);
+        FileText file = FileText().text("IwFl").header(2, 0).number(std::uint64_t{2}).number(std::uint64_t{1});
+        const lutra::Status coarse = small_files::loaded(file.text(fourcc).header(2, 2).bytes()).status();
+        CHECK(coarse.message().find(fourcc) != std::string_view::npos);
+    }
+    const lutra::Status pca = small_files::loaded(FileText().text("IxPT").header(2, 0).number(1).text("Pcam").bytes()).status();
+    CHECK(pca.message().find("Pcam") != std::string_view::npos);
+    const lutra::Status binary = small_files::loaded(FileText().text("\x7f\x01\xff\n").header(2, 0).bytes()).status();
+    CHECK(binary.message().find("????") != std::string_view::npos);
+}
+
+TEST_CASE("load_index: records in records are read 50 deep and refused beyond, whatever wraps them") {
+    for (const bool maps : {false, true})
+        for (const std::size_t depth : {std::size_t{50}, std::size_t{51}, std::size_t{60}, std::size_t{100000}}) {
+            FileText file;
+            for (std::size_t i = 0; i < depth; ++i) {
+                file.text(maps ? "IxMp" : "IxPT").header(2, 1);
+                if (!maps) file.number(0);
+            }
+            file.flat(2, 1);
+            for (std::size_t i = 0; maps && i < depth; ++i) file.number(std::uint64_t{1}).number(std::int64_t{0});
+            CAPTURE(depth);
+            lutra::Result<lutra::Index> index = small_files::loaded(file.bytes());
+            CHECK(index.ok() == (depth <= 50));
+            if (index.ok()) use(*index);
+            if (!index.ok()) CHECK(index.status().message().find("nested") != std::string_view::npos);
+        }
+}
+
+TEST_CASE("load_index: values that are not finite load and harm no search") {
+    for (const small_files::File& file : small_files::all()) {
+        CAPTURE(file.name);
+        for (std::size_t at = 0; at + 4 <= file.bytes.size(); ++at)
+            for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity(), 3e38F}) {
+                Bytes bytes = file.bytes;
+                std::memcpy(bytes.data() + at, &value, sizeof value);
+                survive(bytes);
+            }
+    }
+}

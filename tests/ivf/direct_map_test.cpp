@@ -1,0 +1,111 @@
+// Tests of ivf/direct_map.hpp.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/encodings/flat/flat.hpp>
+#include <lutra/ivf/ivf_file.hpp>
+
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::DirectMapKind;
+using lutra::Id;
+using IvfFlat = lutra::Ivf<lutra::FlatCoarse, lutra::Flat>;
+
+constexpr DirectMapKind kKinds[] = {DirectMapKind::none, DirectMapKind::array, DirectMapKind::hash};
+
+IvfFlat filled(const lutra_test::Matrix& x, const std::vector<Id>& ids = {}) {
+    IvfFlat index(x.d, lutra::Metric::l2, 4, lutra::FlatCoarse{}, lutra::Flat(x.d));
+    REQUIRE(index.train(x).ok());
+    REQUIRE((ids.empty() ? index.add(x) : index.add_with_ids(x, ids.data())).ok());
+    return index;
+}
+
+/// reconstruct() finds row i under ids[i], for every row.
+bool finds_all(const IvfFlat& index, const lutra_test::Matrix& x, const std::vector<Id>& ids) {
+    std::vector<float> row(x.d);
+    bool good = true;
+    for (std::size_t i = 0; i < x.n; ++i)
+        good = good && index.reconstruct(ids[i], row.data()).ok() && std::equal(row.begin(), row.end(), x.row(i));
+    return good;
+}
+std::vector<Id> numbers(std::size_t n, Id first = 0, Id step = 1) {
+    std::vector<Id> ids(n);
+    for (std::size_t i = 0; i < n; ++i) ids[i] = first + Id(i) * step;
+    return ids;
+}
+}  // namespace
+
+TEST_CASE("DirectMap: every kind finds what a search through all ids finds") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(60, 5, 1);
+    for (const DirectMapKind kind : kKinds)
+        for (const std::vector<Id>& ids : {numbers(60), numbers(60, 1000, 7), numbers(60, 59, -1)}) {
+            IvfFlat index = filled(x, ids);
+            index.set_direct_map(kind);
+            CHECK(finds_all(index, x, ids));
+            std::vector<float> row(5);
+            for (const Id id : {Id(-1), Id(60), Id(1001), std::numeric_limits<Id>::max(), std::numeric_limits<Id>::min()})
+                CHECK(index.reconstruct(id, row.data()).code() == lutra::Errc::not_found);
+        }
+}
+
+TEST_CASE("DirectMap: an array becomes a hash table when ids do not fit, and stays one") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(30, 3, 2);
+    IvfFlat index = filled(x);
+    index.set_direct_map(DirectMapKind::array);
+    CHECK(index.direct_map() == DirectMapKind::array);
+    const Id far = 1000;
+    REQUIRE(index.add_with_ids(x.view().rows(0, 1), &far).ok());
+    CHECK(index.direct_map() == DirectMapKind::hash);
+    CHECK(finds_all(index, x, numbers(30)));
+    std::vector<float> row(3);
+    CHECK(index.reconstruct(1000, row.data()).ok());
+}
+
+TEST_CASE("DirectMap: follows add, remove_ids, merge_from and reset") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(80, 4, 3);
+    for (const DirectMapKind kind : kKinds) {
+        IvfFlat index = filled(x), other = filled(x);
+        index.set_direct_map(kind);
+        REQUIRE(index.merge_from(other, 80).ok());
+        CHECK(finds_all(index, x, numbers(80)));
+        CHECK(finds_all(index, x, numbers(80, 80)));
+        const auto low = [](Id id) { return id < 80; };
+        CHECK(index.remove_ids(lutra::IdFilter::predicate(low)).value() == 80);
+        CHECK(finds_all(index, x, numbers(80, 80)));
+        std::vector<float> row(4);
+        CHECK(index.reconstruct(79, row.data()).code() == lutra::Errc::not_found);
+        REQUIRE(index.add(x).ok());
+        CHECK(finds_all(index, x, numbers(80, 160)));
+        index.reset();
+        CHECK(index.reconstruct(100, row.data()).code() == lutra::Errc::not_found);
+        REQUIRE(index.add(x).ok());
+        CHECK(finds_all(index, x, numbers(80)));
+    }
+}
+
+TEST_CASE("DirectMap: a file keeps the kind, and one that lies about places is made anew") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(20, 2, 4);
+    for (const DirectMapKind kind : kKinds) {
+        IvfFlat index = filled(x);
+        index.set_direct_map(kind);
+        lutra::MemoryWriter out;
+        REQUIRE(index.save(out).ok());
+        std::vector<std::byte> bytes(out.bytes().begin(), out.bytes().end());
+        // fourcc, header, nlist, nprobe, Flat record of 4 centroids, kind, count; then the first entry, or the first pair's
+        const std::size_t map = 4 + 33 + 16 + (4 + 33 + 8 + 4 * 2 * 4) + 1;
+        const std::size_t entry = map + 8 + (kind == DirectMapKind::hash ? 16 : 0);
+        if (kind != DirectMapKind::none) std::fill_n(bytes.begin() + long(entry), 8, std::byte{0x7f});
+        lutra::MemoryReader in(bytes);
+        lutra::Fourcc fourcc;
+        REQUIRE(lutra::read_fourcc(in, fourcc).ok());
+        lutra::Result<IvfFlat> loaded = IvfFlat::load(in);
+        REQUIRE_MESSAGE(loaded.ok(), loaded.status().message());
+        CHECK(loaded->direct_map() == kind);
+        CHECK(finds_all(*loaded, x, numbers(20)));
+    }
+}

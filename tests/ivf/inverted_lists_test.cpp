@@ -1,0 +1,80 @@
+// Tests of ivf/inverted_lists.hpp, with blocks of one vector and of four.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/ivf/inverted_lists.hpp>
+
+#include <cstddef>
+#include <vector>
+
+namespace {
+using lutra::Id;
+using lutra::InvertedLists;
+
+/// Adds a vector whose first code byte, in its slot's place, says which it is.
+void append(InvertedLists& lists, std::size_t list, Id id) {
+    std::vector<std::size_t> more(lists.nlist(), 0);
+    more[list] = 1;
+    lists.reserve(more);
+    const std::size_t place = lists.size(list);
+    lists.grow(list, 1);
+    CHECK(lists.ids(list)[place] == lutra::kNoId);
+    lists.block_of(list, place)[place % lists.block()] = std::byte(id & 0xff);
+    lists.ids(list)[place] = id;
+}
+bool holds(const InvertedLists& lists, std::size_t list, const std::vector<Id>& ids) {
+    bool good = lists.size(list) == ids.size();
+    for (std::size_t i = 0; good && i < ids.size(); ++i)
+        good = lists.ids(list)[i] == ids[i] && lists.block_of(list, i)[i % lists.block()] == std::byte(ids[i] & 0xff);
+    return good;
+}
+}  // namespace
+
+TEST_CASE("InvertedLists: every list keeps its vectors in the order they came, while others grow") {
+    for (std::size_t block : {1, 4}) {
+        InvertedLists lists(3, block, 8);
+        std::vector<std::vector<Id>> want(3);
+        for (Id id = 0; id < 500; ++id) {
+            const std::size_t list = id % 7 == 0 ? 2 : 0;  // list 1 stays empty
+            append(lists, list, id);
+            want[list].push_back(id);
+        }
+        for (std::size_t l = 0; l < 3; ++l) CHECK(holds(lists, l, want[l]));
+        CHECK(lists.total() == 500);
+        CHECK(lists.nlist() == 3);
+    }
+}
+
+TEST_CASE("InvertedLists: a view is a run of a list, from any block to any vector") {
+    InvertedLists lists(2, 4, 8);
+    for (Id id = 0; id < 11; ++id) append(lists, 1, id);
+    const lutra::ListView all = lists.view(1), some = lists.view(1, 4, 10), none = lists.view(0);
+    CHECK(all.size == 11);
+    CHECK(some.size == 6);
+    CHECK(some.ids == all.ids + 4);
+    CHECK(some.codes == all.codes + 8);
+    CHECK(none.size == 0);
+    CHECK(lists.code_bytes(1) == 3 * 8);
+    CHECK(lists.code_bytes(0) == 0);
+}
+
+TEST_CASE("InvertedLists: new slots are zero, also where a longer list was cut") {
+    InvertedLists lists(1, 1, 4);
+    for (Id id = 1; id < 9; ++id) append(lists, 0, id);
+    lists.truncate(0, 3);
+    CHECK(holds(lists, 0, {1, 2, 3}));
+    const std::vector<std::size_t> more{4};
+    lists.reserve(more);
+    lists.grow(0, 4);
+    for (std::size_t i = 3; i < 7; ++i)
+        for (std::size_t b = 0; b < 4; ++b) CHECK(lists.block_of(0, i)[b] == std::byte{0});
+    CHECK(holds(lists, 0, {1, 2, 3, -1, -1, -1, -1}) == false);
+    CHECK(lists.ids(0)[6] == lutra::kNoId);
+}
+
+TEST_CASE("InvertedLists: reserving nothing and growing by nothing change nothing") {
+    InvertedLists lists(2, 1, 4);
+    lists.reserve(std::vector<std::size_t>{0, 0});
+    lists.grow(1, 0);
+    lists.truncate(0, 0);
+    CHECK(lists.total() == 0);
+}
