@@ -1,4 +1,5 @@
-// Replaces the eight operators new and delete that all others call.  SPDX-License-Identifier: MIT
+// Replaces the operators new and delete that all others call, and those that AddressSanitizer has of its own.
+// SPDX-License-Identifier: MIT
 #include "support/count_new.hpp"
 
 #include <atomic>
@@ -32,6 +33,8 @@ void* operator new(std::size_t size) { return allocate(size); }
 void* operator new[](std::size_t size) { return allocate(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) { return allocate(size, alignment); }
 void* operator new[](std::size_t size, std::align_val_t alignment) { return allocate(size, alignment); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
