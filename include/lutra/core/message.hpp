@@ -39,13 +39,13 @@ public:
         return *this;
     }
     Message& append(char c) { return append(std::string_view(&c, 1)); }
-    template <std::same_as<bool> B>
+    template <std::same_as<bool> B>  // a template, so that a pointer does not become one
     Message& append(B b) {
         return append(std::string_view(b ? "true" : "false"));
     }
 
     template <class T>
-    requires(std::integral<T> || std::floating_point<T>) Message& append(T value) {
+    requires((std::integral<T> && !std::same_as<T, bool>) || std::floating_point<T>) Message& append(T value) {
         std::array<char, 32> digits;
         const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
         return append(std::string_view(digits.data(), std::size_t(end - digits.data())));
