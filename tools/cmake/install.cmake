@@ -12,6 +12,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/lutra-config-version.cmak
 
 install(TARGETS lutra EXPORT lutra)
 install(EXPORT lutra FILE lutra-targets.cmake NAMESPACE lutra:: DESTINATION ${package_dir} COMPONENT headers)
-install(FILES ${PROJECT_BINARY_DIR}/lutra-config.cmake ${PROJECT_BINARY_DIR}/lutra-config-version.cmake cmake/lutra-xsimd.cmake
+install(FILES ${PROJECT_BINARY_DIR}/lutra-config.cmake ${PROJECT_BINARY_DIR}/lutra-config-version.cmake tools/cmake/lutra-xsimd.cmake
         DESTINATION ${package_dir} COMPONENT headers)
 install(DIRECTORY include/lutra DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers FILES_MATCHING PATTERN "*.hpp")
