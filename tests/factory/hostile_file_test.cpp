@@ -78,7 +78,7 @@ public:
 private:
     FileText& add(const void* from, std::size_t n) {
         const auto* begin = static_cast<const std::byte*>(from);
-        bytes_.insert(bytes_.end(), begin, begin + n);
+        for (std::size_t i = 0; i < n; ++i) bytes_.push_back(begin[i]);
         return *this;
     }
     Bytes bytes_;
