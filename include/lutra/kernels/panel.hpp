@@ -37,16 +37,40 @@ struct PanelShape {
 /// Widest panel: three vectors of lanes.
 inline constexpr std::size_t kMaxPanelVectors = 3;
 
-/// panel [d, width] from queries [width] (pointers to d floats each; null packs zeros). Cost: one pass over both.
+namespace detail {
+
+// panel[(t + i) * width + l] = scale * queries[l][t + i] for i, l in 0..3: four short loads, four short stores.
+inline void pack_square(const float* const* queries, std::size_t t, float scale, float* panel, std::size_t width) {
+    using B = xsimd::make_sized_batch_t<float, 4>;
+    const auto row = [&](std::size_t l) { return B::load_unaligned(queries[l] + t) * B(scale); };
+    const B a = row(0), b = row(1), c = row(2), e = row(3);
+    const B ac = zip_lo(a, c), be = zip_lo(b, e), ac2 = zip_hi(a, c), be2 = zip_hi(b, e);
+    zip_lo(ac, be).store_unaligned(panel + t * width);
+    zip_hi(ac, be).store_unaligned(panel + (t + 1) * width);
+    zip_lo(ac2, be2).store_unaligned(panel + (t + 2) * width);
+    zip_hi(ac2, be2).store_unaligned(panel + (t + 3) * width);
+}
+
+inline void pack_column(const float* query, std::size_t t, std::size_t end, float scale, float* panel, std::size_t width) {
+    for (; t < end; ++t) panel[t * width] = query != nullptr ? scale * query[t] : 0.F;
+}
+
+}  // namespace detail
+
+/// panel [d, width] from queries [width] (pointers to d floats each; null packs zeros); width is a multiple of 4. Cost: one
+/// pass over both.
 inline void pack_panel(const float* const* queries, std::size_t width, std::size_t d, float scale, float* panel) {
-    constexpr std::size_t kStrip = 16;  // one cache line of each query at a time
-    for (std::size_t t0 = 0; t0 < d; t0 += kStrip) {
-        const std::size_t t1 = std::min(d, t0 + kStrip);
-        for (std::size_t lane = 0; lane < width; ++lane) {
-            const float* q = queries[lane];
-            for (std::size_t t = t0; t < t1; ++t) panel[t * width + lane] = q != nullptr ? scale * q[t] : 0.F;
+    constexpr std::size_t kStrip = 16;  // one cache line of each query at a time; the next is asked for: queries come from memory
+    for (std::size_t t0 = 0; t0 < d; t0 += kStrip)
+        for (std::size_t lane = 0; lane < width; lane += 4) {
+            const float* const* four = queries + lane;
+            const bool full = four[0] && four[1] && four[2] && four[3];
+            std::size_t t = t0;
+            const std::size_t end = std::min(d, t0 + kStrip);
+            for (std::size_t l = 0; l < 4 && full; ++l) simd::prefetch(four[l] + end);
+            for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, scale, panel + lane, width);
+            for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, scale, panel + lane + l, width);
         }
-    }
 }
 
 namespace detail {
