@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
                 double(one_query) * 8 / 1024, lone[0] / double(n_lone) * 1e6, lone[1] / lone[0]);
 
 #if !defined(LUTRA_SCALAR_ONLY)
-    // A batch, 32 lists each: the multiply-adds of all pairs. Beside it, as many in registers.
+    // A batch, 32 lists each: the multiply-adds of all pairs if lists were of equal size. Beside it, as many in registers.
     const double flops = 2.0 * double(nq * d) * (double(nlist) + 32.0 * double(n) / double(nlist));
     const std::size_t rounds = std::size_t(flops / kFlopsPerRound<best>);
     const auto batch = alternate(

@@ -64,12 +64,11 @@ Measured measure(const Index& index, MatrixView queries, const IdRows& truth, co
         const std::size_t row = i % queries.n;
         check(index.search(queries.rows(row, row + 1), kRecallAt, one.view(), params, resources));
     };
-    const Stopwatch used;
     all_at_once(0);  // warms up, and finds what the recall is of
     const Recall found = recall(truth, hits.ids);
-    std::vector<double> batches = time_repeats(kMostRepeats, (seconds - used.seconds()) / 2, all_at_once);
-    for (std::size_t i = 0; i < kWarmUps && used.seconds() < seconds; ++i) one_by_one(i);
-    std::vector<double> singles = time_repeats(kMostSingles, seconds - used.seconds(), one_by_one);
+    std::vector<double> batches = time_repeats(kMostRepeats, seconds / 2, all_at_once);
+    time_repeats(kWarmUps, seconds / 10, one_by_one);
+    std::vector<double> singles = time_repeats(kMostSingles, seconds / 2, one_by_one);
     return {found, {double(queries.n) / percentile(batches, 0.5), 1e6 * percentile(singles, 0.5), 1e6 * percentile(singles, 0.99)}};
 }
 
