@@ -1,0 +1,46 @@
+"""machine.py: what the numbers were measured on, and when."""
+
+import datetime
+import os
+import platform
+
+
+def cpu_fields():
+    try:
+        with open("/proc/cpuinfo") as info:
+            lines = [line.split(":", 1) for line in info.read().split("\n\n")[0].splitlines() if ":" in line]
+        return {name.strip(): value.strip() for name, value in lines}
+    except OSError:
+        return {}
+
+
+def instruction_sets(flags):
+    known = ("ssse3", "avx2", "fma", "avx512f", "avx512bw", "avx512vbmi", "avx512_vnni", "asimd", "sve")
+    return " ".join(name for name in known if name in flags.split())
+
+
+def memory_gb():
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (OSError, ValueError):
+        return 0
+
+
+def os_name():
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    except OSError:
+        return platform.system()
+
+
+def describe():
+    """[(name, value)]"""
+    cpu = cpu_fields()
+    model = cpu.get("model name", platform.machine())
+    if "model" in cpu:
+        model += " (family %s, model %s)" % (cpu.get("cpu family"), cpu["model"])
+    return [("machine", "%s, %d cores, %.0f GB" % (model, os.cpu_count(), memory_gb())),
+            ("instruction sets", instruction_sets(cpu.get("flags", cpu.get("Features", "")))),
+            ("system", "%s, Linux %s" % (os_name(), platform.release().split("-")[0])),
+            ("load before", "%.1f" % os.getloadavg()[0]),
+            ("date", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"))]

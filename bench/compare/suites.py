@@ -1,0 +1,132 @@
+"""suites.py: what is compared: for each suite its data, its entries (a system and what it builds) and its operating points."""
+
+from dataclasses import dataclass, field
+
+from compare import data
+
+
+@dataclass
+class Entry:
+    """One row: a system, what it builds, and the settings it is searched with."""
+    system: str
+    label: str
+    factory: str = ""
+    settings: dict = field(default_factory=dict)
+    points: list = field(default_factory=lambda: [{}])
+
+
+@dataclass
+class Plan:
+    """batches: queries in a call, 0 for all. levels: recalls at which rates are compared; empty: the best that all first
+    points reach. one_front: entries of one system are joined to its best."""
+    dataset: data.DataSet
+    entries: list
+    batches: tuple = (0, 1)
+    levels: tuple = (0.5, 0.8, 0.9, 0.95, 0.99)
+    one_front: bool = False
+    notes: list = field(default_factory=list)
+
+
+@dataclass
+class ClusterPlan:
+    """rows [n, d] into k clusters, for each of the numbers of iterations."""
+    dataset: data.DataSet
+    k: int
+    iterations: tuple
+    entries: list
+    notes: list = field(default_factory=list)
+
+
+def powers(most, start=1):
+    return [start << i for i in range(64) if start << i <= most]
+
+
+def nlist_for(wanted, n, notes):
+    """The number of lists asked for, or the largest power of two with 39 rows a list where there are fewer rows."""
+    if n >= 39 * wanted:
+        return wanted
+    nlist = max(1, 1 << (max(1, n // 39)).bit_length() - 1)
+    notes.append("IVF%d in place of IVF%d: %s vectors, 39 a list at least" % (nlist, wanted, "{:,}".format(n)))
+    return nlist
+
+
+def speech_rvc(open_set):
+    dataset = open_set("speech", "l2")
+    nlist = max(1, dataset.n // 39)
+    factory = "IVF%d,Flat" % nlist
+    points = [{"nprobe": p} for p in powers(min(8, nlist))]
+    entries = [Entry(system, factory, factory, points=points) for system in ("lutra", "faiss")]
+    notes = ["Each call has 1, 50 or 1,000 frames; the comparison is at the recall of nprobe 1 (the better of the two)."]
+    return Plan(dataset, entries, (1, 50, 1000), (), notes=notes + repeats(dataset, 1000))
+
+
+def repeats(dataset, batch):
+    if len(dataset.queries) >= batch:
+        return []
+    return ["The set has %d queries: calls of %d repeat them." % (len(dataset.queries), batch)]
+
+
+def refined(dataset, nlist):
+    """A 4-bit IVF-PQ index with exact refine on several systems."""
+    factory = "IVF%d,PQ%dx4fs,RFlat" % (nlist, dataset.d // 2)
+    points = [{"nprobe": p, "k_factor": f} for f in (1, 4, 10) for p in powers(min(128, nlist))]
+    return [Entry(system, factory, factory, points=points) for system in ("lutra", "faiss")] + [scann(dataset, nlist)]
+
+
+def scann(dataset, leaves):
+    points = [{"leaves": p, "reorder": r} for r in (40, 100) for p in powers(min(128, leaves))]
+    return Entry("scann", "tree %d, AH 2, reorder" % leaves, settings={"leaves": leaves, "kind": "ah"}, points=points)
+
+
+def ivfpq(name, metric):
+    def plan(open_set):
+        notes = []
+        dataset = open_set(name, metric)
+        entries = refined(dataset, nlist_for(1024, dataset.n, notes))
+        return Plan(dataset, entries, notes=notes)
+    return plan
+
+
+def flat(open_set):
+    dataset = open_set("sift", "l2", queries=1000)
+    entries = [Entry("lutra", "Flat", "Flat"), Entry("faiss", "Flat", "Flat"), Entry("sklearn", "brute"),
+               Entry("usearch", "exact", settings={"kind": "exact"}), Entry("scann", "brute force", settings={"kind": "exact"})]
+    return Plan(dataset, entries, levels=(0.999,), notes=["Exact search: every vector is looked at."])
+
+
+def pareto(open_set):
+    notes = []
+    dataset = open_set("sift", "l2")
+    nlist = nlist_for(1024, dataset.n, notes)
+    probes = [{"nprobe": p} for p in powers(min(128, nlist))]
+    ef = [{"ef": e} for e in (10, 20, 40, 80, 160, 320)]
+    ivf = "IVF%d,Flat" % nlist
+    graph = {"M": 16, "ef_construction": 200}
+    entries = [Entry(system, ivf, ivf, points=probes) for system in ("lutra", "faiss")] + refined(dataset, nlist)
+    entries += [Entry("faiss", "HNSW16", "HNSW16", {"ef_construction": 200}, ef), Entry("hnswlib", "M=16 efC=200", settings=graph, points=ef),
+                Entry("usearch", "M=16 efC=200", settings=dict(graph, kind="graph"), points=ef)]
+    return Plan(dataset, entries, one_front=True, notes=notes)
+
+
+def kmeans(open_set):
+    dataset = open_set("sift", "l2")
+    rows = data.np.load(dataset.train, mmap_mode="r")
+    notes = []
+    k = 1024 if len(rows) >= 39 * 1024 else nlist_for(1024, len(rows), notes)
+    notes = ["k = %d, on %s rows of d = %d, all of them used by every system." % (k, "{:,}".format(len(rows)), dataset.d)]
+    entries = [Entry("lutra", "kmeans"), Entry("faiss", "Kmeans"),
+               Entry("sklearn", "KMeans random", settings={"kind": "full", "init": "random"}),
+               Entry("sklearn", "KMeans k-means++", settings={"kind": "full", "init": "k-means++"}),
+               Entry("sklearn", "MiniBatchKMeans", settings={"kind": "minibatch", "init": "k-means++"})]
+    return ClusterPlan(dataset, k, (1, 2, 3, 5, 8, 12, 18, 25), entries, notes)
+
+
+SUITES = {
+    "sift-ivfpq": (ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat on SIFT descriptors"),
+    "speech-rvc": (speech_rvc, "IVF{N//39},Flat, nprobe 1, calls of 1, 50 and 1,000 speech frames: voice conversion"),
+    "speech-ivfpq": (ivfpq("speech", "l2"), "IVF1024,PQ128x4fs,RFlat on speech frames"),
+    "words-ip": (ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product"),
+    "flat": (flat, "exact search"),
+    "kmeans": (kmeans, "k-means: seconds at equal inertia"),
+    "pareto": (pareto, "each system at its own best settings: recall@10 against queries/s"),
+}

@@ -1,0 +1,67 @@
+"""faiss, by its factory strings. Searches go past the Python wrapper, straight to the C++ call."""
+
+import os
+
+import faiss
+import numpy as np
+
+from compare.protocol import System, serve
+
+PARAMETERS = {"nprobe": "nprobe", "k_factor": "k_factor_rf", "ef": "efSearch"}
+
+
+class Faiss(System):
+    index = None
+
+    def hello(self):
+        simd = faiss.SIMDConfig.get_level_name() if hasattr(faiss, "SIMDConfig") else faiss.get_compile_options()
+        return {"system": "faiss", "version": faiss.__version__, "isa": simd.strip(), "compiler": "wheel faiss-cpu"}
+
+    def free(self):
+        self.index = None
+
+    def train(self, rows, ask):
+        faiss.omp_set_num_threads(ask["threads"])
+        factory = "L2norm," + ask["factory"] if ask["metric"] == "cosine" else ask["factory"]
+        metric = faiss.METRIC_L2 if ask["metric"] == "l2" else faiss.METRIC_INNER_PRODUCT
+        self.index = faiss.index_factory(rows.shape[1], factory, metric)
+        if "ef_construction" in ask["settings"]:
+            faiss.downcast_index(self.index).hnsw.efConstruction = ask["settings"]["ef_construction"]
+        self.index.train(rows)
+
+    def add(self, rows, ask):
+        self.index.add(rows)
+
+    def saved_bytes(self, ask):
+        path = os.path.join(ask["folder"], "faiss.index")
+        faiss.write_index(self.index, path)
+        size = os.path.getsize(path)
+        os.remove(path)
+        return size
+
+    def set_params(self, params):
+        space = faiss.ParameterSpace()
+        for name, value in params.items():
+            space.set_index_parameter(self.index, PARAMETERS[name], value)
+
+    def prepare(self, rows, k, params):
+        n = len(rows)
+        distances, ids = np.empty((n, k), np.float32), np.empty((n, k), np.int64)
+        arguments = (n, faiss.swig_ptr(rows), k, faiss.swig_ptr(distances), faiss.swig_ptr(ids))
+        search = self.index.search_c
+
+        def call(kept=(rows, distances)):  # the C++ side holds no reference to them
+            search(*arguments)
+            return ids
+        return call
+
+    def kmeans(self, rows, ask):
+        faiss.omp_set_num_threads(ask["threads"])
+        kmeans = faiss.Kmeans(rows.shape[1], ask["k"], niter=ask["iterations"], seed=ask["seed"],
+                              max_points_per_centroid=len(rows), min_points_per_centroid=1)
+        kmeans.train(rows)
+        return kmeans.centroids
+
+
+if __name__ == "__main__":
+    serve(Faiss)

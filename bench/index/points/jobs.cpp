@@ -1,0 +1,139 @@
+// bench/index/points/jobs.cpp: see jobs.hpp.  SPDX-License-Identifier: MIT
+#include "jobs.hpp"
+
+#include "support/measure.hpp"
+#include "support/memory.hpp"
+
+#include <lutra/cluster/kmeans.hpp>
+#include <lutra/core/hits.hpp>
+#include <lutra/factory/index_factory.hpp>
+#include <lutra/factory/search_params.hpp>
+#include <lutra/io/vectors.hpp>
+
+#include <algorithm>
+
+namespace points {
+
+namespace {
+using lutra_bench::memory_bytes;
+using lutra_bench::seconds;
+
+constexpr std::size_t kMostCalls = 50'000;
+
+void check(const Status& status) {
+    if (!status) throw Error(status);
+}
+
+Index make_index(std::size_t d, const BuildJob& job) {
+    const bool cosine = job.metric == "cosine";
+    if (!cosine && job.metric != "l2" && job.metric != "ip")
+        throw Error(Status{Errc::bad_argument, "metric \"{}\"; l2, ip and cosine are accepted", job.metric});
+    const bool normalized = job.factory.starts_with("L2norm,") || job.factory.starts_with("L2Norm,");
+    const std::string spec = cosine && !normalized ? "L2norm," + job.factory : job.factory;
+    return index_factory(d, spec, job.metric == "l2" ? Metric::l2 : Metric::inner_product).value();
+}
+
+class CountingWriter final : public Writer {
+public:
+    Status write(const void*, std::size_t n) override { return bytes += n, Status{}; }
+    std::size_t bytes = 0;
+};
+
+double saved_bytes(const Index& index) {
+    CountingWriter out;
+    check(index.save(out));
+    return double(out.bytes);
+}
+
+/// The queries, and as many of the first ones again as a call may need past the end.
+Rows tiled(MatrixView queries, std::size_t batch) {
+    Rows rows{{}, queries.n + batch, queries.d};
+    rows.values.resize(rows.n * rows.d);
+    for (std::size_t i = 0; i < rows.n; ++i) std::copy_n(queries.row(i % queries.n), rows.d, rows.values.data() + i * rows.d);
+    return rows;
+}
+
+/// The value below which a share of the values lies.
+double percentile(std::vector<double>& values, double share) {
+    const auto at = values.begin() + std::ptrdiff_t(share * double(values.size() - 1) + 0.5);
+    std::nth_element(values.begin(), at, values.end());
+    return *at;
+}
+}  // namespace
+
+Rows load_rows(const std::string& path) {
+    const VectorFile file = VectorFile::open(path).value();
+    if (file.n() == 0) throw Error(Status{Errc::bad_argument, "{}: no rows; at least one is needed", path});
+    Rows rows{AlignedVector<float>(file.n() * file.d()), file.n(), file.d()};
+    check(file.read(0, rows.n, rows.values.data()));
+    return rows;
+}
+
+void Bench::use_threads(std::size_t threads) {
+    if (!pool_ || pool_->workers() != threads) pool_ = std::make_unique<ThreadPool>(threads);
+}
+
+Built Bench::build(const BuildJob& job) {
+    index_.reset();
+    use_threads(job.threads);
+    const Rows base = load_rows(job.base);
+    index_ = make_index(base.d, job);
+    const Rows own_train = job.train.empty() ? Rows{} : load_rows(job.train);
+    const MatrixView train = job.train.empty() ? base.view() : own_train.view();
+    lutra_bench::forget_peak();
+    const std::size_t before = memory_bytes("VmRSS");
+    Built built{.n = base.n, .d = base.d, .nlist = index_->nlist()};
+    if (!index_->is_trained()) built.train_s = seconds([&] { check(index_->train(train, resources())); });
+    built.add_s = seconds([&] { check(index_->add(base.view(), resources())); });
+    built.peak_bytes = memory_bytes("VmHWM") - std::min(before, memory_bytes("VmHWM"));
+    built.bytes_per_vector = saved_bytes(*index_) / double(base.n);
+    return built;
+}
+
+Measured Bench::measure(const MeasureJob& job, MatrixView queries) {
+    if (!index_) throw Error(Status{Errc::not_trained, "measure: there is no index; build one first"});
+    if (job.k == 0) throw Error(Status{Errc::bad_argument, "k = 0; 1 or more is accepted"});
+    const SearchParams params = parse_search_params(*index_, job.params).value();
+    const std::size_t batch = job.batch == 0 ? queries.n : job.batch;
+    const Rows rows = tiled(queries, batch);
+    Hits hits(batch, job.k);
+    const auto search = [&](std::size_t first, std::size_t n) {
+        return seconds([&] { check(index_->search(rows.view().rows(first, first + n), job.k, hits.view(), params, resources())); });
+    };
+    Measured m;
+    double used = 0;
+    while (m.answered < queries.n && (m.answered == 0 || used < job.seconds)) {
+        const std::size_t n = std::min(batch, queries.n - m.answered);
+        used += search(m.answered, n);
+        m.ids.insert(m.ids.end(), hits.ids.begin(), hits.ids.begin() + std::ptrdiff_t(n * job.k));
+        m.answered += n;
+    }
+    std::vector<double> times;
+    for (used = 0; times.empty() || (times.size() < kMostCalls && used + times.back() < job.seconds); used += times.back())
+        times.push_back(search(times.size() * batch % queries.n, batch));
+    m.calls = times.size();
+    m.p50_us = 1e6 * percentile(times, 0.5), m.p99_us = 1e6 * percentile(times, 0.99);
+    m.batch_qps = 1e6 * double(batch) / m.p50_us;
+    return m;
+}
+
+Clustered Bench::kmeans(const KMeansJob& job) {
+    use_threads(job.threads);
+    if (clustered_file_ != job.base) clustered_ = load_rows(job.base), clustered_file_ = job.base;
+    const KMeansConfig config{.iterations = job.iterations, .seed = job.seed, .max_points_per_centroid = clustered_.n};
+    std::optional<Result<KMeans>> result;
+    Clustered done;
+    done.seconds = seconds([&] { result.emplace(lutra::kmeans(clustered_.view(), job.k, config, resources())); });
+    KMeans& found = result->value();
+    done.centroids = std::move(found.centroids), done.k = found.k, done.d = found.d;
+    return done;
+}
+
+std::vector<Id> exact_neighbours(const std::string& base, const std::string& metric, MatrixView queries, std::size_t k,
+                                 std::size_t threads) {
+    Bench bench;
+    bench.build({.factory = "Flat", .metric = metric, .base = base, .train = {}, .threads = threads});
+    return bench.measure({.params = {}, .batch = 0, .k = k, .seconds = 0}, queries).ids;
+}
+
+}  // namespace points
