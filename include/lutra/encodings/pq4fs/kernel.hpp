@@ -1,0 +1,54 @@
+// lutra/encodings/pq4fs/kernel.hpp: scans blocks of 4-bit codes: sums of look-ups, those under a limit come out.
+// SPDX-License-Identifier: MIT
+//
+// The definition, for either layout, is below; kernel_lane.hpp and kernel_quad.hpp have the fast ones. All give the same
+// sums bit for bit: they are sums of bytes. The fast ones add the bytes of sub-quantizers m and m + 4 of every eight as bytes,
+// which halves the work of widening them, so no two entries of such a pair may add up to more than 255 (lut.hpp sees to it).
+#pragma once
+#include <lutra/encodings/pq4fs/layout.hpp>
+#include <lutra/simd/arch.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// What a scan finds, in rising order of the place: sums[i] belongs to the vector at place[i], counted from the first block.
+struct Survivors {
+    std::uint32_t* sums = nullptr;    // room for 32 for every block that is scanned
+    std::uint32_t* places = nullptr;  // the same
+    std::size_t n = 0;
+};
+
+/// What is scanned: n_blocks blocks of `m` sub-quantizers, already padded<Layout>().
+struct Pq4Blocks {
+    const std::byte* codes = nullptr;
+    std::size_t n_blocks = 0, m = 0;
+};
+
+/// The sub-quantizer whose look-ups are added to those of m as bytes. It may be past the last: then m is added alone.
+constexpr std::size_t pq4_partner(std::size_t m) { return m % 8 < 4 ? m + 4 : m - 4; }
+
+/// What a query brings: lut [m, 16], partners together at most 255; and the limit: sums below it survive.
+struct Pq4Query {
+    const std::uint8_t* lut = nullptr;
+    std::uint32_t limit = 0;
+};
+
+// found[q] = all vectors of the blocks whose sum for query q is below its limit.
+template <class Layout, std::size_t Q>
+void scan_pq4(scalar, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& queries, std::array<Survivors, Q>& found) {
+    for (std::size_t q = 0; q < Q; ++q) {
+        found[q].n = 0;
+        for (std::size_t v = 0; v < blocks.n_blocks * kPq4Block; ++v) {
+            const std::byte* block = blocks.codes + v / kPq4Block * blocks.m * 16;
+            std::uint32_t sum = 0;
+            for (std::size_t m = 0; m < blocks.m; ++m) sum += queries[q].lut[m * 16 + get_code<Layout>(block, m, v % kPq4Block)];
+            if (sum >= queries[q].limit) continue;
+            found[q].sums[found[q].n] = sum, found[q].places[found[q].n++] = std::uint32_t(v);
+        }
+    }
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
