@@ -3,6 +3,7 @@
 #pragma once
 #include <lutra/core/id_filter.hpp>
 #include <lutra/core/topk.hpp>
+#include <lutra/core/workspace.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -20,16 +21,36 @@ concept Collector = requires(C& c, const C& cc, float score, Id id) {
     c.push(score, id);
 };
 
-/// The k best of the ids a filter lets through.
+/// A collector of the k best, as a search makes one for each query.
+///   make(distances, ids, k, filter, arena)   distances [k], ids [k]: where the answer will be; free to be used before
+///   take_over(other)                         everything another one of the same query has found, already filtered
+///   write(metric, distances, ids)            the answer: best first, -1 where there is none. The last call
+template <class C>
+concept TopKCollector = Collector<C> &&
+    requires(C& c, const C& cc, float* distances, Id* ids, std::size_t k, const IdFilter* filter, Arena& arena, Metric metric) {
+    { C::make(distances, ids, k, filter, arena) } -> std::same_as<C>;
+    c.take_over(cc);
+    c.write(metric, distances, ids);
+};
+
+/// The k best of the ids a filter lets through, in a heap inside the result row.
 struct TopCollector {
     TopK top;
     const IdFilter* filter = nullptr;
+
+    static TopCollector make(float* distances, Id* ids, std::size_t k, const IdFilter* filter, Arena&) {
+        return {TopK(distances, ids, k), filter};
+    }
+    void take_over(const TopCollector& other) {
+        other.top.for_each([this](float score, Id id) { top.push(score, id); });
+    }
+    void write(Metric metric, float*, Id*) { top.write(metric); }
 
     float threshold() const { return top.worst(); }
     bool wants(Id id) const { return filter->accepts(id); }
     void push(float score, Id id) { top.push(score, id); }
 };
-static_assert(Collector<TopCollector>);
+static_assert(TopKCollector<TopCollector>);
 
 /// Everything strictly nearer than a radius. Allocates: a range search's answer has no bound known before.
 struct RangeCollector {

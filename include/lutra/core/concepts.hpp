@@ -25,6 +25,7 @@ struct ListView {
     const std::byte* codes = nullptr;  // [ceil(size / Encoding::kBlock)] blocks of block_bytes()
     const Id* ids = nullptr;           // [size]
     std::size_t size = 0;
+    const float* centroid = nullptr;  // [d], what residuals are taken from; null where there is none
 };
 
 /// Which lists a row belongs to and a query visits. A search structure over centroids that somebody else has trained.
@@ -47,25 +48,43 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
     { cc.centroid(n) } -> std::same_as<const float*>;
 };
 
-/// How a row is stored and compared: codes, their block layout, per-query state, and the scan of a list.
+/// How rows are stored and compared: codes, their block layout, per-query state, and the scan of a list.
 ///   kBlock              vectors per block of block_bytes() bytes; slot < kBlock is a place in it
+///   kQueryTile          queries that are worth scanning lists for together: their states and candidates stay in a cache
+///   kFirstLists         of a batch's probed lists, how many of each query's nearest are scanned before the others, so that
+///                       thresholds are tight early; 0: all in one round
+///   Candidates          the TopKCollector a search gives it
 ///   token()             as written in a factory string: "Flat"
-///   train(x, resources) learns from rows; may be a no-op. Not safe with anything else at the same time
-///   encode(v, block, slot), decode(block, slot, v)   one row [d]; blocks start zeroed
+///   by_residual()       codes are of rows less their list's centroid; false where there is none
+///   train(x, resources) learns from rows (residuals, if by_residual()), at most training_rows() of them; 0: learns nothing
+///   encode(rows, centroid, codes, first)   rows are pointers to d floats, centroid what residuals are taken from or null;
+///                       into slots first, first + 1 ... of the list whose codes begin at `codes`; other slots stay as they are
+///   decode(block, slot, centroid, out)     what one slot stands for
+///   copy(block, slot, to_block, to_slot)   one code
+///   same(other)         true if codes of the other mean the same here
 ///   prepare(metric, q, arena) -> const State*        what scan() needs of query q [d]; lives in the arena, or is q itself
 ///   scan(metric, states, list, hits, arena)          offers every vector of the list to each state's collector: one call per
 ///                       list for all the queries that visit it. Hot: no allocation, nothing virtual
 template <class E>
-concept Encoding = requires(E& e, const E& ce, MatrixView x, const float* row, float* out, std::byte* block, const std::byte* codes,
-                            std::size_t n, Arena& arena, Metric metric, ListView list,
-                            std::span<const typename E::State* const> states, std::span<TopCollector* const> top,
+concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out,
+                            std::byte* block, const std::byte* codes, std::size_t n, Arena& arena, Metric metric, ListView list,
+                            std::span<const typename E::State* const> states, std::span<typename E::Candidates* const> top,
                             std::span<RangeCollector* const> range, const Resources& resources) {
     { E::kBlock } -> std::convertible_to<std::size_t>;
+    { E::kQueryTile } -> std::convertible_to<std::size_t>;
+    { E::kFirstLists } -> std::convertible_to<std::size_t>;
+    requires TopKCollector<typename E::Candidates>;
     { ce.block_bytes() } -> std::same_as<std::size_t>;
+    { ce.code_size() } -> std::same_as<std::size_t>;
     { ce.token() } -> std::same_as<std::string>;
+    { ce.by_residual() } -> std::same_as<bool>;
+    { ce.is_trained() } -> std::same_as<bool>;
+    { ce.training_rows() } -> std::same_as<std::size_t>;
     { e.train(x, resources) } -> std::same_as<Status>;
-    ce.encode(row, block, n);
-    ce.decode(codes, n, out);
+    ce.encode(rows, row, block, n);
+    ce.decode(codes, n, row, out);
+    ce.copy(codes, n, block, n);
+    { ce.same(ce) } -> std::same_as<bool>;
     { ce.prepare(metric, row, arena) } -> std::same_as<const typename E::State*>;
     ce.scan(metric, states, list, top, arena);
     ce.scan(metric, states, list, range, arena);

@@ -31,6 +31,13 @@ public:
         if (accepts(score, id)) sift_down(0, k_, score, id);
     }
 
+    /// f(score, id) for all that are in it, in no order.
+    template <class F>
+    void for_each(F&& f) const {
+        for (std::size_t i = 0; i < k_; ++i)
+            if (ids_[i] != kNoId) f(scores_[i], ids_[i]);
+    }
+
     /// Sorts the row best first and turns scores into distances (inner products change their sign back). Slots nobody
     /// filled have id -1 and the worst float. The heap is gone after this.
     void write(Metric metric) {

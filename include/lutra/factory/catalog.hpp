@@ -4,6 +4,7 @@
 #include <lutra/coarse/flat_coarse.hpp>
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/words.hpp>
 #include <lutra/ivf/ivf_file.hpp>
@@ -19,13 +20,13 @@ namespace lutra::inline LUTRA_ABI_TAG {
 template <class... E>
 struct EncodingList {};
 
-using Encodings = EncodingList<Flat>;
+using Encodings = EncodingList<Flat, Pq4FastScan>;
 
 namespace detail {
 
 template <Encoding E>
-std::optional<Status> check_word(std::string_view token, std::size_t d, bool) {
-    const std::optional<Result<E>> parsed = E::parse(token, d);
+std::optional<Status> check_word(std::string_view token, std::size_t d, bool in_lists) {
+    const std::optional<Result<E>> parsed = E::parse(token, d, in_lists);
     if (!parsed) return std::nullopt;
     return parsed->status();
 }
@@ -42,13 +43,13 @@ inline constexpr auto kEncodingWords = detail::make_words(Encodings{});
 
 /// make.operator()<E>(encoding) with the first encoding that owns `token`; the parser has checked that there is one.
 template <class Make, class... E>
-Result<Index> make_with_encoding(std::string_view token, std::size_t d, Make&& make, EncodingList<E...>) {
+Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_lists, Make&& make, EncodingList<E...>) {
     std::optional<Result<Index>> made;
     const auto attempt = [&]<class One>(std::optional<Result<One>> parsed) {
         if (made || !parsed) return;
         made = parsed->ok() ? Result<Index>(make(std::move(**parsed))) : Result<Index>(parsed->status());
     };
-    (attempt(E::parse(token, d)), ...);
+    (attempt(E::parse(token, d, in_lists)), ...);
     return made ? std::move(*made) : Result<Index>(Status{Errc::bad_spec, "no encoding is called {}", token});
 }
 

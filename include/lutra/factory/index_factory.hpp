@@ -22,7 +22,7 @@ inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric 
         if (spec->coarse) return Index(Ivf<FlatCoarse, E>(d, metric, spec->coarse->nlist, FlatCoarse{}, std::move(encoding)));
         return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
     };
-    Result<Index> index = make_with_encoding(spec->encoding.text, d, make, Encodings{});
+    Result<Index> index = make_with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
     for (std::size_t i = 0; index.ok() && i < spec->transforms.size(); ++i) index = Index(Transformed<Index>(std::move(*index)));
     return index;
 }

@@ -84,7 +84,7 @@ void swap_to_little([[maybe_unused]] T* values, [[maybe_unused]] std::size_t n) 
 /// n little-endian values into memory that is there already.
 template <class T>
 Status read_values(Reader& in, T* to, std::size_t n) {
-    static_assert(std::is_arithmetic_v<T>);
+    static_assert(std::is_arithmetic_v<T> || std::is_same_v<T, std::byte>);
     LUTRA_TRY(in.read(to, n * sizeof(T)));
     detail::swap_to_little(to, n);
     return {};
@@ -106,7 +106,7 @@ Status read_vector(Reader& in, std::vector<T, Allocator>& to, std::uint64_t n) {
 
 template <class T>
 Status write_values(Writer& out, const T* from, std::size_t n) {
-    static_assert(std::is_arithmetic_v<T>);
+    static_assert(std::is_arithmetic_v<T> || std::is_same_v<T, std::byte>);
     if constexpr (std::endian::native == std::endian::little || sizeof(T) == 1) return out.write(from, n * sizeof(T));
     for (std::size_t i = 0; i < n; ++i) {
         T value = from[i];

@@ -24,6 +24,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// See SearchIndex for the calls. Memory per vector: the code and 8 bytes of id.
 template <CoarseQuantizer Coarse, Encoding E>
 class Ivf {
+    using Candidates = typename E::Candidates;
+
 public:
     /// An index of vectors [d] in nlist lists; d, nlist >= 1. For OneList nlist is 1.
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
@@ -35,19 +37,20 @@ public:
     std::size_t dim() const { return d_; }
     std::size_t ntotal() const { return ntotal_; }
     Metric metric() const { return metric_; }
-    bool is_trained() const { return coarse_.nlist() == nlist_; }
+    bool is_trained() const { return coarse_.nlist() == nlist_ && encoding_.is_trained(); }
     /// 0 for OneList: there is no partition, so there is nothing to set.
     std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
     std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
     void set_nprobe(std::size_t nprobe) { nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist_); }
-    std::size_t code_size() const { return encoding_.block_bytes() / E::kBlock; }
+    std::size_t code_size() const { return encoding_.code_size(); }
     const Coarse& coarse() const { return coarse_; }
     const InvertedLists& lists() const { return lists_; }
     std::string spec() const {
         return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + "," + encoding_.token() : encoding_.token();
     }
 
-    /// Finds the centroids (10 iterations of k-means; unit length for inner product) and trains the encoding.
+    /// Finds the centroids (10 iterations of k-means; unit length for inner product) and trains the encoding, on residuals if
+    /// it is by_residual().
     /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already.
     Status train(MatrixView x, const Resources& resources = {}) {
         LUTRA_TRY(check_shape("train", x, d_));
@@ -61,12 +64,14 @@ public:
                     x.n,
                     x.n};
         LUTRA_TRY(check_finite("train", x));
+        Coarse coarse;
         if constexpr (Coarse::kLearns) {
             Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(), resources);
             LUTRA_TRY(centroids.status());
-            coarse_.build(std::move(centroids->centroids), nlist_, d_, metric_);
+            coarse.build(std::move(centroids->centroids), nlist_, d_, metric_);
         }
-        LUTRA_TRY(encoding_.train(x, resources));
+        LUTRA_TRY(train_encoding(coarse, x, resources));
+        coarse_ = std::move(coarse);
         reset();
         return {};
     }
@@ -154,7 +159,7 @@ public:
         std::size_t removed = 0;
         for (std::size_t l = 0; l < lists_.nlist(); ++l) removed += remove_from(l, filter);
         ntotal_ -= removed;
-        if (!Coarse::kLearns && positional_) renumber();
+        if (!Coarse::kLearns && positional_ && ntotal_ != 0) renumber();
         direct_map_.build(direct_map_.kind(), lists_);
         return removed;
     }
@@ -195,7 +200,6 @@ public:
 private:
     static constexpr std::uint64_t kMaxNlist = 2147483647;
     static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
-    static constexpr std::size_t kQueryTile = 4096;                   // queries per task: enough that many share a list
     static constexpr std::size_t kListsPerTask = 16;                  // lists filled by one worker at a time
 
     IvfView<Coarse, E> view() const { return {coarse_, encoding_, lists_, metric_}; }
@@ -225,6 +229,28 @@ private:
         return check_trained("search");
     }
 
+    Status train_encoding(const Coarse& coarse, MatrixView x, const Resources& resources) {
+        if (encoding_.training_rows() == 0) return {};
+        E encoding = encoding_;
+        AlignedVector<float> sample = training_sample(x, encoding.training_rows(), KMeansConfig{}.seed);
+        const MatrixView rows{sample.data(), sample.size() / d_, d_};
+        if (encoding.by_residual()) take_centroids_off(coarse, rows, sample.data(), resources);
+        LUTRA_TRY(encoding.train(rows, resources));
+        encoding_ = std::move(encoding);
+        return {};
+    }
+
+    void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const {
+        BorrowedWorkspace workspace(resources);
+        std::vector<Id> lists(rows.n);
+        coarse.assign(rows, lists.data(), workspace.arena(0));
+        for (std::size_t i = 0; i < rows.n; ++i)
+            for (std::size_t t = 0; t < d_; ++t) out[i * d_ + t] -= coarse.centroid(std::size_t(lists[i]))[t];
+    }
+
+    // What residuals in a list are taken from; null for an encoding of whole rows.
+    const float* origin(std::size_t list) const { return encoding_.by_residual() ? coarse_.centroid(list) : nullptr; }
+
     // All that can fail or be cancelled comes first: the assignment, then the memory. What follows cannot.
     template <class IdOf>
     Status append(MatrixView x, IdOf id_of, const Resources& resources) {
@@ -252,10 +278,12 @@ private:
     void append_to(std::size_t list, MatrixView x, std::span<const std::size_t> rows, IdOf id_of) {
         const std::size_t old = lists_.size(list);
         lists_.grow(list, rows.size());
+        std::vector<const float*> pointers(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            encoding_.encode(x.row(rows[i]), lists_.block_of(list, old + i), (old + i) % E::kBlock);
+            pointers[i] = x.row(rows[i]);
             lists_.ids(list)[old + i] = id_of(rows[i]);
         }
+        encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), old);
     }
 
     Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const {
@@ -273,20 +301,20 @@ private:
 
     template <class F>
     static void for_query_tiles(MatrixView q, const Executor& executor, F&& f) {
-        executor.for_ranges(q.n, std::min(kQueryTile, (q.n + executor.workers() - 1) / executor.workers()), f);
+        executor.for_ranges(q.n, std::min(E::kQueryTile, (q.n + executor.workers() - 1) / executor.workers()), f);
     }
 
     void search_tile(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
                      Arena& arena) const {
         const Arena::Frame frame(arena);
-        const auto collectors = arena.take<TopCollector>(q.n);
-        const auto hits = arena.take<TopCollector*>(q.n);
+        const auto candidates = arena.take<Candidates>(q.n);
+        const auto hits = arena.take<Candidates*>(q.n);
         for (std::size_t i = 0; i < q.n; ++i) {
-            collectors[i] = {TopK(out.distances + i * k, out.ids + i * k, k), &params.filter};
-            hits[i] = &collectors[i];
+            candidates[i] = Candidates::make(out.distances + i * k, out.ids + i * k, k, &params.filter, arena);
+            hits[i] = &candidates[i];
         }
-        scan_lists<Coarse, E, TopCollector>(view(), q, nprobe, hits, arena);
-        for (TopCollector& c : collectors) c.top.write(metric_);
+        scan_lists<Coarse, E, Candidates>(view(), q, nprobe, hits, arena);
+        for (std::size_t i = 0; i < q.n; ++i) candidates[i].write(metric_, out.distances + i * k, out.ids + i * k);
     }
 
     // Waking the workers costs some microseconds: about as much as scanning a quarter of a million floats.
@@ -296,11 +324,8 @@ private:
 
     void search_shared(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
                        const Executor& executor, BorrowedWorkspace& workspace) const {
-        for (std::size_t i = 0; i < q.n; ++i) {
-            TopCollector hits{TopK(out.distances + i * k, out.ids + i * k, k), &params.filter};
-            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, hits, executor, workspace);
-            hits.top.write(metric_);
-        }
+        for (std::size_t i = 0; i < q.n; ++i)
+            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, k, out.rows_from(i, k), params.filter, executor, workspace);
     }
 
     void write_range(const std::vector<RangeCollector>& found, RangeHits& out) const {
@@ -314,9 +339,14 @@ private:
         }
     }
 
-    void decode(Place p, float* out) const { encoding_.decode(lists_.block_of(p.list, p.offset), p.offset % E::kBlock, out); }
+    void decode(Place p, float* out) const {
+        encoding_.decode(lists_.block_of(p.list, p.offset), p.offset % E::kBlock, origin(p.list), out);
+    }
 
-    static_assert(E::kBlock == 1, "moving vectors inside a list copies whole blocks");
+    void copy_code(const InvertedLists& from, Place a, Place b) {
+        encoding_.copy(from.block_of(a.list, a.offset), a.offset % E::kBlock, lists_.block_of(b.list, b.offset),
+                       b.offset % E::kBlock);
+    }
 
     std::size_t remove_from(std::size_t list, const IdFilter& filter) {
         const std::size_t size = lists_.size(list);
@@ -325,7 +355,7 @@ private:
             const Id id = lists_.ids(list)[i];
             if (filter.accepts(id)) continue;
             if (kept != i) {
-                std::copy_n(lists_.block_of(list, i), lists_.block_bytes(), lists_.block_of(list, kept));
+                copy_code(lists_, {list, i}, {list, kept});
                 lists_.ids(list)[kept] = id;
             }
             ++kept;
@@ -358,6 +388,8 @@ private:
                     metric_name(other.metric_)};
         LUTRA_TRY(check_trained("merge"));
         LUTRA_TRY(other.check_trained("merge"));
+        if (!encoding_.same(other.encoding_))
+            return {Errc::bad_argument, "merge: the codebooks differ; both indexes must come from the same training"};
         for (std::size_t l = 0; Coarse::kLearns && l < nlist_; ++l)
             if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
                 return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training",
@@ -377,7 +409,7 @@ private:
         const std::size_t old = lists_.size(list);
         lists_.grow(list, from.size(list));
         for (std::size_t i = 0; i < from.size(list); ++i) {
-            std::copy_n(from.block_of(list, i), lists_.block_bytes(), lists_.block_of(list, old + i));
+            copy_code(from, {list, i}, {list, old + i});
             lists_.ids(list)[old + i] = from.ids(list)[i] + shift;
         }
     }

@@ -17,10 +17,10 @@ namespace lutra::inline LUTRA_ABI_TAG {
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::save(Writer& out) const {
     if constexpr (!Coarse::kLearns) {
-        const ListView list = lists_.view(0);
+        const ListView list = lists_.nlist() != 0 ? lists_.view(0) : ListView{};
         if (positional_) return encoding_.save_alone(out, metric_, list);
         LUTRA_TRY(write_fourcc(out, "IxMp"));
-        LUTRA_TRY(write_header(out, {d_, ntotal_, true, metric_}));
+        LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_}));
         LUTRA_TRY(encoding_.save_alone(out, metric_, list));
         return write_counted(out, list.ids, list.size);
     } else {
@@ -31,7 +31,10 @@ Status Ivf<Coarse, E>::save(Writer& out) const {
         LUTRA_TRY(coarse_.save(out, d_, metric_));
         LUTRA_TRY(direct_map_.save(out));
         LUTRA_TRY(encoding_.save_fields(out));
-        return write_lists(out, lists_, nlist_, encoding_.block_bytes());
+        if constexpr (E::kBlock == 1)
+            return write_lists(out, lists_, nlist_, encoding_.block_bytes());
+        else
+            return write_block_lists(out, lists_, nlist_, encoding_);
     }
 }
 
@@ -52,7 +55,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
         Ivf index(header.d, header.metric, 1, Coarse{}, std::move(*encoding));
         std::vector<Id> ids(std::size_t(header.ntotal));
         std::iota(ids.begin(), ids.end(), Id{0});
-        index.lists_.adopt(std::move(codes), std::move(ids));
+        if (index.is_trained()) index.lists_.adopt(std::move(codes), std::move(ids));
         index.count_loaded();
         return index;
     } else {
@@ -68,8 +71,13 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
         LUTRA_TRY(DirectMap::load_kind(in, map));
         Result<E> encoding = E::load_fields(in, header);
         LUTRA_TRY(encoding.status());
+        if (encoding->training_rows() != 0 && encoding->is_trained() != header.is_trained)
+            return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
         Ivf index(header.d, header.metric, std::size_t(nlist), std::move(*coarse), std::move(*encoding));
-        LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
+        if constexpr (E::kBlock == 1)
+            LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
+        else
+            LUTRA_TRY(read_block_lists(in, index.nlist_, index.encoding_, index.lists_));
         index.count_loaded();
         if (index.ntotal_ != header.ntotal)
             return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};

@@ -1,11 +1,15 @@
-// lutra/ivf/lists_file.hpp: inverted lists in a file: the "ilar" record, full or sparse.  SPDX-License-Identifier: MIT
+// lutra/ivf/lists_file.hpp: inverted lists in a file: "ilar", row by row, and "ilbl", in blocks.  SPDX-License-Identifier: MIT
 //
+// ilar
 //   full   the size of every list; written when more than half of them hold something
 //   sprs   (list, size) of the others; then, in both, for each list with vectors: all codes, then all ids
+//
+// ilbl     vectors and bytes of a block; then, for every list: its ids, and its codes in whole blocks
 #pragma once
 #include <lutra/io/record.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -106,6 +110,81 @@ inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
     LUTRA_TRY(detail::reserve_lists(in, sizes, lists));
     for (std::size_t l = 0; l < lists.nlist(); ++l)
         if (lists.size(l) != 0) LUTRA_TRY(detail::read_list(in, l, lists));
+    return {};
+}
+
+/// The lists of an encoding of blocks. `nlist` may exceed lists.nlist() for an untrained index.
+template <Encoding E>
+Status write_block_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, const E& encoding) {
+    LUTRA_TRY(write_fourcc(out, "ilbl"));
+    LUTRA_TRY(write_value(out, std::uint64_t(nlist)));
+    LUTRA_TRY(write_value(out, ~std::uint64_t{0}));  // no code size: codes are not row by row
+    LUTRA_TRY(write_value(out, std::uint64_t(encoding.file_block())));
+    LUTRA_TRY(write_value(out, std::uint64_t(encoding.file_block_bytes())));
+    std::vector<std::byte> bytes;
+    for (std::size_t l = 0; l < nlist; ++l) {
+        const ListView list = l < lists.nlist() ? lists.view(l) : ListView{};
+        bytes.resize((list.size + encoding.file_block() - 1) / encoding.file_block() * encoding.file_block_bytes());
+        encoding.to_file(list, bytes);
+        LUTRA_TRY(write_counted(out, list.ids, list.size));
+        LUTRA_TRY(write_counted(out, bytes.data(), bytes.size()));
+    }
+    return {};
+}
+
+namespace detail {
+
+struct BlockList {
+    std::vector<Id> ids;
+    std::vector<std::byte> codes;
+};
+
+inline Status read_block_list(Reader& in, std::size_t l, std::size_t block, std::size_t block_bytes, BlockList& list) {
+    LUTRA_TRY(read_counted(in, list.ids));
+    LUTRA_TRY(read_counted(in, list.codes));
+    if (list.codes.size() != (list.ids.size() + block - 1) / block * block_bytes)
+        return {Errc::bad_file, "list {}: {} bytes of codes for {} vectors", l, list.codes.size(), list.ids.size()};
+    for (const Id id : list.ids)
+        if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", l, id};
+    return {};
+}
+
+}  // namespace detail
+
+/// Into `lists`, which has the right number of lists and geometry, or none if the index is untrained.
+template <Encoding E>
+Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, InvertedLists& lists) {
+    Fourcc kind;
+    std::uint64_t n = 0, code_size = 0, block = 0, block_bytes = 0;
+    LUTRA_TRY(read_fourcc(in, kind));
+    if (kind != Fourcc("ilbl")) return unexpected_record(kind, "ilbl", in.position());
+    LUTRA_TRY(read_value(in, n));
+    LUTRA_TRY(read_value(in, code_size));
+    LUTRA_TRY(read_value(in, block));
+    LUTRA_TRY(read_value(in, block_bytes));
+    if (n != nlist) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", n, nlist};
+    if (block != encoding.file_block() || block_bytes != encoding.file_block_bytes())
+        return {Errc::bad_file,
+                "inverted lists: blocks of {} vectors and {} bytes; this index has {} and {}",
+                block,
+                block_bytes,
+                encoding.file_block(),
+                encoding.file_block_bytes()};
+    std::vector<detail::BlockList> read;  // grows with what the stream really holds
+    std::vector<std::size_t> sizes(lists.nlist(), 0);
+    for (std::size_t l = 0; l < nlist; ++l) {
+        read.emplace_back();
+        LUTRA_TRY(detail::read_block_list(in, l, block, block_bytes, read.back()));
+        if (lists.nlist() == 0 && !read.back().ids.empty())
+            return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, read.back().ids.size()};
+        if (lists.nlist() != 0) sizes[l] = read.back().ids.size();
+    }
+    lists.reserve(sizes);
+    for (std::size_t l = 0; l < lists.nlist(); ++l) {
+        lists.grow(l, sizes[l]);
+        std::ranges::copy(read[l].ids, lists.ids(l).begin());
+        if (sizes[l] != 0) encoding.from_file(read[l].codes, sizes[l], lists.block_of(l, 0));
+    }
     return {};
 }
 

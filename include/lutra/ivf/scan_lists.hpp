@@ -20,6 +20,13 @@ struct IvfView {
     const E& encoding;
     const InvertedLists& lists;
     Metric metric;
+
+    ListView list(std::size_t l) const { return list(l, 0, lists.size(l)); }
+    ListView list(std::size_t l, std::size_t begin, std::size_t end) const {
+        ListView view = lists.view(l, begin, end);
+        if (encoding.by_residual()) view.centroid = coarse.centroid(l);
+        return view;
+    }
 };
 
 namespace detail {
@@ -50,22 +57,23 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
     for (std::size_t i = 0; i < queries.n(); ++i)
         for (const Id list : queries.probes.subspan(i * queries.nprobe, queries.nprobe))
             if (list != kNoId)
-                ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), ivf.lists.view(std::size_t(list)),
+                ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), ivf.list(std::size_t(list)),
                                               queries.hits.subspan(i, 1), arena);
 }
 
-// A counting sort finds the queries of each list, in rising order.
+// Each query's probes [first_probe, end_probe). A counting sort finds the queries of each list, in rising order.
 template <class Coarse, class E, class State, Collector C>
-void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, Arena& arena) {
+void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, std::size_t first_probe,
+                     std::size_t end_probe, Arena& arena) {
     const Arena::Frame frame(arena);
     const std::size_t nlist = ivf.lists.nlist();
     const auto first = arena.take<std::uint32_t>(nlist + 1);
-    const auto visitors = arena.take<std::uint32_t>(queries.probes.size());
+    const auto visitors = arena.take<std::uint32_t>(queries.n() * (end_probe - first_probe));
     const auto states = arena.take<const State*>(queries.n());
     const auto hits = arena.take<C*>(queries.n());
     const auto for_probes = [&](auto&& f) {
         for (std::size_t i = 0; i < queries.n(); ++i)
-            for (const Id list : queries.probes.subspan(i * queries.nprobe, queries.nprobe))
+            for (const Id list : queries.probes.subspan(i * queries.nprobe + first_probe, end_probe - first_probe))
                 if (list != kNoId) f(i, std::size_t(list));
     };
     std::fill(first.begin(), first.end(), 0U);
@@ -78,7 +86,7 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
         if (n == 0 || ivf.lists.size(l) == 0) continue;
         for (std::size_t i = 0; i < n; ++i)
             states[i] = queries.states[visitors[begin + i]], hits[i] = queries.hits[visitors[begin + i]];
-        ivf.encoding.template scan<C>(ivf.metric, states.first(n), ivf.lists.view(l), hits.first(n), arena);
+        ivf.encoding.template scan<C>(ivf.metric, states.first(n), ivf.list(l), hits.first(n), arena);
     }
 }
 
@@ -90,10 +98,10 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
     const Arena::Frame frame(arena);
     const auto queries = detail::prepare(ivf, q, nprobe, hits, arena);
     const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
-    if (worth_sorting)
-        detail::scan_list_major(ivf, queries, arena);
-    else
-        detail::scan_query_major(ivf, queries, arena);
+    if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
+    const std::size_t first_round = std::min(E::kFirstLists, nprobe);
+    if (first_round != 0) detail::scan_list_major(ivf, queries, 0, first_round, arena);
+    if (first_round != nprobe) detail::scan_list_major(ivf, queries, first_round, nprobe, arena);
 }
 
 /// A run of one list, short enough to be one task.
@@ -115,30 +123,31 @@ inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<cons
     return pieces;
 }
 
-/// One query over all workers: its lists are cut into pieces, each worker keeps its own k best, `hits` gets the best of all.
-/// `q` has one row; `resources` and `workspace` are those of the call.
+/// One query over all workers: its lists are cut into pieces, each worker keeps its own k best, `out` gets the best of all.
+/// `q` has one row; `executor` and `workspace` are those of the call.
 template <class Coarse, class E>
-void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, TopCollector& hits,
-                             const Executor& executor, BorrowedWorkspace& workspace) {
+void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::size_t k, HitsView out,
+                             const IdFilter& filter, const Executor& executor, BorrowedWorkspace& workspace) {
+    using Candidates = typename E::Candidates;
     constexpr std::size_t kPiece = 1024;
     Arena& arena = workspace.arena(0);
     const Arena::Frame frame(arena);
-    TopCollector* const hit = &hits;
-    const auto query = detail::prepare(ivf, q, nprobe, std::span<TopCollector* const>(&hit, 1), arena);
+    const std::size_t workers = executor.workers();
+    const auto own = arena.take<Candidates>(workers);
+    for (std::size_t w = 0; w < workers; ++w)
+        own[w] = w == 0 ? Candidates::make(out.distances, out.ids, k, &filter, arena)
+                        : Candidates::make(arena.take<float>(k).data(), arena.take<Id>(k).data(), k, &filter, arena);
+    Candidates* const first = own.data();
+    const auto query = detail::prepare(ivf, q, nprobe, std::span<Candidates* const>(&first, 1), arena);
     const auto pieces = cut_lists(ivf.lists, query.probes, round_up(kPiece, E::kBlock), arena);
-    const std::size_t k = hits.top.k(), workers = executor.workers();
-    const auto scores = arena.take<float>(workers * k);
-    const auto ids = arena.take<Id>(workers * k);
-    const auto own = arena.take<TopCollector>(workers);
-    for (std::size_t w = 0; w < workers; ++w) own[w] = {TopK(scores.data() + w * k, ids.data() + w * k, k), hits.filter};
     executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
-        TopCollector* const mine = &own[worker];
+        Candidates* const mine = &own[worker];
         const ListPiece& p = pieces[i];
-        ivf.encoding.template scan<TopCollector>(ivf.metric, query.states, ivf.lists.view(p.list, p.begin, p.end),
-                                                 std::span<TopCollector* const>(&mine, 1), workspace.arena(worker));
+        ivf.encoding.template scan<Candidates>(ivf.metric, query.states, ivf.list(p.list, p.begin, p.end),
+                                               std::span<Candidates* const>(&mine, 1), workspace.arena(worker));
     });
-    for (std::size_t i = 0; i < workers * k; ++i)
-        if (ids[i] != kNoId) hits.push(scores[i], ids[i]);
+    for (std::size_t w = 1; w < workers; ++w) own[0].take_over(own[w]);
+    own[0].write(ivf.metric, out.distances, out.ids);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

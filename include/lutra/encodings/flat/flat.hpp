@@ -16,20 +16,32 @@ class Flat {
 public:
     static constexpr std::string_view kName = "Flat";
     static constexpr std::size_t kBlock = 1;
+    static constexpr std::size_t kQueryTile = 4096;  // enough that many share a list
+    static constexpr std::size_t kFirstLists = 0;    // in rounds it was slower: bench/DEAD_ENDS.md
+    using Candidates = TopCollector;
     using State = float;  // a query needs no preparation: its state is its row
 
     explicit Flat(std::size_t d) : d_(d) {}
 
-    static std::optional<Result<Flat>> parse(std::string_view token, std::size_t d) {
+    static std::optional<Result<Flat>> parse(std::string_view token, std::size_t d, bool /*in_lists*/) {
         if (token != kName) return std::nullopt;
         return Result<Flat>(Flat(d));
     }
     std::string token() const { return std::string(kName); }
 
     std::size_t block_bytes() const { return d_ * sizeof(float); }
+    std::size_t code_size() const { return block_bytes(); }
+    bool by_residual() const { return false; }
+    bool is_trained() const { return true; }
+    std::size_t training_rows() const { return 0; }
     Status train(MatrixView, const Resources&) { return {}; }
-    void encode(const float* row, std::byte* block, std::size_t) const { std::memcpy(block, row, block_bytes()); }
-    void decode(const std::byte* block, std::size_t, float* row) const { std::memcpy(row, block, block_bytes()); }
+    void encode(std::span<const float* const> rows, const float*, std::byte* codes, std::size_t first) const {
+        for (std::size_t i = 0; i < rows.size(); ++i) std::memcpy(codes + (first + i) * block_bytes(), rows[i], block_bytes());
+    }
+    void decode(const std::byte* block, std::size_t, const float*, float* row) const { std::memcpy(row, block, block_bytes()); }
+    void copy(const std::byte* from, std::size_t, std::byte* to, std::size_t) const { std::memcpy(to, from, block_bytes()); }
+
+    bool same(const Flat&) const { return true; }
 
     const State* prepare(Metric, const float* q, Arena&) const { return q; }
 
