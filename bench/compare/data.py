@@ -147,9 +147,9 @@ def from_folder(folder, name, metric, cache):
 
 
 def label(folder):
-    """The last parts of a path: full/sift, sample/speech."""
+    """The last parts of a path: full/sift; of the shipped sample sample/sift."""
     parts = os.path.abspath(folder).split(os.sep)
-    return "/".join(parts[-2:]).replace("data/", "")
+    return "/".join(["sample", parts[-1]] if parts[-3:-1] == ["examples", "data"] else parts[-2:])
 
 
 def from_hdf5(path, cache):

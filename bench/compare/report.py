@@ -109,11 +109,15 @@ def points_table(plan, rows):
     return table(header, lines)
 
 
+def first_line(text):
+    return text.strip().split("\n")[0]
+
+
 def status(row):
     if row.failure:
-        return cell(row.failure)
+        return cell(first_line(row.failure))
     left_out = [point.failure for point in row.points.values() if point.failure]
-    return "ran" if not left_out else cell("ran; %d points left out: %s" % (len(left_out), left_out[0]))
+    return "ran" if not left_out else cell("ran; %d points left out: %s" % (len(left_out), first_line(left_out[0])))
 
 
 def version(row):
@@ -141,7 +145,9 @@ def compilers(rows):
 
 def head(name, about, plan, rows, options, machine):
     facts = machine + [("compiled", compilers(rows)), ("threads", str(options.threads)), ("data", plan.dataset.describe()),
-                       ("rounds", "%d alternating, %g s for a measurement" % (options.rounds, options.seconds))]
+                       ("rounds", "%d, alternating" % options.rounds)]
+    if hasattr(plan, "batches"):
+        facts.append(("seconds of a measurement", "%g" % options.seconds))
     lines = ["### %s: %s" % (name, about), ""] + table(["", ""], [[key, cell(value)] for key, value in facts])
     return lines + ["- " + note for note in plan.dataset.notes + plan.notes] + [""]
 
@@ -189,7 +195,7 @@ def write_csv(path, rows):
         out.writeheader()
         for row in rows:
             facts = {"system": row.entry.system, "label": row.entry.label, "version": row.identity.get("version"),
-                     "isa": row.identity.get("isa"), "state": cell(row.failure) or "ok"}
+                     "isa": row.identity.get("isa"), "state": cell(first_line(row.failure)) or "ok"}
             if not row.points:
                 out.writerow(facts)
             for point in row.points.values():

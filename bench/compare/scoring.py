@@ -4,6 +4,8 @@ import numpy as np
 
 SUSPICIOUS, SOUND = 0.01, 0.5  # a recall below the first where another system has the second
 
+ALIKE = 0.002                  # recalls that differ by less are called equal
+
 
 class WrongIds(Exception):
     """What a system answered cannot be the result of a search."""
@@ -105,7 +107,7 @@ def at_level(points, level, better=max):
     if not kept or kept[-1][0] < level:
         return None, None
     if level <= kept[0][0]:
-        return kept[0][1], "" if level == kept[0][0] else "from"
+        return kept[0][1], "" if kept[0][0] - level < ALIKE else "from"
     above = next(i for i, (x, _) in enumerate(kept) if x >= level)
     (x0, v0), (x1, v1) = kept[above - 1], kept[above]
     share = (level - x0) / (x1 - x0)

@@ -47,18 +47,24 @@ class Scann(System):
         return size
 
     def prepare(self, rows, k, params):
-        leaves, reorder, index = params.get("leaves"), params.get("reorder"), self.index
+        leaves, reorder, index = params.get("leaves", -1), params.get("reorder", -1), self.index
         scaled = unit if self.cosine else (lambda asked: asked)
         if len(rows) == 1:
-            return lambda: padded(index.search(scaled(rows)[0], k, reorder, leaves)[0][None], k)
+            return lambda: padded(index.search(scaled(rows)[0], k, reorder, leaves)[0], k)
         search = index.search_batched_parallel if self.threads > 1 else index.search_batched
-        return lambda: padded(search(scaled(rows), k, reorder, leaves)[0], k)
+        return lambda: without_gaps(*search(scaled(rows), k, reorder, leaves))
 
 
 def padded(ids, k):
-    """Always k columns: where it found fewer, -1."""
-    ids = np.asarray(ids).astype(np.int64)
-    return ids if ids.shape[1] == k else np.pad(ids, ((0, 0), (0, k - ids.shape[1])), constant_values=-1)
+    """A single query finds fewer than k now and then; the rest is -1."""
+    row = np.full((1, k), -1, np.int64)
+    row[0, :len(ids)] = ids
+    return row
+
+
+def without_gaps(ids, distances):
+    """In a batch such a gap has id 0 and the distance NaN."""
+    return np.where(np.isnan(distances), -1, ids.astype(np.int64))
 
 
 if __name__ == "__main__":
