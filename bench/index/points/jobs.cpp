@@ -5,7 +5,6 @@
 #include "support/memory.hpp"
 
 #include <lutra/cluster/kmeans.hpp>
-#include <lutra/core/hits.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/search_params.hpp>
 #include <lutra/io/vectors.hpp>
@@ -90,10 +89,14 @@ Built Bench::build(const BuildJob& job) {
     return built;
 }
 
+const Index& Bench::index() const {
+    if (!index_) throw Error(Status{Errc::not_trained, "there is no index; build one first"});
+    return *index_;
+}
+
 Measured Bench::measure(const MeasureJob& job, MatrixView queries) {
-    if (!index_) throw Error(Status{Errc::not_trained, "measure: there is no index; build one first"});
     if (job.k == 0) throw Error(Status{Errc::bad_argument, "k = 0; 1 or more is accepted"});
-    const SearchParams params = parse_search_params(*index_, job.params).value();
+    const SearchParams params = parse_search_params(index(), job.params).value();
     const std::size_t batch = job.batch == 0 ? queries.n : job.batch;
     const Rows rows = tiled(queries, batch);
     Hits hits(batch, job.k);
@@ -115,6 +118,18 @@ Measured Bench::measure(const MeasureJob& job, MatrixView queries) {
     m.p50_us = 1e6 * percentile(times, 0.5), m.p99_us = 1e6 * percentile(times, 0.99);
     m.batch_qps = 1e6 * double(batch) / m.p50_us;
     return m;
+}
+
+void Bench::prepare(const MeasureJob& job, Rows queries) {
+    const SearchParams params = parse_search_params(index(), job.params).value();
+    const std::size_t n = queries.n;
+    prepared_ = {std::move(queries), params, Hits(n, job.k)};
+}
+
+double Bench::search_prepared() {
+    const auto& [queries, params, hits] = prepared_;
+    const HitsView out = prepared_.hits.view();
+    return seconds([&] { check(index().search(queries.view(), hits.k, out, params, resources())); });
 }
 
 Clustered Bench::kmeans(const KMeansJob& job) {

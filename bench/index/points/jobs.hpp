@@ -2,6 +2,7 @@
 // main.cpp asks for it from the command line, serve.cpp by lines of JSON.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/hits.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/parallel/threads.hpp>
 
@@ -69,6 +70,10 @@ public:
     Built build(const BuildJob& job);
     /// After build().
     Measured measure(const MeasureJob& job, MatrixView queries);
+    /// In three steps, so that only the second needs timing: queries ready, all of them searched in one call, the answers.
+    void prepare(const MeasureJob& job, Rows queries);
+    double search_prepared();                                     ///< seconds
+    const Hits& prepared_hits() const { return prepared_.hits; }  ///< of the last search
     /// All rows take part. The rows are loaded once and kept.
     Clustered kmeans(const KMeansJob& job);
 
@@ -76,9 +81,18 @@ private:
     void use_threads(std::size_t threads);
     Resources resources() { return {pool_->executor(), &workspace_, {}}; }
 
+    struct Prepared {
+        Rows queries;
+        SearchParams params;
+        Hits hits;
+    };
+
+    const Index& index() const;
+
     std::unique_ptr<ThreadPool> pool_;
     Workspace workspace_;
     std::optional<Index> index_;
+    Prepared prepared_;
     std::string clustered_file_;
     Rows clustered_;
 };

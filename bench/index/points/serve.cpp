@@ -68,6 +68,20 @@ json measure(Session& session, const json& ask) {
     return {{"calls", m.calls}, {"batch_qps", m.batch_qps}, {"p50_us", m.p50_us}, {"p99_us", m.p99_us}};
 }
 
+json prepare(Session& session, const json& ask) {
+    const MeasureJob job{
+        .params = params_text(ask.value("params", json::object())), .batch = 0, .k = ask.at("k").get<std::size_t>()};
+    session.bench.prepare(job, load_rows(ask.at("queries").get<std::string>()));
+    return json::object();
+}
+
+json ids(const Hits& hits) {
+    json rows = json::array();
+    for (std::size_t i = 0; i < hits.nq; ++i)
+        rows.push_back(std::vector<Id>(hits.ids.data() + i * hits.k, hits.ids.data() + (i + 1) * hits.k));
+    return {{"ids", rows}};
+}
+
 json kmeans(Session& session, const json& ask) {
     const Clustered done = session.bench.kmeans({.base = ask.at("base").get<std::string>(),
                                                  .k = ask.at("k").get<std::size_t>(),
@@ -87,7 +101,10 @@ json answer(Session& session, const json& ask) {
     if (what == "build") return build(session, ask);
     if (what == "measure") return measure(session, ask);
     if (what == "kmeans") return kmeans(session, ask);
-    return {{"error", "do: \"" + what + "\"; hello, build, measure and kmeans are accepted"}};
+    if (what == "prepare") return prepare(session, ask);
+    if (what == "search") return {{"seconds", session.bench.search_prepared()}};
+    if (what == "ids") return ids(session.bench.prepared_hits());
+    return {{"error", "do: \"" + what + "\"; hello, build, measure, kmeans, prepare, search and ids are accepted"}};
 }
 
 std::string answer_line(Session& session, const std::string& line) {

@@ -1,5 +1,7 @@
 // bench/index/points/serve.hpp: bench_index_points --serve: a line of JSON in, a line out, until the input ends. The lines are
-// those of bench/compare/protocol.py.  SPDX-License-Identifier: MIT
+// those of bench/compare/protocol.py; and, for bench/ann_benchmarks,
+//   {"do": "prepare", "queries", "k", "params"} -> {}     {"do": "search"} -> {"seconds"}     {"do": "ids"} -> {"ids": [[...]]}
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <string>
 
