@@ -1,9 +1,9 @@
-// lutra/core/reservoir.hpp: the k best of many candidates, kept in a heap of no order that is cut down now and then.
+// lutra/core/reservoir.hpp: the k best of many candidates, in a pool of no order that is cut down now and then.
 // SPDX-License-Identifier: MIT
 //
-// A binary heap costs a walk with mispredicted branches for every candidate. Here a candidate is appended; when the room is
-// used up, the k-th best score is found by bisection over the scores' bits, which is one vectorised count per step, and what
-// is worse is dropped. The threshold is that score, so it falls behind a heap's a little, and a few more candidates come.
+// A binary heap costs a walk with mispredicted branches for every candidate. Here a candidate is appended; when the pool is
+// half as large again as k, the k-th best score is found by bisection, one vectorised count per step, and what is worse is
+// dropped. The threshold is that score, so it falls behind a heap's a little, and a few more candidates come.
 #pragma once
 #include <lutra/core/collector.hpp>
 #include <lutra/core/workspace.hpp>
@@ -13,13 +13,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
-#include <utility>
+#include <numeric>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A Collector with the outcome of TopCollector: the k best by (score, id), the lower id first. NaN and what is above the
-/// largest float never enter. Memory is the arena's: 12 bytes for each of about 1.5 k + kRun candidates.
+/// A TopKCollector with the outcome of TopCollector: the k best by (score, id), the lower id first. NaN and what is above the
+/// largest float never enter. Memory is the arena's: about 30 k + 12 kRun bytes.
 class Reservoir {
 public:
     static constexpr std::size_t kRun = 256;  ///< the most candidates one append() brings
@@ -29,15 +28,16 @@ public:
     Reservoir(std::size_t k, const IdFilter* filter, Arena& arena)
         : k_(k),
           most_(k + k / 2 + 16),
-          scores_(arena.take<float>(most_ + kRun)),
-          ids_(arena.take<Id>(most_ + kRun)),
+          keys_(arena.take<Key>(most_ + kRun).data()),
+          ids_(arena.take<Id>(most_ + kRun).data()),
+          order_(arena.take<std::uint64_t>(most_).data()),
           filter_(filter) {}
 
-    float threshold() const { return threshold_; }
+    float threshold() const { return score_of(threshold_); }
     bool wants(Id id) const { return filter_->accepts(id); }
 
     void push(float score, Id id) {
-        add(score, id);
+        add(key_of(score), id);
         cut_when_full();
     }
 
@@ -45,106 +45,144 @@ public:
     template <class Score, class IdOf>
     void append(std::size_t n, Score&& score, IdOf&& id) {
         if (!filter_->active())
-            for (std::size_t i = 0; i < n; ++i) add(score(i), id(i));
+            for (std::size_t i = 0; i < n; ++i) add(key_of(score(i)), id(i));
         else
             for (std::size_t i = 0; i < n; ++i)
-                if (wants(id(i))) add(score(i), id(i));
+                if (wants(id(i))) add(key_of(score(i)), id(i));
         cut_when_full();
+    }
+
+    /// Asks for the memory the next candidate goes to.
+    void prefetch() const {
+#if defined(__GNUC__)
+        __builtin_prefetch(keys_ + n_, 1);
+        __builtin_prefetch(ids_ + n_, 1);
+#endif
     }
 
     /// All that another one has left, already filtered.
     void take_over(const Reservoir& other) {
-        for (std::size_t i = 0; i < other.n_; ++i) push(other.scores_[i], other.ids_[i]);
+        for (std::size_t i = 0; i < other.n_; ++i) push(score_of(other.keys_[i]), other.ids_[i]);
     }
 
-    /// The k best as a result row: sorted, scores turned into distances, -1 where there are none.
+    /// The k best as a result row: sorted, scores turned into distances, -1 where there are none. The last call.
     void write(Metric metric, float* distances, Id* ids) {
-        cut(0);
-        TopK top(distances, ids, k_);
-        for (std::size_t i = 0; i < n_; ++i) top.push(scores_[i], ids_[i]);
-        top.write(metric);
+        if (n_ > k_ + kMore) cut();
+        std::uint64_t* const order = order_;
+        for (std::size_t i = 0; i < n_; ++i)
+            order[i] = std::uint64_t(std::uint32_t(keys_[i]) ^ 0x80000000U) << 32 | std::uint64_t(i);
+        std::sort(order, order + n_);
+        sort_ties(order);
+        const std::size_t n = std::min(n_, k_);
+        for (std::size_t i = 0; i < n; ++i) {
+            const float score = score_of(keys_[place(order[i])]);
+            distances[i] = metric == Metric::l2 ? score : -score;
+            ids[i] = ids_[place(order[i])];
+        }
+        std::fill(distances + n, distances + k_, metric == Metric::l2 ? TopK::kEmpty : -TopK::kEmpty);
+        std::fill(ids + n, ids + k_, kNoId);
     }
 
 private:
+    using Key = std::int32_t;  // a score as an integer of the same order
+    static constexpr std::size_t kMore = 8;
+    static constexpr Key kNone = std::numeric_limits<Key>::max();
+
+    static Key key_of(float score) {
+        const auto bits = std::bit_cast<Key>(score + 0.F);  // -0 becomes 0
+        const Key key = bits ^ Key(std::uint32_t(bits >> 31) >> 1);
+        return score == score ? key : kNone;
+    }
+    static float score_of(Key key) { return std::bit_cast<float>(key ^ Key(std::uint32_t(key >> 31) >> 1)); }
+
     // Without a branch: a candidate that does not count is overwritten by the next.
-    void add(float score, Id id) {
-        scores_[n_] = score, ids_[n_] = id;
-        n_ += score <= threshold_;
+    void add(Key key, Id id) {
+        keys_[n_] = key, ids_[n_] = id;
+        n_ += key <= threshold_;
     }
 
     void cut_when_full() {
-        if (n_ > most_) cut(k_ / 8);
+        if (n_ > most_) cut();
         LUTRA_ASSERT(n_ <= most_);
     }
 
-    // Scores as integers of the same order.
-    static std::int32_t key(float score) {
-        const auto bits = std::bit_cast<std::int32_t>(score + 0.F);  // -0 becomes 0
-        return bits ^ std::int32_t(std::uint32_t(bits >> 31) >> 1);
-    }
-    static float score_of(std::int32_t key) { return std::bit_cast<float>(key ^ std::int32_t(std::uint32_t(key >> 31) >> 1)); }
-
-    std::size_t count_to(float score) const {
+    std::size_t count_to(Key key) const {
         std::uint32_t n = 0;
-        for (std::size_t i = 0; i < n_; ++i) n += scores_[i] <= score;
+        for (std::size_t i = 0; i < n_; ++i) n += keys_[i] <= key;
         return n;
     }
 
-    // Keeps the k best, and up to `more` others if that ends the search for the k-th sooner. n_ > k_.
-    void cut(std::size_t more) {
-        if (n_ <= k_) return;
-        const auto [least, most] = std::minmax_element(scores_.begin(), scores_.begin() + std::ptrdiff_t(n_));
-        std::int64_t below = std::int64_t(key(*least)) - 1, at = key(*most);  // fewer than k up to `below`, at least k up to `at`
-        std::size_t kept = n_;
-        while (at - below > 1 && kept > k_ + more) {
+    // Keeps the k best, and some others where that ends the search for the k-th sooner. n_ > k_.
+    void cut() {
+        const std::size_t more = std::max(k_ / 8, kMore);
+        Key least = kNone, most = std::numeric_limits<Key>::min();
+        for (std::size_t i = 0; i < n_; ++i) least = std::min(least, keys_[i]);
+        for (std::size_t i = 0; i < n_; ++i) most = std::max(most, keys_[i]);
+        std::int64_t below = std::int64_t(least) - 1, at = most;  // fewer than k up to `below`, at least k up to `at`
+        std::size_t up_to = n_;
+        while (at - below > 1 && up_to > k_ + more) {
             const std::int64_t middle = below + (at - below) / 2;
-            const std::size_t n = count_to(score_of(std::int32_t(middle)));
+            const std::size_t n = count_to(Key(middle));
             if (n < k_)
                 below = middle;
             else
-                at = middle, kept = n;
+                at = middle, up_to = n;
         }
-        const float score = score_of(std::int32_t(at));
-        const Id last = kept > k_ + more ? last_id_at(score) : std::numeric_limits<Id>::max();
-        keep(score, last);
-        threshold_ = score;
+        threshold_ = Key(at);
+        if (up_to > k_ + more)
+            keep_ties();
+        else
+            keep([this](std::size_t i) { return keys_[i] <= threshold_; });
     }
 
-    // More than k have scores up to `score`, the k-th best: the id up to which those with that very score are kept.
-    Id last_id_at(float score) const {
-        std::size_t better = 0;
-        for (std::size_t i = 0; i < n_; ++i) better += scores_[i] < score;
-        const auto up_to = [&](Id id) {
-            std::size_t n = better;
-            for (std::size_t i = 0; i < n_; ++i) n += scores_[i] == score && ids_[i] <= id;
-            return n;
-        };
-        Id below = -1, at = std::numeric_limits<Id>::max();
-        while (at - below > 1) {
-            const Id middle = below + (at - below) / 2;
-            (up_to(middle) < k_ ? below : at) = middle;
-        }
-        return at;
-    }
-
-    // At the very last pair, the same id may stand under the same score many times: k of all are kept.
-    void keep(float score, Id last) {
-        std::size_t n = 0, ties = 0, better = 0;
-        for (std::size_t i = 0; i < n_; ++i) better += scores_[i] < score || (scores_[i] == score && ids_[i] < last);
-        const std::size_t most_ties = last == std::numeric_limits<Id>::max() ? n_ : k_ - std::min(k_, better);
+    template <class Predicate>
+    void keep(Predicate&& wanted) {
+        std::size_t n = 0;
         for (std::size_t i = 0; i < n_; ++i) {
-            const bool tie = scores_[i] == score && ids_[i] == last;
-            const bool in = scores_[i] < score || (scores_[i] == score && ids_[i] < last) || (tie && ties++ < most_ties);
-            scores_[n] = scores_[i], ids_[n] = ids_[i];
+            const bool in = wanted(i);
+            keys_[n] = keys_[i], ids_[n] = ids_[i];
             n += in;
         }
         n_ = n;
     }
 
+    // Many candidates have the k-th best score: of those, the lowest ids are kept. k are left.
+    void keep_ties() {
+        std::size_t better = 0;
+        for (std::size_t i = 0; i < n_; ++i) better += keys_[i] < threshold_;
+        const auto count = [&](Id id) {
+            std::size_t n = better;
+            for (std::size_t i = 0; i < n_; ++i) n += keys_[i] == threshold_ && ids_[i] <= id;
+            return n;
+        };
+        Id below = -1, at = std::numeric_limits<Id>::max();
+        while (below < at - 1) {
+            const Id middle = std::midpoint(below, at);
+            (count(middle) < k_ ? below : at) = middle;
+        }
+        std::size_t last = k_ - (at > 0 ? std::min(k_, count(at - 1)) : better);  // an id may stand there more than once
+        keep([&](std::size_t i) {
+            if (keys_[i] != threshold_) return keys_[i] < threshold_;
+            return ids_[i] < at || (ids_[i] == at && last != 0 && last-- != 0);
+        });
+    }
+
+    static std::size_t place(std::uint64_t ordered) { return std::size_t(ordered & 0xffffffff); }
+
+    // Equal scores: the lower id first.
+    void sort_ties(std::uint64_t* order) const {
+        const auto by_id = [this](std::uint64_t a, std::uint64_t b) { return ids_[place(a)] < ids_[place(b)]; };
+        for (std::size_t i = 0, end = 0; i < n_; i = end) {
+            for (end = i + 1; end < n_ && order[end] >> 32 == order[i] >> 32;) ++end;
+            if (end - i > 1) std::sort(order + i, order + end, by_id);
+        }
+    }
+
     std::size_t k_ = 0, most_ = 0, n_ = 0;
-    float threshold_ = TopK::kEmpty;
-    std::span<float> scores_;
-    std::span<Id> ids_;
+    Key threshold_ = std::bit_cast<Key>(TopK::kEmpty);
+    Key* keys_ = nullptr;
+    Id* ids_ = nullptr;
+    std::uint64_t* order_ = nullptr;  // for write()
     const IdFilter* filter_ = nullptr;
 };
 static_assert(TopKCollector<Reservoir>);

@@ -184,7 +184,8 @@ private:
     Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs);
 
     static constexpr std::size_t kTrainingRows = 256 * kPq4Centroids;
-    static constexpr std::size_t kChunk = Reservoir::kRun;  // vectors between two looks at the thresholds
+    // Vectors between two looks at the thresholds; fewer while a query has none yet.
+    static constexpr std::size_t kChunk = 1024, kFirstChunk = 256;
 
     // A query's table for this list: its own, shifted by the list's centroid for inner product, made anew for L2 residuals.
     Pq4Lut lut_for(Metric metric, const State& state, const ListView& list, Arena& arena) const {
@@ -200,38 +201,67 @@ private:
         return make_lut(codebook_, metric, residual.data(), padded<Layout>(m()), arena);
     }
 
+    // One query against one list: its table, and the limit that goes with its collector's threshold.
+    template <Collector C>
+    struct Scan {
+        Pq4Lut lut;
+        C* hits = nullptr;
+        float threshold = 0;
+        std::uint32_t limit = 0;
+
+        void start() { threshold = hits->threshold(), limit = lut.limit(threshold); }
+        void refresh() {
+            if (hits->threshold() != threshold) start();
+        }
+    };
+
     template <std::size_t Q, Collector C>
     void scan_some(Metric metric, const State* const* states, const ListView& list, C* const* hits, Arena& arena) const {
         const Arena::Frame frame(arena);
-        std::uint32_t memory[2 * Q * kChunk];
-        std::array<Pq4Lut, Q> luts;
-        std::array<Pq4Query, Q> queries;
+        std::array<Scan<C>, Q> scans;
         std::array<Survivors, Q> found;
+        bool tight = true;
         for (std::size_t q = 0; q < Q; ++q) {
-            luts[q] = lut_for(metric, *states[q], list, arena);
-            queries[q].lut = luts[q].lut;
-            found[q] = {memory + 2 * q * kChunk, memory + (2 * q + 1) * kChunk, 0};
+            scans[q].lut = lut_for(metric, *states[q], list, arena), scans[q].hits = hits[q];
+            scans[q].start();
+            if constexpr (requires { hits[q]->prefetch(); }) hits[q]->prefetch();
+            tight = tight && scans[q].threshold < TopK::kEmpty;
+            found[q] = {arena.take<std::uint32_t>(kChunk).data(), arena.take<std::uint32_t>(kChunk).data(), 0};
         }
-        for (std::size_t first = 0; first < list.size; first += kChunk) {
-            const std::size_t n = std::min(kChunk, list.size - first);
-            for (std::size_t q = 0; q < Q; ++q) queries[q].limit = luts[q].limit(hits[q]->threshold());
-            const Pq4Blocks blocks{list.codes + first / kBlock * block_bytes(), (n + kBlock - 1) / kBlock, padded<Layout>(m())};
-            scan_pq4(Kernel{}, blocks, queries, found);
-            for (std::size_t q = 0; q < Q; ++q) offer(luts[q], found[q], n, list.ids + first, *hits[q]);
+        for (std::size_t first = 0; first < list.size;) {
+            const std::size_t n = std::min(tight ? kChunk : kFirstChunk, list.size - first);
+            scan_chunk(list, first, n, scans, found);
+            first += n;
         }
     }
 
-    // Slots past the end of the list come last, if at all.
+    template <std::size_t Q, Collector C>
+    void scan_chunk(const ListView& list, std::size_t first, std::size_t n, std::array<Scan<C>, Q>& scans,
+                    std::array<Survivors, Q>& found) const {
+        std::array<Pq4Query, Q> queries;
+        for (std::size_t q = 0; q < Q; ++q) queries[q] = {scans[q].lut.lut, scans[q].limit};
+        const Pq4Blocks blocks{list.codes + first / kBlock * block_bytes(), (n + kBlock - 1) / kBlock, padded<Layout>(m())};
+        scan_pq4(Kernel{}, blocks, queries, found);
+        for (std::size_t q = 0; q < Q; ++q) {
+            while (found[q].n != 0 && found[q].places[found[q].n - 1] >= n) --found[q].n;  // slots past the end of the list
+            if (found[q].n == 0) continue;
+            offer(scans[q].lut, found[q], list.ids + first, *scans[q].hits);
+            scans[q].refresh();
+        }
+    }
+
     template <Collector C>
-    static void offer(const Pq4Lut& lut, Survivors& found, std::size_t n, const Id* ids, C& hits) {
-        while (found.n != 0 && found.places[found.n - 1] >= n) --found.n;
-        const auto score = [&](std::size_t i) { return lut.score(found.sums[i]); };
-        const auto id = [&](std::size_t i) { return ids[found.places[i]]; };
-        if constexpr (requires { hits.append(found.n, score, id); })
-            hits.append(found.n, score, id);
-        else
-            for (std::size_t i = 0; i < found.n; ++i)
-                if (score(i) <= hits.threshold() && hits.wants(id(i))) hits.push(score(i), id(i));
+    static void offer(const Pq4Lut& lut, const Survivors& found, const Id* ids, C& hits) {
+        for (std::size_t begin = 0; begin < found.n; begin += Reservoir::kRun) {
+            const std::size_t n = std::min(Reservoir::kRun, found.n - begin);
+            const auto score = [&, sums = found.sums + begin](std::size_t i) { return lut.score(sums[i]); };
+            const auto id = [&, places = found.places + begin](std::size_t i) { return ids[places[i]]; };
+            if constexpr (requires { hits.append(n, score, id); })
+                hits.append(n, score, id);
+            else
+                for (std::size_t i = 0; i < n; ++i)
+                    if (score(i) <= hits.threshold() && hits.wants(id(i))) hits.push(score(i), id(i));
+        }
     }
 
     Pq4Codebook codebook_;
