@@ -19,6 +19,7 @@
 #include <lutra/coarse/flat_coarse.hpp>      // which list: compare every centroid
 #include <lutra/coarse/one_list.hpp>         // which list: there is one
 #include <lutra/ivf/ivf.hpp>                 // inverted lists: train, add, search
+#include <lutra/refine/refine.hpp>           // exact distances of what a base proposes: RFlat
 #include <lutra/factory/index_factory.hpp>   // index_factory(d, "IVF1024,Flat", metric)
 #include <lutra/factory/save_load.hpp>       // save_index, load_index: faiss's own files
 // opt-in, not included here:

@@ -64,11 +64,38 @@ TEST_CASE("parse_search_params: an index without lists takes no nprobe") {
 }
 
 TEST_CASE("parse_search_params: without a refine stage k_factor is 1") {
-    for (const std::string_view value : {"4", "0", "", "x"}) {
+    for (const std::string_view value : {"4", "0", "", "x", "1.5", "0.5"}) {
         const Status status = parse_search_params(make("IVF16,Flat"), "k_factor=" + std::string(value)).status();
         CHECK(status.code() == Errc::unsupported);
         CHECK(mentions(status, "no refine stage"));
     }
+}
+
+TEST_CASE("parse_search_params: with a refine stage k_factor is a number from 1 on, under both of its names") {
+    struct {
+        std::string_view text;
+        float want;
+    } const rows[] = {{"k_factor=4", 4}, {"k_factor=1", 1}, {"k_factor=2.5", 2.5F}, {"k_factor_rf=1.1", 1.1F}, {"k_factor=007.", 7},
+                      {"nprobe=8,k_factor=1.25", 1.25F}, {"k_factor=1000000", 1e6F}};
+    const Index index = make("IVF16,Flat,RFlat");
+    for (const auto& row : rows) {
+        CAPTURE(row.text);
+        const auto params = parse_search_params(index, row.text);
+        REQUIRE_MESSAGE(params.ok(), params.status().message());
+        CHECK(params->k_factor == row.want);
+    }
+    CHECK(parse_search_params(index, "nprobe=3").value().k_factor == 0);
+    CHECK(parse_search_params(make("L2norm,Flat,RFlat"), "k_factor=3").value().k_factor == 3);
+    for (const std::string_view value : {"", ".", "0", "0.99", "-1", "+2", "1e3", "1.2.3", "nan", "inf", "4x", "0x4",
+                                         "9999999999999999999999999999999999999999999999999"}) {
+        CAPTURE(value);
+        const Status status = parse_search_params(index, "k_factor=" + std::string(value)).status();
+        CHECK(status.code() == Errc::bad_argument);
+        CHECK(mentions(status, "a number from 1 to"));
+    }
+    CHECK(mentions(parse_search_params(index, "ef=1").status(), "IVF16,Flat,RFlat takes nprobe, k_factor"));
+    CHECK(mentions(parse_search_params(make("Flat,RFlat"), "nprobe=1").status(), "Flat,RFlat takes k_factor"));
+    CHECK(mentions(parse_search_params(index, "k_factor=2,k_factor_rf=2").status(), "twice"));
 }
 
 TEST_CASE("parse_search_params: a parameter may be given once") {

@@ -19,6 +19,7 @@ struct Accepted {
     std::string_view text;
     std::size_t transforms, nlist, encoding_column;  // nlist 0: no coarse part
     std::string_view canonical;
+    std::size_t refine = 0;
 };
 
 constexpr Accepted kAccepted[] = {
@@ -34,6 +35,11 @@ constexpr Accepted kAccepted[] = {
     {"L2norm,Flat", 1, 0, 7, "L2norm,Flat"},
     {"L2Norm,IVF1k,Flat", 1, 1024, 13, "L2norm,IVF1024,Flat"},
     {"L2norm,L2Norm,IVF16,Flat", 2, 16, 20, "L2norm,L2norm,IVF16,Flat"},
+    {"Flat,RFlat", 0, 0, 0, "Flat,RFlat", 1},
+    {"IVF16,Flat,RFlat", 0, 16, 6, "IVF16,Flat,RFlat", 1},
+    {"IVF16,Flat,Refine(Flat)", 0, 16, 6, "IVF16,Flat,RFlat", 1},
+    {"L2Norm,IVF1k,Flat,RFlat", 1, 1024, 13, "L2norm,IVF1024,Flat,RFlat", 1},
+    {"Flat,RFlat,Refine(Flat),RFlat", 0, 0, 0, "Flat,RFlat,RFlat,RFlat", 3},
 };
 
 struct Refused {
@@ -44,7 +50,7 @@ struct Refused {
 };
 
 constexpr std::string_view kStart = "expected L2norm, IVF{n} or an encoding (Flat)", kEncoding = "expected an encoding (Flat)";
-constexpr std::string_view kEnd = "expected nothing after the encoding", kCount = "expected IVF{n} with n from 1 to 2147483647";
+constexpr std::string_view kEnd = "expected RFlat, or nothing after the encoding", kCount = "expected IVF{n} with n from 1 to 2147483647";
 
 constexpr Refused kRefused[] = {
     // the spellings that faiss refuses, or fails on later
@@ -75,8 +81,11 @@ constexpr Refused kRefused[] = {
     {"SQ8", Errc::unsupported, 0, "SQ is not part of this version", "Flat"},
     {"IVF1k,SQfp16", Errc::unsupported, 6, "SQfp is not part of this version", "IVF1024,Flat"},
     {"SQ8_direct", Errc::unsupported, 0, kStart, "Flat"},
-    {"IVF16,Flat,RFlat", Errc::unsupported, 11, "RFlat is not part of this version; expected nothing after", "IVF16,Flat"},
-    {"Flat,Refine(PQ16,Flat)", Errc::unsupported, 5, "Refine is not part of this version", "Flat"},
+    {"Flat,Refine(PQ16)", Errc::unsupported, 12, "refining with PQ16 is not part of this version; expected Flat", "Flat,RFlat"},
+    {"Flat,Refine(SQ8),RFlat", Errc::unsupported, 12, "refining with SQ8", "Flat,RFlat,RFlat"},
+    {"Flat,Refine(IVF16,Flat)", Errc::unsupported, 12, "refining with IVF16,Flat is not part", "Flat,RFlat"},
+    {"IVF4,Flat,Refine(Flat,Refine(Flat))", Errc::unsupported, 17, "refining with Flat,Refine(Flat)", "IVF4,Flat,RFlat"},
+    {"Flat,RefinePanorama(Flat)", Errc::unsupported, 5, "RefinePanorama is not part of this version", "Flat"},
     {"IVF16_HNSW32,Flat", Errc::unsupported, 5, "an index over the centroids is not part of this version", "IVF16,Flat"},
     {"IVF16(Flat),Flat", Errc::unsupported, 5, "an index over the centroids is not part", "IVF16,Flat"},
     {"IVF16(IVF4,Flat),Flat", Errc::unsupported, 5, "expected IVF{n}", "IVF16,Flat"},
@@ -114,7 +123,7 @@ constexpr Refused kRefused[] = {
     {"IVF 16,Flat", Errc::bad_spec, 3, "spaces are not allowed", "IVF16,Flat"},
     {"IVF16 ,Flat", Errc::bad_spec, 5, "spaces are not allowed", "IVF16,Flat"},
     {"L2norm IVF16 Flat", Errc::bad_spec, 6, "spaces are not allowed", "L2norm,IVF16,Flat"},
-    {"Flat, RFlat", Errc::bad_spec, 5, "spaces are not allowed; expected nothing", "Flat"},
+    {"Flat, RFlat", Errc::bad_spec, 5, "spaces are not allowed; expected RFlat", "Flat,RFlat"},
     // commas
     {"IVF16Flat", Errc::bad_spec, 5, "a comma is missing; expected an encoding (Flat)", "IVF16,Flat"},
     {"L2normFlat", Errc::bad_spec, 0, kStart, "L2norm,Flat"},
@@ -125,6 +134,29 @@ constexpr Refused kRefused[] = {
     {"Flat,,", Errc::bad_spec, 4, "a comma too many", "Flat"},
     {",", Errc::bad_spec, 0, "a part is missing", "Flat"},
     {"IVF1,024,Flat", Errc::bad_spec, 5, kEncoding, "IVF1,Flat"},
+    // refine
+    {"RFlat", Errc::bad_spec, 0, kStart, "Flat,RFlat"},
+    {"Refine(Flat)", Errc::bad_spec, 0, kStart, "Flat,RFlat"},
+    {"RFlat,Flat", Errc::bad_spec, 0, kStart, "Flat,RFlat"},
+    {"IVF16,RFlat", Errc::bad_spec, 6, kEncoding, "IVF16,Flat,RFlat"},
+    {"IVF16,RFlat,Flat", Errc::bad_spec, 6, kEncoding, "IVF16,Flat,RFlat"},
+    {"Flat,RFlat,Flat", Errc::bad_spec, 11, "one part too many; expected RFlat", "Flat,RFlat"},
+    {"Flat,RFlat,L2norm", Errc::bad_spec, 11, kEnd, "L2norm,Flat,RFlat"},
+    {"Flat,rflat", Errc::bad_spec, 5, "one part too many; expected RFlat", "Flat,RFlat"},
+    {"Flat,RFlta", Errc::bad_spec, 5, kEnd, "Flat,RFlat"},
+    {"IVF16,FlatRFlat", Errc::bad_spec, 6, kEncoding, "IVF16,Flat,RFlat"},
+    {"Flat,RFlat8", Errc::bad_spec, 5, kEnd, "Flat,RFlat"},
+    {"Flat,RFlat,", Errc::bad_spec, 10, "a comma too many", "Flat,RFlat"},
+    {"Flat,Refine", Errc::bad_spec, 5, kEnd, "Flat,RFlat"},
+    {"Flat,Refine()", Errc::bad_spec, 12, "a part is missing; expected Flat", "Flat,RFlat"},
+    {"Flat,Refine(Foo)", Errc::bad_spec, 12, "not an index; expected Flat", "Flat,RFlat"},
+    {"Flat,Refine(flat)", Errc::bad_spec, 12, "not an index; expected Flat", "Flat,RFlat"},
+    {"Flat,Refine( Flat)", Errc::bad_spec, 12, "spaces are not allowed", "Flat,RFlat"},
+    {"Flat,Refine((Flat))", Errc::bad_spec, 12, "not an index", "Flat,RFlat"},
+    {"Flat,Refine(Flat", Errc::bad_spec, 11, "a parenthesis without its partner", "Flat,RFlat"},
+    {"Flat,Refine(Flat))", Errc::bad_spec, 17, "a parenthesis without its partner", "Flat,RFlat"},
+    {"Flat,Refine(Flat)RFlat", Errc::bad_spec, 17, "a comma is missing", "Flat,RFlat,RFlat"},
+    {"Flat,Refine(Flat)(Flat)", Errc::bad_spec, 17, "a comma is missing", "Flat,RFlat"},
     // order
     {"Flat,L2norm", Errc::bad_spec, 5, kEnd, "L2norm,Flat"},
     {"Flat,IVF16", Errc::bad_spec, 5, kEnd, "IVF16,Flat"},
@@ -145,7 +177,7 @@ constexpr Refused kRefused[] = {
     {"Flat)", Errc::bad_spec, 4, "a parenthesis without its partner", "Flat"},
     {")(", Errc::bad_spec, 0, "a parenthesis without its partner", "Flat"},
     {"((((", Errc::bad_spec, 0, "a parenthesis without its partner", "Flat"},
-    {"Flat,RFlat(", Errc::bad_spec, 10, "a parenthesis without its partner", "Flat"},
+    {"Flat,RFlat(", Errc::bad_spec, 10, "a parenthesis without its partner", "Flat,RFlat"},
     {"IVF16;Flat", Errc::bad_spec, 5, "this character is not allowed", "IVF16,Flat"},
     {"Fl\xC3\xA4t", Errc::bad_spec, 2, "this character is not allowed", "Flat"},
     {std::string_view("Flat\0", 5), Errc::bad_spec, 4, "this character is not allowed", "Flat"},
@@ -163,7 +195,7 @@ TEST_CASE("parse_spec takes accepted strings apart") {
         CHECK((spec->coarse ? spec->coarse->nlist : 0) == want.nlist);
         CHECK(spec->encoding.text == "Flat");
         CHECK(spec->encoding.column == want.encoding_column);
-        CHECK(spec->refine.empty());
+        CHECK(spec->refine.size() == want.refine);
     }
 }
 
@@ -300,7 +332,7 @@ TEST_CASE("mutated strings keep the promises") {
     constexpr int kMutations = LUTRA_TEST_MUTATIONS;
 #endif
     constexpr std::string_view kPieces[] = {"IVF", "Flat",        "L2norm", ",",        "(",    ")", "k", "M",  "16",
-                                            "0",   "99999999999", " ",      "PQ16x4fs", "Half", "r", "_", "\n", "\xFF"};
+                                            "0",   "99999999999", " ",      "PQ16x4fs", "Half", "r", "_", "\n", "\xFF", "RFlat", "Refine(", "Refine(Flat)"};
     Rng rng(20);
     for (int i = 0; i < kMutations; ++i) {
         std::string text(kAccepted[rng.below(std::size(kAccepted))].text);

@@ -1,6 +1,7 @@
 // lutra/core/collector.hpp: where a scan puts what it finds: the k best, or all within a radius.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/hits.hpp>
 #include <lutra/core/id_filter.hpp>
 #include <lutra/core/topk.hpp>
 #include <lutra/core/workspace.hpp>
@@ -65,5 +66,17 @@ struct RangeCollector {
     }
 };
 static_assert(Collector<RangeCollector>);
+
+/// The answer of a range search: each query's hits, already sorted, as distances.
+inline void write_range(Metric metric, const std::vector<RangeCollector>& found, RangeHits& out) {
+    out.lims.assign(1, 0), out.distances.clear(), out.ids.clear();
+    for (const RangeCollector& c : found) {
+        for (const auto& [score, id] : c.hits) {
+            out.distances.push_back(metric == Metric::l2 ? score : -score);
+            out.ids.push_back(id);
+        }
+        out.lims.push_back(out.ids.size());
+    }
+}
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -3,8 +3,8 @@
 //
 //   "L2norm,IVF1024,Flat"       one pipeline: transform, partition (CoarseQuantizer), encoding; and a SearchIndex over all
 //
-// Ivf<Coarse, Encoding> and Transformed<Base> compose the parts and are SearchIndexes; Index owns any SearchIndex and is
-// one. What the compiler cannot check is said here and checked by tests/contracts.
+// Ivf<Coarse, Encoding>, Transformed<Base> and Refine<Base> compose the parts and are SearchIndexes; Index owns any SearchIndex and
+// is one. What the compiler cannot check is said here and checked by tests/contracts.
 #pragma once
 #include <lutra/core/collector.hpp>
 #include <lutra/core/hits.hpp>
@@ -99,12 +99,15 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///                              executor, and whether queries come alone or together
 ///   range_search(q, radius, out, params, resources) const   strictly nearer than radius (L2), strictly larger (inner product)
 ///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   what is stored under an id; not_found if nothing is
-///   remove_ids(filter)         forgets the ids that pass; says how many
+///   remove_ids(filter)         forgets the ids that pass; says how many. Without lists (nlist() == 0) an index whose ids are
+///                              places numbers its rows anew; otherwise ids stay
 ///   merge_from(other, shift)   takes over all vectors of an index of the same kind, ids + shift; other is left empty
 ///   reset()                    forgets the vectors, keeps the training
 ///   save(out) const            writes faiss's record
-///   map_ids(map)               number i is called map[i] from now on; for loading id maps
+///   map_ids(map)               number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0
+///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
 ///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps
+///   k_factor()                 0 where there is no refine stage; set_k_factor() says what it accepts
 ///   code_size()                bytes a stored vector takes, without its id
 ///   spec() const               the factory string that makes such an index
 /// Const calls may run at the same time; the others must run alone.
@@ -129,9 +132,12 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     i.reset();
     { ci.save(writer) } -> std::same_as<Status>;
     { i.map_ids(std::span<const Id>()) } -> std::same_as<Status>;
+    { ci.ids_are_places() } -> std::same_as<bool>;
     { ci.nlist() } -> std::same_as<std::size_t>;
     { ci.nprobe() } -> std::same_as<std::size_t>;
     i.set_nprobe(n);
+    { ci.k_factor() } -> std::same_as<float>;
+    { i.set_k_factor(radius) } -> std::same_as<Status>;
     { ci.code_size() } -> std::same_as<std::size_t>;
 };
 

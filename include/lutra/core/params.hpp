@@ -4,9 +4,11 @@
 #include <lutra/core/executor.hpp>
 #include <lutra/core/id_filter.hpp>
 #include <lutra/core/progress.hpp>
+#include <lutra/core/result.hpp>
 #include <lutra/core/workspace.hpp>
 
 #include <cstddef>
+#include <string_view>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -14,7 +16,14 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct SearchParams {
     std::size_t nprobe = 0;  ///< lists visited per query; more than nlist means all
     IdFilter filter = {};    ///< which ids may be returned
+    float k_factor = 0;      ///< a refine stage compares k * k_factor candidates exactly; 1 or more
 };
+
+/// What set_k_factor() says where there is nothing to set.
+inline Status no_refine_stage(std::string_view spec, float k_factor) {
+    return {Errc::unsupported, "k_factor = {}: {} has no refine stage; one is added by \",RFlat\" in the factory string", k_factor,
+            spec};
+}
 
 /// With what to work: all optional. The default is the calling thread, memory of the call's own, and no reports.
 ///   executor    whose threads; a single query is spread over them too when it has enough to scan

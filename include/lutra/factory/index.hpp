@@ -26,6 +26,8 @@ struct AnyIndex {
     virtual std::size_t nlist() const = 0;
     virtual std::size_t nprobe() const = 0;
     virtual void set_nprobe(std::size_t) = 0;
+    virtual float k_factor() const = 0;
+    virtual Status set_k_factor(float) = 0;
     virtual std::size_t code_size() const = 0;
     virtual std::string spec() const = 0;
     virtual Status train(MatrixView, const Resources&) = 0;
@@ -40,6 +42,7 @@ struct AnyIndex {
     virtual void reset() = 0;
     virtual Status save(Writer&) const = 0;
     virtual Status map_ids(std::span<const Id>) = 0;
+    virtual bool ids_are_places() const = 0;
 };
 
 template <SearchIndex I>
@@ -55,6 +58,8 @@ struct IndexModel final : AnyIndex {
     std::size_t nlist() const override { return index.nlist(); }
     std::size_t nprobe() const override { return index.nprobe(); }
     void set_nprobe(std::size_t nprobe) override { index.set_nprobe(nprobe); }
+    float k_factor() const override { return index.k_factor(); }
+    Status set_k_factor(float k_factor) override { return index.set_k_factor(k_factor); }
     std::size_t code_size() const override { return index.code_size(); }
     std::string spec() const override { return index.spec(); }
     Status train(MatrixView x, const Resources& r) override { return index.train(x, r); }
@@ -77,6 +82,7 @@ struct IndexModel final : AnyIndex {
     void reset() override { index.reset(); }
     Status save(Writer& out) const override { return index.save(out); }
     Status map_ids(std::span<const Id> map) override { return index.map_ids(map); }
+    bool ids_are_places() const override { return index.ids_are_places(); }
 
     I index;
 };
@@ -98,6 +104,8 @@ public:
     std::size_t nlist() const { return model_->nlist(); }
     std::size_t nprobe() const { return model_->nprobe(); }
     void set_nprobe(std::size_t nprobe) { model_->set_nprobe(nprobe); }
+    float k_factor() const { return model_->k_factor(); }
+    Status set_k_factor(float k_factor) { return model_->set_k_factor(k_factor); }
     std::size_t code_size() const { return model_->code_size(); }
     std::string spec() const { return model_->spec(); }
 
@@ -121,6 +129,7 @@ public:
     void reset() { model_->reset(); }
     Status save(Writer& out) const { return model_->save(out); }
     Status map_ids(std::span<const Id> map) { return model_->map_ids(map); }
+    bool ids_are_places() const { return model_->ids_are_places(); }
 
 private:
     std::unique_ptr<detail::AnyIndex> model_;

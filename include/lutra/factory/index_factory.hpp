@@ -3,6 +3,7 @@
 #pragma once
 #include <lutra/factory/catalog.hpp>
 #include <lutra/factory/spec.hpp>
+#include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
 
 #include <cstddef>
@@ -24,6 +25,7 @@ inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric 
     };
     Result<Index> index = make_with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
     for (std::size_t i = 0; index.ok() && i < spec->transforms.size(); ++i) index = Index(Transformed<Index>(std::move(*index)));
+    for (std::size_t i = 0; index.ok() && i < spec->refine.size(); ++i) index = Index(Refine<Index>(std::move(*index)));
     return index;
 }
 

@@ -1,7 +1,7 @@
 // lutra/factory/nearest_spec.hpp: the valid factory string nearest to a refused one, for "did you mean ...?".
 // Main path: nearest_spec() -> split at commas -> Salvage::take() each piece -> Salvage::text().
-// What can be read is kept (transforms, a list count, an encoding), the rest is dropped, so the answer parses by construction.
-// SPDX-License-Identifier: MIT
+// What can be read is kept (transforms, a list count, an encoding, refine stages), the rest is dropped, so the answer parses by
+// construction. SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/factory/words.hpp>
 
@@ -50,7 +50,7 @@ public:
 
     /// Reads one piece between commas; where commas are missing, it holds several parts.
     void take(std::string_view piece) {
-        while (take_transform(piece) || take_coarse(piece) || take_encoding(piece)) {
+        while (take_transform(piece) || take_coarse(piece) || take_refine(piece) || take_encoding(piece)) {
         }
         piece.remove_prefix(std::min(piece.size(), piece.find_first_not_of("_+")));
         if (!piece.empty() && !is_unbuilt_word(leading_letters(piece))) take_misspelling(piece);
@@ -62,13 +62,22 @@ public:
         std::string out;
         for (std::size_t i = 0; i < transforms_; ++i) out += "L2norm,";
         if (nlist_ != 0) out += "IVF" + std::to_string(nlist_) + ',';
-        return out + encoding;
+        out += encoding;
+        for (std::size_t i = 0; i < refines_; ++i) out += ",RFlat";
+        return out;
     }
 
 private:
     bool take_transform(std::string_view& piece) {
         const bool found = take_word(piece, "L2norm");
         transforms_ += found;
+        return found;
+    }
+
+    /// "Refine" alone, for what stood in its parentheses is not a part of the spec.
+    bool take_refine(std::string_view& piece) {
+        const bool found = take_word(piece, "RFlat") || (equal_ignoring_case(piece, "Refine") && take_word(piece, "Refine"));
+        refines_ += found;
         return found;
     }
 
@@ -95,6 +104,7 @@ private:
     void take_misspelling(std::string_view piece) {
         const std::size_t to_transform = edit_distance(piece, "L2norm");
         if (to_transform <= 3) return ++transforms_, void();
+        if (!encoding_.empty() && edit_distance(piece, "RFlat") <= 2) return ++refines_, void();
         for (const EncodingWord& encoding : encodings_)
             if (accepts(encoding.name)) keep_encoding(encoding.name, edit_distance(piece, encoding.name));
     }
@@ -118,6 +128,7 @@ private:
     std::size_t d_;
     std::span<const EncodingWord> encodings_;
     std::size_t transforms_ = 0;  // how many times L2norm
+    std::size_t refines_ = 0;     // how many times RFlat
     std::uint64_t nlist_ = 0;     // 0: no IVF
     std::string encoding_;        // empty: none found
     std::size_t distance_ = 0;    // of encoding_ from what was written
@@ -127,8 +138,12 @@ private:
 inline std::string nearest_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings) {
     detail::Salvage parts(d, encodings);
     std::string piece;
+    std::size_t inside_refine = 0;  // parentheses open since "Refine("
     for (const char c : text) {
-        if (c == ',' || c == '(' || c == ')') {
+        if (inside_refine != 0) {
+            inside_refine = inside_refine + (c == '(') - (c == ')');
+        } else if (c == ',' || c == '(' || c == ')') {
+            inside_refine = c == '(' && detail::equal_ignoring_case(piece, "Refine");
             parts.take(piece);
             piece.clear();
         } else if (detail::is_spec_char(c)) {

@@ -1,10 +1,11 @@
 // lutra/factory/save_load.hpp: indexes to and from files in faiss's format.  SPDX-License-Identifier: MIT
 //
 // The first four bytes say which record follows; the catalog knows who reads it. Wrappers ("IxPT", a transform; "IxMp" and
-// "IxM2", an id map) hold another record.
+// "IxM2", an id map; "IxRF", rows to refine with) hold another record.
 #pragma once
 #include <lutra/factory/catalog.hpp>
 #include <lutra/io/file.hpp>
+#include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
 
 #include <cstddef>
@@ -60,8 +61,50 @@ inline Result<Index> load_with_id_map(Reader& in, std::size_t depth) {
     Result<Index> index = load_record(in, depth + 1);
     LUTRA_TRY(index.status());
     LUTRA_TRY(read_counted(in, map));
+    if (map.size() != index->ntotal())
+        return Status{Errc::bad_file, "id map of {} ids for {} vectors", map.size(), index->ntotal()};
     LUTRA_TRY(index->map_ids(map));
     return index;
+}
+
+inline Status read_refine_rows(Reader& in, const IndexHeader& header, AlignedVector<float>& rows) {
+    Fourcc fourcc;
+    IndexHeader own;
+    LUTRA_TRY(read_fourcc(in, fourcc));
+    if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI: rows to refine with", in.position());
+    LUTRA_TRY(read_flat_record(in, own, rows));
+    if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric) return {};
+    return {Errc::bad_file,
+            "refine record of {} vectors of d = {} ({}) with rows of {} of d = {} ({}); they must be alike",
+            header.ntotal,
+            header.d,
+            metric_name(header.metric),
+            own.ntotal,
+            own.d,
+            metric_name(own.metric)};
+}
+
+inline Result<Index> load_refined(Reader& in, std::size_t depth) {
+    IndexHeader header;
+    LUTRA_TRY(read_header(in, header));
+    Result<Index> base = load_record(in, depth + 1);
+    LUTRA_TRY(base.status());
+    if (base->dim() != header.d || base->ntotal() != header.ntotal || base->metric() != header.metric)
+        return Status{Errc::bad_file,
+                      "refine record of {} vectors of d = {} ({}) around {} of d = {} ({}); they must be alike",
+                      header.ntotal,
+                      header.d,
+                      metric_name(header.metric),
+                      base->ntotal(),
+                      base->dim(),
+                      metric_name(base->metric())};
+    AlignedVector<float> rows;
+    float k_factor = 0;
+    LUTRA_TRY(read_refine_rows(in, header, rows));
+    LUTRA_TRY(read_value(in, k_factor));
+    Result<Refine<Index>> index = Refine<Index>::assemble(std::move(*base), std::move(rows), k_factor);
+    LUTRA_TRY(index.status());
+    return Index(std::move(*index));
 }
 
 inline Result<Index> load_record(Reader& in, std::size_t depth) {
@@ -70,9 +113,10 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
     LUTRA_TRY(read_fourcc(in, fourcc));
     if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
     if (fourcc == Fourcc("IxMp") || fourcc == Fourcc("IxM2")) return load_with_id_map(in, depth);
+    if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
     if (auto loaded = load_with_encoding(fourcc, in, Encodings{})) return std::move(*loaded);
-    Status status =
-        unexpected_record(fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IxPT (L2norm), IxMp, IxM2 (id maps)", in.position());
+    Status status = unexpected_record(
+        fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IxPT (L2norm), IxRF (RFlat), IxMp, IxM2 (id maps)", in.position());
     return status;
 }
 

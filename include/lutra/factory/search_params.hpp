@@ -14,8 +14,11 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// Settings for search() out of name=value items with commas or blanks between them; no items means the index's own settings.
 ///   nprobe     1 to kMaxLists, for an index with lists; more than it has means all of them
-///   k_factor   1: no index has a refine stage yet
-/// Errors: not_found (a name this index does not take), unsupported (another k_factor), bad_argument (anything else).
+///   k_factor   a number from 1 to kMaxLists, for an index with a refine stage; 1 for others, where it changes nothing. faiss's
+///   name for
+///              it, k_factor_rf, is taken too
+/// Errors: not_found (a name this index does not take), unsupported (a k_factor where there is no refine stage), bad_argument
+/// (anything else).
 Result<SearchParams> parse_search_params(const Index& index, std::string_view text);
 
 namespace detail {
@@ -45,10 +48,14 @@ private:
         if (equals == std::string_view::npos)
             return {Errc::bad_argument, "parameter \"{}\": name=value is expected, as in nprobe=8", item};
         const std::string_view name = item.substr(0, equals), value = item.substr(equals + 1);
-        if (name == "k_factor") return take_k_factor(value);
+        if (name == "k_factor" || name == "k_factor_rf") return take_k_factor(value);
         if (name == "nprobe" && index_.nlist() > 0) return take_nprobe(value);
-        return {Errc::not_found, "unknown parameter \"{}\"; {} takes {}", name, index_.spec(),
-                index_.nlist() > 0 ? "nprobe" : "no parameters"};
+        return {Errc::not_found, "unknown parameter \"{}\"; {} takes {}", name, index_.spec(), names()};
+    }
+
+    std::string_view names() const {
+        if (index_.k_factor() > 0) return index_.nlist() > 0 ? "nprobe, k_factor" : "k_factor";
+        return index_.nlist() > 0 ? "nprobe" : "no parameters";
     }
 
     Status take_nprobe(std::string_view value) {
@@ -62,8 +69,15 @@ private:
     Status take_k_factor(std::string_view value) {
         if (has_k_factor_) return given_twice("k_factor");
         has_k_factor_ = true;
-        if (count(value) == 1) return {};
-        return {Errc::unsupported, "k_factor={}: this index has no refine stage, so only k_factor=1 is accepted", value};
+        const float k_factor = number(value);
+        if (index_.k_factor() == 0) {
+            if (k_factor == 1) return {};
+            return {Errc::unsupported, "k_factor={}: this index has no refine stage, so only k_factor=1 is accepted", value};
+        }
+        if (!(k_factor >= 1))
+            return {Errc::bad_argument, "k_factor={}: a number from 1 to {} is accepted, as 4 or 2.5", value, kMaxLists};
+        params_.k_factor = k_factor;
+        return {};
     }
 
     static Status given_twice(std::string_view name) { return {Errc::bad_argument, "{} is given twice; once is accepted", name}; }
@@ -74,6 +88,24 @@ private:
         const char* const end = digits.data() + digits.size();
         const auto read = std::from_chars(digits.data(), end, value);
         return read.ec == std::errc{} && read.ptr == end && value <= kMaxLists ? value : 0;
+    }
+
+    /// A decimal number such as 4 or 2.5, or 0 for any other text. Not from_chars, which some standard libraries lack for floats.
+    static float number(std::string_view text) {
+        double value = 0, unit = 0;  // unit: of the last digit read behind the point
+        std::size_t digits = 0;
+        for (const char c : text) {
+            const bool is_point = c == '.' && unit == 0;
+            if (!is_point && !detail::is_digit(c)) return 0;
+            digits += !is_point;
+            if (is_point)
+                unit = 1;
+            else if (unit == 0)
+                value = value * 10 + (c - '0');
+            else
+                value += (c - '0') * (unit /= 10);
+        }
+        return digits != 0 && value <= double(kMaxLists) ? float(value) : 0;
     }
 
     const Index& index_;

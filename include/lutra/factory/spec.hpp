@@ -2,10 +2,11 @@
 // Main path: parse_spec() -> split at commas -> transforms, coarse, encoding, refine, left to right; the first bad part is
 // the error. Grammar (case matters, no spaces):
 //
-//   spec      = { transform "," } [ coarse "," ] encoding
+//   spec      = { transform "," } [ coarse "," ] encoding { "," refine }
 //   transform = "L2norm" | "L2Norm"
 //   coarse    = "IVF" digits [ "k" | "M" ]      k: x 1024, M: x 1024 * 1024
 //   encoding  = what the encodings of the catalog accept, now "Flat"
+//   refine    = "RFlat" | "Refine(Flat)"        exact distances to the vectors as they were before the transforms
 //
 // The strings and their meaning are those of faiss's index_factory.  SPDX-License-Identifier: MIT
 #pragma once
@@ -42,7 +43,7 @@ struct Spec {
     std::vector<SpecToken> transforms;  ///< first applied first
     std::optional<CoarseSpec> coarse;   ///< absent: one list
     SpecToken encoding;
-    std::vector<SpecToken> refine;  ///< outermost last; this version accepts none
+    std::vector<SpecToken> refine;  ///< outermost last
 };
 
 /// The longest string that is looked at.
@@ -87,6 +88,16 @@ inline std::size_t find_unbalanced(std::string_view text) {
     return open.empty() ? std::string_view::npos : open.front();
 }
 
+/// How far from `begin` the parenthesis is that closes one opened before it; all have their partners.
+inline std::size_t find_close(std::string_view text, std::size_t begin) {
+    std::size_t i = begin;
+    for (std::size_t depth = 1; i < text.size(); ++i) {
+        depth = depth + (text[i] == '(') - (text[i] == ')');
+        if (depth == 0) break;
+    }
+    return i - begin;
+}
+
 class SpecParser {
 public:
     SpecParser(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings)
@@ -100,6 +111,7 @@ public:
         read_transforms();
         LUTRA_TRY(read_coarse());
         LUTRA_TRY(read_encoding());
+        while (is_refine(token().text)) LUTRA_TRY(read_refine());
         LUTRA_TRY(read_end());
         return std::move(spec_);
     }
@@ -140,6 +152,34 @@ private:
         spec_.encoding = encoding;
         ++next_;
         return {};
+    }
+
+    static bool is_refine(std::string_view token) { return token == "RFlat" || token.starts_with(kRefine); }
+
+    /// Any index may stand in the parentheses; rows are kept exactly, so only one is of use.
+    Status read_refine() {
+        if (token().text != "RFlat") LUTRA_TRY(check_refine(token(), token().column + kRefine.size()));
+        spec_.refine.push_back(token());
+        ++next_;
+        return {};
+    }
+
+    Status check_refine(const SpecToken& refine, std::size_t column) const {
+        constexpr std::string_view kExpected = "Flat: refining compares the rows themselves";
+        LUTRA_TRY(check_characters(refine, kExpected));
+        const std::size_t size = find_close(refine.text, kRefine.size());
+        const std::string inner = refine.text.substr(kRefine.size(), size);
+        if (inner.empty()) return error(Errc::bad_spec, column, "a part is missing", kExpected);
+        if (inner != "Flat" && is_index(inner))
+            return error(Errc::unsupported, column, "refining with " + inner + " is not part of this version", kExpected);
+        if (inner != "Flat") return error(Errc::bad_spec, column, "not an index", kExpected);
+        if (kRefine.size() + size + 1 == refine.text.size()) return {};
+        return error(Errc::bad_spec, column + size + 1, "a comma is missing", kEnd);
+    }
+
+    bool is_index(std::string_view text) const {
+        const Result<Spec> spec = SpecParser(text, d_, encodings_).run();
+        return spec.ok() || spec.status().code() == Errc::unsupported;
     }
 
     Status read_end() const {
@@ -185,7 +225,8 @@ private:
     /// The token to read next; behind the last one, an empty token at the end of the text.
     SpecToken token() const { return next_ < tokens_.size() ? tokens_[next_] : SpecToken{{}, text_.size()}; }
 
-    static constexpr std::string_view kEnd = "nothing after the encoding";
+    static constexpr std::string_view kRefine = "Refine(";
+    static constexpr std::string_view kEnd = "RFlat, or nothing after the encoding";
 
     std::string_view text_;
     std::size_t d_;
@@ -205,7 +246,7 @@ inline std::string to_string(const Spec& spec) {
     for (const SpecToken& transform : spec.transforms) out += (transform.text == "L2Norm" ? "L2norm" : transform.text) + ',';
     if (spec.coarse) out += "IVF" + std::to_string(spec.coarse->nlist) + ',';
     out += spec.encoding.text;
-    for (const SpecToken& refine : spec.refine) out += ',' + refine.text;
+    for (std::size_t i = 0; i < spec.refine.size(); ++i) out += ",RFlat";
     return out;
 }
 

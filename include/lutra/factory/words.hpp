@@ -28,7 +28,7 @@ struct EncodingWord {
 /// What the encodings together say about a token: the first that is not nullopt.
 std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, bool in_lists);
 
-/// True for the words of faiss's grammar that no part of this version builds, without their numbers: "PQ", "HNSW", "RFlat" ...
+/// True for the words of faiss's grammar that no part of this version builds, without their numbers: "SQ", "HNSW", "IDMap" ...
 bool is_unbuilt_word(std::string_view word);
 
 namespace detail {
@@ -81,7 +81,7 @@ inline bool is_unbuilt_word(std::string_view word) {
         "IMI",                                                                                                // coarse
         "PQ", "SQ", "SQfp", "SQbf", "SQtq", "SQtqmse", "LSH", "SH", "HNSW", "NSG", "FlatDedup", "FlatPanorama",  // encodings
         "RQ", "LSQ", "PRQ", "PLSQ", "RCQ", "LSCQ", "RaBitQ", "RaBitQfs", "EDEN",
-        "RFlat", "Refine", "RefinePanorama", "IDMap", "MinMax", "MinMaxFP", "Residual",                       // around them
+        "RefinePanorama", "IDMap", "MinMax", "MinMaxFP", "Residual",                                          // around them
     };
     // clang-format on
     return std::ranges::find(kWords, word) != std::end(kWords);

@@ -42,6 +42,8 @@ public:
     std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
     std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
     void set_nprobe(std::size_t nprobe) { nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist_); }
+    float k_factor() const { return 0; }
+    Status set_k_factor(float k_factor) { return no_refine_stage(spec(), k_factor); }
     std::size_t code_size() const { return encoding_.code_size(); }
     const Coarse& coarse() const { return coarse_; }
     const InvertedLists& lists() const { return lists_; }
@@ -125,7 +127,7 @@ public:
             scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
             for (std::size_t i = begin; i < end; ++i) std::sort(found[i].hits.begin(), found[i].hits.end());
         });
-        write_range(found, out);
+        write_range(metric_, found, out);
         return {};
     }
 
@@ -159,7 +161,7 @@ public:
         std::size_t removed = 0;
         for (std::size_t l = 0; l < lists_.nlist(); ++l) removed += remove_from(l, filter);
         ntotal_ -= removed;
-        if (!Coarse::kLearns && positional_ && ntotal_ != 0) renumber();
+        if (!Coarse::kLearns && positional_ && is_trained()) renumber();
         direct_map_.build(direct_map_.kind(), lists_);
         return removed;
     }
@@ -196,6 +198,7 @@ public:
     static bool reads(Fourcc fourcc);
     static Result<Ivf> load(Reader& in);
     Status map_ids(std::span<const Id> map);
+    bool ids_are_places() const;
 
 private:
     static constexpr std::uint64_t kMaxNlist = 2147483647;
@@ -326,17 +329,6 @@ private:
                        const Executor& executor, BorrowedWorkspace& workspace) const {
         for (std::size_t i = 0; i < q.n; ++i)
             scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, k, out.rows_from(i, k), params.filter, executor, workspace);
-    }
-
-    void write_range(const std::vector<RangeCollector>& found, RangeHits& out) const {
-        out.lims.assign(1, 0), out.distances.clear(), out.ids.clear();
-        for (const RangeCollector& c : found) {
-            for (const auto& [score, id] : c.hits) {
-                out.distances.push_back(metric_ == Metric::l2 ? score : -score);
-                out.ids.push_back(id);
-            }
-            out.lims.push_back(out.ids.size());
-        }
     }
 
     void decode(Place p, float* out) const {

@@ -4,6 +4,7 @@
 //   IVF    fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
 //   Flat   the encoding's record; with ids of the caller's inside an id map: "IxMp", header, record, ids
 #pragma once
+#include <lutra/core/id_map.hpp>
 #include <lutra/ivf/ivf.hpp>
 #include <lutra/ivf/lists_file.hpp>
 
@@ -87,23 +88,27 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
     }
 }
 
-/// Gives the vectors of a loaded index other ids: number i becomes map[i]. The second half of an "IxMp" record.
+/// Gives the vectors other ids: number i becomes map[i]. The second half of an "IxMp" record. After an error some have them.
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
-    if (map.size() != ntotal_) return {Errc::bad_file, "id map of {} ids for {} vectors", map.size(), ntotal_};
     for (std::size_t l = 0; l < lists_.nlist(); ++l)
         for (std::size_t i = 0; i < lists_.size(l); ++i) {
-            const Id at = lists_.ids(l)[i];
-            if (at < 0 || std::uint64_t(at) >= map.size())
-                return {Errc::bad_file, "id {} is not a place in an id map of {}", at, map.size()};
-            if (map[std::size_t(at)] < 0)
-                return {Errc::bad_file, "id map holds the id {}; accepted: 0 or more", map[std::size_t(at)]};
-            lists_.ids(l)[i] = map[std::size_t(at)];
+            Id& id = lists_.ids(l)[i];
+            LUTRA_TRY(check_mapped(id, map));
+            id = map[std::size_t(id)];
         }
     count_loaded();
     positional_ = false;
     set_direct_map(direct_map_.kind());
     return {};
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+bool Ivf<Coarse, E>::ids_are_places() const {
+    if constexpr (!Coarse::kLearns) return positional_;
+    PlaceCheck check(ntotal_);
+    for (std::size_t l = 0; l < lists_.nlist(); ++l) check.take(lists_.ids(l));
+    return check.all();
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -25,6 +25,8 @@ public:
     std::size_t nlist() const { return base_.nlist(); }
     std::size_t nprobe() const { return base_.nprobe(); }
     void set_nprobe(std::size_t nprobe) { base_.set_nprobe(nprobe); }
+    float k_factor() const { return base_.k_factor(); }
+    Status set_k_factor(float k_factor) { return base_.set_k_factor(k_factor); }
     std::size_t code_size() const { return base_.code_size(); }
     std::string spec() const { return transform_.token() + "," + base_.spec(); }
 
@@ -62,6 +64,7 @@ public:
         return base_.save(out);
     }
     Status map_ids(std::span<const Id> map) { return base_.map_ids(map); }
+    bool ids_are_places() const { return base_.ids_are_places(); }
 
 private:
     template <class F>

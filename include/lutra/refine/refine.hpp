@@ -1,0 +1,337 @@
+// lutra/refine/refine.hpp: an index whose candidates are compared again with the rows themselves: "...,RFlat".
+// SPDX-License-Identifier: MIT
+//
+// The base, usually one with small codes, is asked for k * k_factor candidates; their exact distances decide which k are the
+// best. Every row is kept as floats, in the order it came: its place. The base knows the rows by their places, so a candidate
+// leads straight to its row; ids of the caller's are one array beside the rows, and absent while they are the places.
+// Main path: search() -> a tile of queries -> base.search() -> rescore(). Files: refine_file.hpp.
+#pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/core/id_map.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/kernels/distance.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// See SearchIndex for the calls. Memory per vector: what the base takes, 4 d bytes, and 8 for an id that is not its place.
+///
+///   search         max(k, k * k_factor) candidates, rounded down, at most ntotal(). Distances are the bits Flat gives. The base
+///                  decides what is a candidate, also among candidates it holds for equally near
+///   range_search   everything in the lists visited, by its exact distance: what "IVF{n},Flat" answers with the same lists and
+///                  nprobe. k_factor plays no part, for no radius of the base's distances bounds the exact ones. Cost: an exact
+///                  distance of every vector there
+///   reconstruct    the row as it was given; one look-up where ids are places, else a walk over all ids
+template <SearchIndex Base>
+class Refine {
+public:
+    static constexpr float kMaxFactor = 1000;  ///< what faiss's files may hold
+
+    /// Around a base, trained or not; vectors in it are forgotten, for their rows cannot be had back.
+    explicit Refine(Base base) : base_(std::move(base)) { base_.reset(); }
+
+    const Base& base() const { return base_; }
+    std::size_t dim() const { return base_.dim(); }
+    std::size_t ntotal() const { return rows_.size() / dim(); }
+    Metric metric() const { return base_.metric(); }
+    bool is_trained() const { return base_.is_trained(); }
+    std::size_t nlist() const { return base_.nlist(); }
+    std::size_t nprobe() const { return base_.nprobe(); }
+    void set_nprobe(std::size_t nprobe) { base_.set_nprobe(nprobe); }
+    std::size_t code_size() const { return base_.code_size() + dim() * sizeof(float); }
+    std::string spec() const { return base_.spec() + ",RFlat"; }
+
+    float k_factor() const { return k_factor_; }
+    /// For searches that do not say otherwise, and in files. Errors: bad_argument unless 1 to kMaxFactor.
+    Status set_k_factor(float k_factor) {
+        if (!(k_factor >= 1 && k_factor <= kMaxFactor))
+            return {Errc::bad_argument, "k_factor = {}; accepted: 1 to {}", k_factor, kMaxFactor};
+        k_factor_ = k_factor;
+        return {};
+    }
+
+    Status train(MatrixView x, const Resources& resources = {}) {
+        LUTRA_TRY(base_.train(x, resources));
+        forget_rows();
+        return {};
+    }
+
+    Status add(MatrixView x, const Resources& resources = {}) {
+        if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
+            return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
+        return append(
+            x, [first = next_id_](std::size_t i) { return first + Id(i); }, ids_.empty() && next_id_ == Id(ntotal()), resources);
+    }
+
+    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
+        LUTRA_TRY(check_shape("add", x, dim()));
+        if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
+        bool are_places = ids_.empty() && nlist() != 0;  // without lists only ids that add() gave follow their rows
+        for (std::size_t i = 0; i < x.n; ++i) {
+            if (ids[i] < 0 || ids[i] > kMaxId)
+                return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
+            are_places = are_places && ids[i] == Id(ntotal() + i);
+        }
+        return append(
+            x, [ids](std::size_t i) { return ids[i]; }, are_places, resources);
+    }
+
+    Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
+                  const Resources& resources = {}) const {
+        LUTRA_TRY(check_shape("search", q, dim()));
+        if (k == 0) return {Errc::bad_argument, "search: k = 0; at least one neighbour must be asked for"};
+        if (params.k_factor != 0 && !(params.k_factor >= 1))
+            return {Errc::bad_argument, "search: k_factor = {}; accepted: 1 or more, or 0 for the index's own", params.k_factor};
+        const std::size_t wanted = candidates_for(k, params.k_factor != 0 ? params.k_factor : k_factor_);
+        return with_places(params, resources, [&](const SearchParams& p, const Resources& r) {
+            Arena& arena = r.workspace->arena(0);
+            const Arena::Frame frame(arena);
+            const std::size_t tile = std::min(q.n, queries_at_once(wanted, r.executor.workers()));
+            const HitsView found{arena.take<float>(tile * wanted).data(), arena.take<Id>(tile * wanted).data()};
+            for (std::size_t i = 0; i < q.n; i += tile) {
+                const MatrixView part = q.rows(i, std::min(q.n, i + tile));
+                LUTRA_TRY(base_.search(part, wanted, found, p, r));
+                rescore(part, k, wanted, found.ids, out.rows_from(i, k), r.executor);
+            }
+            return Status{};
+        });
+    }
+
+    Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
+                        const Resources& resources = {}) const {
+        LUTRA_TRY(check_shape("search", q, dim()));
+        const float everywhere =
+            metric() == Metric::l2 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
+        return with_places(params, resources, [&](const SearchParams& p, const Resources& r) {
+            const std::size_t tile = std::max(r.executor.workers(), kRangeCandidates / (ntotal() + 1));
+            std::vector<RangeCollector> found(q.n, RangeCollector{metric() == Metric::l2 ? radius : -radius});
+            RangeHits visited;
+            for (std::size_t i = 0; i < q.n; i += tile) {
+                const MatrixView part = q.rows(i, std::min(q.n, i + tile));
+                LUTRA_TRY(base_.range_search(part, everywhere, visited, p, r));
+                r.executor.for_each(part.n, [&](std::size_t j, std::size_t) { keep_near(part.row(j), visited, j, found[i + j]); });
+            }
+            write_range(metric(), found, out);
+            return Status{};
+        });
+    }
+
+    Status reconstruct(Id id, float* out) const {
+        const std::size_t place = place_of(id);
+        if (place == ntotal()) return no_such_id(id);
+        std::memcpy(out, row(place), dim() * sizeof(float));
+        return {};
+    }
+
+    /// Ids first .. first + n - 1 into out [n, d]. On not_found the rows that exist are written.
+    Status reconstruct_n(Id first, std::size_t n, float* out) const {
+        std::vector<bool> seen(n, false);
+        for (std::size_t place = 0; place < ntotal(); ++place) {
+            const std::uint64_t at = std::uint64_t(id_of(place)) - std::uint64_t(first);
+            if (at >= n || seen[at]) continue;
+            seen[at] = true;
+            std::memcpy(out + at * dim(), row(place), dim() * sizeof(float));
+        }
+        const auto missing = std::find(seen.begin(), seen.end(), false);
+        return missing == seen.end() ? Status{} : no_such_id(first + Id(missing - seen.begin()));
+    }
+
+    /// As everywhere: in an index without lists the rows behind a removed one move up, unless ids are the caller's.
+    Result<std::size_t> remove_ids(const IdFilter& filter) {
+        std::vector<Id> to(ntotal());  // the new place of each row, -1 if it goes
+        Id kept = 0;
+        for (std::size_t place = 0; place < to.size(); ++place) to[place] = filter.accepts(id_of(place)) ? kNoId : kept++;
+        const auto goes = [&](Id place) { return to[std::size_t(place)] == kNoId; };
+        Result<std::size_t> removed = base_.remove_ids(IdFilter::predicate(goes));
+        if (!removed.ok() || *removed == 0) return removed;
+        if (nlist() != 0) LUTRA_TRY(base_.map_ids(to));  // without lists the base has numbered its rows anew
+        move_rows(to);
+        rows_.resize(std::size_t(kept) * dim());
+        return removed;
+    }
+
+    /// Errors: bad_argument if the bases do not take each other's vectors, or if an id would leave the range of ids.
+    Status merge_from(Refine& other, Id shift) {
+        if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+        LUTRA_TRY(other.check_shift(shift));
+        const std::size_t before = ntotal(), n = other.ntotal();
+        const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_ && next_id_ == Id(before);
+        if (other.dim() == dim()) reserve(n, are_places);
+        LUTRA_TRY(base_.merge_from(other.base_, Id(before)));
+        append_rows(
+            {other.rows_.data(), n, dim()}, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
+        next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
+        other.reset();
+        return {};
+    }
+
+    void reset() {
+        base_.reset();
+        forget_rows();
+    }
+
+    Status save(Writer& out) const;
+    static Result<Refine> assemble(Base base, AlignedVector<float> rows, float k_factor);
+    Status map_ids(std::span<const Id> map);
+    bool ids_are_places() const;
+
+private:
+    Refine(Base base, AlignedVector<float> rows)  // places and their rows
+        : base_(std::move(base)), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
+
+    static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
+    static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;
+
+    const float* row(std::size_t place) const { return rows_.data() + place * dim(); }
+    Id id_of(std::size_t place) const { return ids_.empty() ? Id(place) : ids_[place]; }
+    std::size_t place_of(Id id) const {
+        if (ids_.empty()) return std::uint64_t(id) < ntotal() ? std::size_t(id) : ntotal();
+        return std::size_t(std::find(ids_.begin(), ids_.end(), id) - ids_.begin());
+    }
+    Status no_such_id(Id id) const {
+        return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", id, ntotal()};
+    }
+
+    std::size_t candidates_for(std::size_t k, float k_factor) const {
+        const std::size_t most = std::max<std::size_t>(ntotal(), 1);
+        const float wanted = float(k) * k_factor;
+        return std::clamp(wanted < float(most) ? std::size_t(wanted) : most, std::min(k, most), most);
+    }
+
+    // As many as keep the candidates in a few megabytes for each worker.
+    static std::size_t queries_at_once(std::size_t wanted, std::size_t workers) {
+        constexpr std::size_t kCandidates = std::size_t{1} << 19;
+        return workers * std::clamp<std::size_t>(kCandidates / wanted, 64, 4096);
+    }
+
+    /// f(params, resources) as the base takes them: ids are places, there is a workspace, k_factor is the base's own.
+    template <class F>
+    Status with_places(const SearchParams& params, const Resources& resources, F&& f) const {
+        Workspace own;
+        Resources inner = resources;
+        if (inner.workspace == nullptr) inner.workspace = &own;
+        inner.workspace->reserve(inner.executor.workers());
+        SearchParams by_place = params;
+        by_place.k_factor = 0;
+        const auto accepts = [&](Id place) { return params.filter.accepts(ids_[std::size_t(place)]); };
+        if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
+        return f(by_place, inner);
+    }
+
+    // The best k of found [q.n, wanted] by their exact distances.
+    void rescore(MatrixView q, std::size_t k, std::size_t wanted, const Id* found, HitsView out, const Executor& executor) const {
+        constexpr std::size_t kFloatsPerTask = std::size_t{1} << 18;  // waking a worker costs as much as some thousand
+        const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / (wanted * dim()));
+        executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t) {
+            for (std::size_t i = begin; i < end; ++i) {
+                TopK top(out.distances + i * k, out.ids + i * k, k);
+                score_places(q.row(i), std::span(found + i * wanted, wanted), [&](float score, Id id) { top.push(score, id); });
+                top.write(metric());
+            }
+        });
+    }
+
+    void keep_near(const float* q, const RangeHits& visited, std::size_t query, RangeCollector& near) const {
+        const std::size_t begin = visited.lims[query], end = visited.lims[query + 1];
+        score_places(q, std::span(visited.ids).subspan(begin, end - begin), [&](float score, Id id) { near.push(score, id); });
+        std::sort(near.hits.begin(), near.hits.end());
+    }
+
+    // push(exact score, id) for the row at each place; places below 0 are empty slots. Rows lie anywhere in memory, so they are
+    // asked for some candidates ahead.
+    template <class Push>
+    void score_places(const float* q, std::span<const Id> places, Push&& push) const {
+        constexpr std::size_t kAhead = 4;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            if (i + kAhead < places.size() && places[i + kAhead] >= 0) prefetch_row(std::size_t(places[i + kAhead]));
+            if (places[i] < 0) continue;
+            const std::size_t place = std::size_t(places[i]);
+            push(score_row(metric(), q, row(place), dim()), id_of(place));
+        }
+    }
+    void prefetch_row(std::size_t place) const {
+        for (std::size_t t = 0; t < dim(); t += kCacheLine / sizeof(float)) simd::prefetch(row(place) + t);
+    }
+
+    // All that can fail comes before the base is touched; then the base takes all rows or none; the rest cannot fail.
+    template <class IdOf>
+    Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
+        LUTRA_TRY(check_shape("add", x, dim()));
+        reserve(x.n, are_places);
+        LUTRA_TRY(base_.add(x, resources));
+        append_rows(x, id_of_row, are_places);
+        for (std::size_t i = 0; i < x.n; ++i) next_id_ = std::max(next_id_, id_of_row(i) + 1);
+        return {};
+    }
+
+    // The first time just as much as is asked for; later half as much again, so that many small additions cost little each.
+    void reserve(std::size_t more, bool are_places) {
+        const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
+        if (need * dim() > rows_.capacity()) rows_.reserve(room * dim());
+        if (!are_places && need > ids_.capacity()) ids_.reserve(room);
+    }
+
+    template <class IdOf>
+    void append_rows(MatrixView x, IdOf id_of_row, bool are_places) {
+        const std::size_t before = ntotal();
+        if (!are_places && ids_.empty()) {
+            ids_.resize(before);
+            std::iota(ids_.begin(), ids_.end(), Id{0});
+        }
+        for (std::size_t i = 0; !are_places && i < x.n; ++i) ids_.push_back(id_of_row(i));
+        rows_.resize((before + x.n) * dim());
+        if (x.n != 0) std::memcpy(rows_.data() + before * dim(), x.data, x.n * dim() * sizeof(float));
+    }
+
+    // Rows and ids to their new places, which are not behind the old ones.
+    void move_rows(std::span<const Id> to) {
+        const bool keep_ids = nlist() != 0 || !ids_.empty();
+        std::vector<Id> ids;
+        for (std::size_t place = 0; place < to.size(); ++place) {
+            if (to[place] == kNoId) continue;
+            if (keep_ids) ids.push_back(id_of(place));
+            if (to[place] != Id(place))
+                std::memcpy(rows_.data() + std::size_t(to[place]) * dim(), row(place), dim() * sizeof(float));
+        }
+        if (!keep_ids) next_id_ = to.empty() ? 0 : std::max(Id{0}, *std::max_element(to.begin(), to.end()) + 1);
+        ids_ = std::move(ids);
+        drop_ids_if_places();
+    }
+
+    // In an index without lists ids of the caller's stay as they are, also when they happen to be places.
+    void drop_ids_if_places() {
+        if (nlist() == 0) return;
+        for (std::size_t place = 0; place < ids_.size(); ++place)
+            if (ids_[place] != Id(place)) return;
+        ids_ = {};
+    }
+
+    void forget_rows() {
+        rows_.clear(), ids_.clear();
+        next_id_ = 0;
+    }
+
+    Status check_shift(Id shift) const {
+        for (std::size_t place = 0; place < ntotal(); ++place)
+            if (const Id id = id_of(place); shift < 0 ? id + shift < 0 : id > kMaxId - shift)
+                return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
+        return {};
+    }
+
+    Base base_;                  // its ids are places
+    AlignedVector<float> rows_;  // [ntotal, d], by place
+    std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
+    Id next_id_ = 0;             // the first id add() gives: above all that were given
+    float k_factor_ = 1;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

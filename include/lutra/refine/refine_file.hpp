@@ -1,0 +1,74 @@
+// lutra/refine/refine_file.hpp: Refine::save, and a Refine from the parts of a file: faiss's record of a refined index.
+// SPDX-License-Identifier: MIT
+//
+//   "IxRF"   header, the base's record, a Flat record with the rows, k_factor; with ids of the caller's inside an id map:
+//            "IxMp", header, the record, ids
+//
+// Reading begins in factory/save_load.hpp, which knows who reads the base's record.
+#pragma once
+#include <lutra/io/flat_record.hpp>
+#include <lutra/refine/refine.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <SearchIndex Base>
+Status Refine<Base>::save(Writer& out) const {
+    const IndexHeader header{dim(), ntotal(), is_trained(), metric()};
+    if (!ids_.empty()) {
+        LUTRA_TRY(write_fourcc(out, "IxMp"));
+        LUTRA_TRY(write_header(out, header));
+    }
+    LUTRA_TRY(write_fourcc(out, "IxRF"));
+    LUTRA_TRY(write_header(out, header));
+    LUTRA_TRY(base_.save(out));
+    LUTRA_TRY(write_flat_record(out, {rows_.data(), ntotal(), dim()}, metric()));
+    LUTRA_TRY(write_value(out, k_factor_));
+    return ids_.empty() ? Status{} : write_counted(out, ids_.data(), ids_.size());
+}
+
+/// What was read from a file, put together: the base with its vectors, and their rows [base.ntotal(), d] by place.
+/// Errors: bad_file if the base's ids are not places, or k_factor is out of range.
+template <SearchIndex Base>
+Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows, float k_factor) {
+    if (rows.size() != base.ntotal() * base.dim())
+        return Status{Errc::bad_file, "refine record: {} floats of rows for {} vectors of d = {}", rows.size(), base.ntotal(),
+                      base.dim()};
+    if (!(k_factor >= 1 && k_factor <= kMaxFactor))
+        return Status{Errc::bad_file, "refine record: k_factor = {}; accepted: 1 to {}", k_factor, kMaxFactor};
+    if (!base.ids_are_places())
+        return Status{Errc::bad_file,
+                      "refine record: the ids in it must be 0 to {}, each once, to lead to the rows; other ids belong into an id "
+                      "map around it",
+                      Id(base.ntotal()) - 1};
+    Refine index(std::move(base), std::move(rows));
+    index.k_factor_ = k_factor;
+    return index;
+}
+
+/// Gives the vectors other ids: number i becomes map[i].
+template <SearchIndex Base>
+Status Refine<Base>::map_ids(std::span<const Id> map) {
+    std::vector<Id> ids(ntotal());
+    Id next = 0;
+    for (std::size_t place = 0; place < ids.size(); ++place) {
+        LUTRA_TRY(check_mapped(id_of(place), map));
+        ids[place] = map[std::size_t(id_of(place))];
+        next = std::max(next, std::min(ids[place], kMaxId) + 1);
+    }
+    ids_ = std::move(ids), next_id_ = next;
+    drop_ids_if_places();
+    return {};
+}
+
+template <SearchIndex Base>
+bool Refine<Base>::ids_are_places() const {
+    return ids_.empty() || (nlist() != 0 && are_places(ids_, ntotal()));
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
