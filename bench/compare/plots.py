@@ -49,7 +49,7 @@ def panels(count, height=4.2):
 
 def legend_below(figure, axis):
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(2 * len(figure.axes), 4, len(labels)))
 
 
 def only_single_points(plan, rows):

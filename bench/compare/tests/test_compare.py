@@ -163,6 +163,12 @@ class Races(unittest.TestCase):
         self.assertRegex(report.status(row), "ran; 2 points left out: ValueError: nprobe=2")
         self.assertEqual([point.recalls[10] for point in row.points.values() if point.samples], [1.0, 1.0])
 
+    def test_an_index_that_lutra_does_not_have_is_said(self):
+        rows = list(self.search(["refuses", "works"]).values())
+        self.assertEqual(report.not_yet(rows), [])
+        rows[0].entry.system = "lutra"
+        self.assertIn("lutra has no x yet**: ValueError: cannot build IVF2,Flat", report.search_report(self.plan, rows)[0][0])
+
     def test_the_tables_and_the_csv_have_every_row(self):
         rows = list(self.search(["works", "twice"]).values())
         body, detail = report.search_report(self.plan, rows)
