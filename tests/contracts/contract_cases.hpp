@@ -39,7 +39,8 @@ inline std::ostream& operator<<(std::ostream& out, const Case& c) {
 /// f(case) for every kind of index.
 template <class F>
 void for_each_case(F&& f) {
-    for (const std::string_view spec : {"Flat", "L2norm,Flat", "IVF1,Flat", "IVF16,Flat", "L2norm,IVF16,Flat"})
+    for (const std::string_view spec :
+         {"Flat", "L2norm,Flat", "IVF1,Flat", "IVF16,Flat", "L2norm,IVF16,Flat", "Flat,RFlat", "IVF16,Flat,RFlat"})
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const std::size_t d : {1, 3, 32, 100}) {
                 const Case c{spec, metric, d};

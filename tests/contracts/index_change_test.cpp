@@ -116,6 +116,8 @@ TEST_CASE("remove_ids: what passes the filter is gone, the others keep their ids
             check_holds(c, index, Matrix(0, c.d), {});
             require_ok(index.add(x));
             CHECK(index.ntotal() == 150);
+            if (!c.has_lists() && !own_ids) check_holds(c, loaded(saved(index)), x, counted_ids(150));
+            if (!c.has_lists() && !own_ids) check_holds(c, index, x, counted_ids(150));  // by place again, also from empty
         }
     });
 }
