@@ -46,7 +46,9 @@ def number(value):
 
 
 def spread(values):
-    """median (least..most)"""
+    """median (least..most); of a single value that value alone"""
+    if len(values) == 1:
+        return number(values[0])
     return "%s (%s..%s)" % (number(float(np.median(values))), number(min(values)), number(max(values)))
 
 

@@ -127,9 +127,9 @@ void Bench::prepare(const MeasureJob& job, Rows queries) {
 }
 
 double Bench::search_prepared() {
-    const auto& [queries, params, hits] = prepared_;
+    const Prepared& p = prepared_;  // clang 14 captures no structured bindings
     const HitsView out = prepared_.hits.view();
-    return seconds([&] { check(index().search(queries.view(), hits.k, out, params, resources())); });
+    return seconds([&] { check(index().search(p.queries.view(), p.hits.k, out, p.params, resources())); });
 }
 
 Clustered Bench::kmeans(const KMeansJob& job) {
