@@ -75,8 +75,9 @@ TEST_CASE("parse_search_params: with a refine stage k_factor is a number from 1 
     struct {
         std::string_view text;
         float want;
-    } const rows[] = {{"k_factor=4", 4}, {"k_factor=1", 1}, {"k_factor=2.5", 2.5F}, {"k_factor_rf=1.1", 1.1F}, {"k_factor=007.", 7},
-                      {"nprobe=8,k_factor=1.25", 1.25F}, {"k_factor=1000000", 1e6F}};
+    } const rows[] = {{"k_factor=4", 4},         {"k_factor=1", 1},    {"k_factor=2.5", 2.5F},
+                      {"k_factor_rf=1.1", 1.1F}, {"k_factor=007.", 7}, {"nprobe=8,k_factor=1.25", 1.25F},
+                      {"k_factor=1000000", 1e6F}};
     const Index index = make("IVF16,Flat,RFlat");
     for (const auto& row : rows) {
         CAPTURE(row.text);

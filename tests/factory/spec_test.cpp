@@ -50,7 +50,8 @@ struct Refused {
 };
 
 constexpr std::string_view kStart = "expected L2norm, IVF{n} or an encoding (Flat)", kEncoding = "expected an encoding (Flat)";
-constexpr std::string_view kEnd = "expected RFlat, or nothing after the encoding", kCount = "expected IVF{n} with n from 1 to 2147483647";
+constexpr std::string_view kEnd = "expected RFlat, or nothing after the encoding",
+                           kCount = "expected IVF{n} with n from 1 to 2147483647";
 
 constexpr Refused kRefused[] = {
     // the spellings that faiss refuses, or fails on later
@@ -331,8 +332,9 @@ TEST_CASE("mutated strings keep the promises") {
 #else
     constexpr int kMutations = LUTRA_TEST_MUTATIONS;
 #endif
-    constexpr std::string_view kPieces[] = {"IVF", "Flat",        "L2norm", ",",        "(",    ")", "k", "M",  "16",
-                                            "0",   "99999999999", " ",      "PQ16x4fs", "Half", "r", "_", "\n", "\xFF", "RFlat", "Refine(", "Refine(Flat)"};
+    constexpr std::string_view kPieces[] = {"IVF", "Flat", "L2norm", ",",           "(",     ")",        "k",
+                                            "M",   "16",   "0",      "99999999999", " ",     "PQ16x4fs", "Half",
+                                            "r",   "_",    "\n",     "\xFF",        "RFlat", "Refine(",  "Refine(Flat)"};
     Rng rng(20);
     for (int i = 0; i < kMutations; ++i) {
         std::string text(kAccepted[rng.below(std::size(kAccepted))].text);

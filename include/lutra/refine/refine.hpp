@@ -190,6 +190,7 @@ private:
 
     static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
     static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;
+    static constexpr std::size_t kAheadFloats = 1024;
 
     const float* row(std::size_t place) const { return rows_.data() + place * dim(); }
     Id id_of(std::size_t place) const { return ids_.empty() ? Id(place) : ids_[place]; }
@@ -247,19 +248,20 @@ private:
     }
 
     // push(exact score, id) for the row at each place; places below 0 are empty slots. Rows lie anywhere in memory, so they are
-    // asked for some candidates ahead.
+    // asked for about 4 KB ahead. Visiting them by place, or giving up on a row halfway, was no faster: bench/DEAD_ENDS.md.
     template <class Push>
     void score_places(const float* q, std::span<const Id> places, Push&& push) const {
-        constexpr std::size_t kAhead = 4;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-            if (i + kAhead < places.size() && places[i + kAhead] >= 0) prefetch_row(std::size_t(places[i + kAhead]));
-            if (places[i] < 0) continue;
-            const std::size_t place = std::size_t(places[i]);
+        const std::size_t ahead = std::clamp<std::size_t>(kAheadFloats / dim(), 1, 8);
+        for (std::size_t i = 0; i < places.size() + ahead; ++i) {
+            if (i < places.size() && places[i] >= 0) prefetch_row(std::size_t(places[i]));
+            if (i < ahead || places[i - ahead] < 0) continue;
+            const std::size_t place = std::size_t(places[i - ahead]);
             push(score_row(metric(), q, row(place), dim()), id_of(place));
         }
     }
+    // What is longer is left to the hardware, which has seen the beginning.
     void prefetch_row(std::size_t place) const {
-        for (std::size_t t = 0; t < dim(); t += kCacheLine / sizeof(float)) simd::prefetch(row(place) + t);
+        for (std::size_t t = 0; t < std::min(dim(), kAheadFloats); t += kCacheLine / sizeof(float)) simd::prefetch(row(place) + t);
     }
 
     // All that can fail comes before the base is touched; then the base takes all rows or none; the rest cannot fail.
