@@ -129,7 +129,16 @@ def id_map(s, o):
     assert len(o["ids"]) == o["ntotal"] == inner["ntotal"] and inner["d"] == o["d"]
 
 
-RECORDS = {b"IxF2": flat, b"IxFI": flat, b"IwFl": ivf_flat, b"IxPT": transformed, b"IxMp": id_map, b"IxM2": id_map}
+def refined(s, o):
+    header(s, o)
+    inner, rows = record(s, o.setdefault("index", {})), record(s, o.setdefault("rows", {}))
+    assert rows["fourcc"] in (b"IxF2", b"IxFI")
+    for part in inner, rows:
+        assert (part["d"], part["ntotal"], part["metric"]) == (o["d"], o["ntotal"], o["metric"])
+    assert 1 <= field(s, o, "k_factor", "f") <= 1000
+
+
+RECORDS = {b"IxF2": flat, b"IxFI": flat, b"IwFl": ivf_flat, b"IxPT": transformed, b"IxMp": id_map, b"IxM2": id_map, b"IxRF": refined}
 
 
 def record(s, o):

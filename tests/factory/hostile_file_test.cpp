@@ -27,7 +27,7 @@ void use(lutra::Index& index) {
     lutra::Hits hits(q.n, k);
     lutra::RangeHits range;
     lutra::SearchParams params;
-    params.nprobe = 2;
+    params.nprobe = 2, params.k_factor = 2;
     static_cast<void>(index.search(q, k, hits.view(), params));
     static_cast<void>(index.search(q.view().rows(0, 1), k, hits.view(), params));
     static_cast<void>(index.range_search(q, 10, range));
@@ -214,6 +214,47 @@ TEST_CASE("load_index: parts that do not fit together are refused") {
     check_refused(l1.number(std::uint8_t{1}).flat(2, 0), "1-norm", Errc::unsupported);
 }
 
+TEST_CASE("load_index: a refine record whose parts do not fit together is refused") {
+    const auto refined = [](std::int64_t ntotal, std::int32_t metric = 1) {
+        return FileText().text("IxRF").header(2, ntotal, true, metric);
+    };
+    CHECK(small_files::loaded(refined(3).flat(2, 3).flat(2, 3).number(1.F).bytes()).ok());
+    check_refused(refined(3).text("null").flat(2, 3).number(1.F), "null");
+    check_refused(refined(3).flat(2, 3).text("null").number(1.F), "null");
+    check_refused(refined(3).flat(2, 3).text("IxSQ").header(2, 3).number(1.F), "IxSQ");
+    check_refused(refined(3).flat(3, 3).flat(2, 3).number(1.F), "3 vectors of d = 2 (l2) around 3 of d = 3");
+    check_refused(refined(3).flat(2, 2).flat(2, 3).number(1.F), "around 2 of d = 2");
+    check_refused(refined(3, 0).flat(2, 3).flat(2, 3).number(1.F), "(inner product) around 3 of d = 2 (l2)");
+    check_refused(refined(3).flat(2, 3).flat(2, 4).number(1.F), "rows of 4 of d = 2");
+    check_refused(refined(3).flat(2, 3).flat(3, 2).number(1.F), "rows of 2 of d = 3");
+    check_refused(refined(3).flat(2, 3).flat(2, 2).number(1.F), "rows of 2 of d = 2");
+    check_refused(refined(std::int64_t(kHuge)).flat(2, 3).flat(2, 3).number(1.F), "must be alike");
+    check_refused(refined(3).flat(2, 3).text("IxFI").header(2, 0, true, 0).number(std::uint64_t{0}).number(1.F), "must be alike");
+    for (const float factor :
+         {0.F, 0.5F, -1.F, 1001.F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
+        check_refused(refined(3).flat(2, 3).flat(2, 3).number(factor), "accepted: 1 to 1000");
+}
+
+TEST_CASE("load_index: a refine record whose base has ids that lead to no row, or twice to one, is refused") {
+    const auto with_ids = [](std::initializer_list<std::int64_t> ids) {
+        const std::uint64_t n = ids.size(), one = 1;
+        FileText file = FileText().text("IxRF").header(2, std::int64_t(n));
+        file.text("IwFl").header(2, std::int64_t(n)).number(one).number(one).flat(2, 1).number(std::int8_t{0}).number(one - 1);
+        file.text("ilar").number(one).number(std::uint64_t{8}).text("full").number(one).number(n);
+        for (std::uint64_t i = 0; i < 2 * n; ++i) file.number(0.F);
+        for (const std::int64_t id : ids) file.number(id);
+        return file.flat(2, std::int64_t(n)).number(1.F);
+    };
+    CHECK(small_files::loaded(with_ids({2, 0, 1}).bytes()).ok());
+    check_refused(with_ids({3, 0, 1}), "must be 0 to 2, each once");
+    check_refused(with_ids({2, 0, 2}), "must be 0 to 2, each once");
+    check_refused(with_ids({2, 0, std::numeric_limits<std::int64_t>::max()}), "must be 0 to 2, each once");
+    FileText map = FileText().text("IxRF").header(2, 2).text("IxMp").header(2, 2).flat(2, 2).number(std::uint64_t{2});
+    check_refused(map.number(std::int64_t{0}).number(std::int64_t{1}).flat(2, 2).number(1.F), "an id map around it");
+    FileText bad = FileText().text("IxMp").header(2, 1).text("IxRF").header(2, 1).flat(2, 1).flat(2, 1).number(1.F);
+    check_refused(bad.number(std::uint64_t{1}).number(std::int64_t{-4}), "-4");
+}
+
 TEST_CASE("load_index: dimensions, metrics and flags out of range are refused") {
     check_refused(FileText().text("IxF2").header(0, 0).number(std::uint64_t{0}), "dimension 0");
     check_refused(FileText().text("IxF2").header(-1, 0).number(std::uint64_t{0}), "dimension -1");
@@ -244,16 +285,18 @@ TEST_CASE("load_index: records of faiss's that are not read here are named") {
 }
 
 TEST_CASE("load_index: records in records are read 50 deep and refused beyond, whatever wraps them") {
-    for (const bool maps : {false, true})
+    for (const std::string_view wrapper : {"IxPT", "IxMp", "IxRF"})
         for (const std::size_t depth : {std::size_t{50}, std::size_t{51}, std::size_t{60}, std::size_t{100000}}) {
             FileText file;
             for (std::size_t i = 0; i < depth; ++i) {
-                file.text(maps ? "IxMp" : "IxPT").header(2, 1);
-                if (!maps) file.number(0);
+                file.text(wrapper).header(2, 1);
+                if (wrapper == "IxPT") file.number(0);
             }
             file.flat(2, 1);
-            for (std::size_t i = 0; maps && i < depth; ++i) file.number(std::uint64_t{1}).number(std::int64_t{0});
+            for (std::size_t i = 0; wrapper == "IxMp" && i < depth; ++i) file.number(std::uint64_t{1}).number(std::int64_t{0});
+            for (std::size_t i = 0; wrapper == "IxRF" && i < depth; ++i) file.flat(2, 1).number(1.F);
             CAPTURE(depth);
+            CAPTURE(wrapper);
             lutra::Result<lutra::Index> index = small_files::loaded(file.bytes());
             CHECK(index.ok() == (depth <= 50));
             if (index.ok()) use(*index);

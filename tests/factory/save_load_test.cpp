@@ -82,7 +82,7 @@ TEST_CASE("load_index: another program reads the files and finds the same record
         write(path, file.bytes);
         command += " " + path;
     }
-    for (const char* spec : {"IVF16,Flat", "L2norm,Flat", "L2norm,IVF3,Flat"}) {
+    for (const char* spec : {"IVF16,Flat", "L2norm,Flat", "L2norm,IVF3,Flat", "Flat,RFlat", "L2norm,IVF3,Flat,RFlat"}) {
         lutra::Result<lutra::Index> index = lutra::index_factory(17, spec);
         const lutra_test::Matrix x = lutra_test::normal_matrix(200, 17, 9);
         REQUIRE(index->train(x).ok());

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -54,6 +55,17 @@ inline PlainFlat small_flat(bool own_ids, lutra::Metric metric = lutra::Metric::
     return index;
 }
 
+/// Rows to refine with, behind a base without vectors.
+template <lutra::SearchIndex Base>
+lutra::Refine<Base> small_refined(Base base, bool own_ids) {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(4, 2, 4);
+    const lutra::Id ids[] = {40, 4, 400, 44};
+    lutra::Refine<Base> index(std::move(base));
+    static_cast<void>(own_ids ? index.add_with_ids(x, ids) : index.add(x));
+    static_cast<void>(index.set_k_factor(2.5F));
+    return index;
+}
+
 inline std::vector<File> all() {
     using lutra::DirectMapKind, lutra::Metric;
     IvfFlat array = small_ivf(false), hash = small_ivf(false);
@@ -70,6 +82,11 @@ inline std::vector<File> all() {
         {"IVF, direct map as array", saved(array)},
         {"IVF, direct map as hash table", saved(hash)},
         {"L2norm,IVF", saved(lutra::Transformed<IvfFlat>(small_ivf(false)))},
+        {"Flat,RFlat", saved(small_refined(small_flat(false), false))},
+        {"Flat,RFlat in an id map", saved(small_refined(small_flat(false), true))},
+        {"IVF,RFlat, inner product", saved(small_refined(small_ivf(false, Metric::inner_product), false))},
+        {"IVF,RFlat,RFlat in an id map", saved(small_refined(small_refined(small_ivf(true), false), true))},
+        {"IVF,RFlat, untrained", saved(lutra::Refine(IvfFlat(2, Metric::l2, 2, lutra::FlatCoarse{}, lutra::Flat(2))))},
     };
     return files;
 }
