@@ -81,7 +81,7 @@ class CommandTest(unittest.TestCase):
         write_npy(cls.data / "parts" / "0.npy", cls.base[:100])
         write_npy(cls.data / "parts" / "10.npy", cls.base[100:101])
         write_npy(cls.data / "parts" / "2.npy", cls.base[101:])
-        for spec, name in [("Flat", "flat"), ("IVF8,Flat", "ivf")]:
+        for spec, name in [("Flat", "flat"), ("IVF8,Flat", "ivf"), ("IVF8,PQ4x4fs,RFlat", "refined")]:
             cls.run_lutra("build", "--factory", spec, "-o", cls.data / f"{name}.index", cls.data / "base.fvecs")
 
     @classmethod
@@ -217,6 +217,27 @@ class CommandTest(unittest.TestCase):
         self.assertGreater(low["batch_qps"], 0)
         self.assertLessEqual(low["p50_us"], low["p99_us"])
 
+    def test_k_factor_refines_more_candidates(self):
+        index, want = self.data / "refined.index", [nearest(self.base, q, 10) for q in self.queries]
+        self.assertEqual(self.search(index, 10, "--param", "nprobe=8,k_factor=60"), want)
+        self.assertEqual(self.search(index, 10, "--param", "k_factor_rf=60 nprobe=8"), want)
+        self.assertNotEqual(self.search(index, 10, "--param", "nprobe=8,k_factor=1.5"), want)
+        args = ["eval", index, self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", "--seconds", 0.05]
+        for k_factor in "nprobe=8", "nprobe=8,k_factor=2.4", "nprobe=8,k_factor=60":
+            args += ["--param", k_factor]
+        rows = [json.loads(line) for line in self.run_lutra(*args, "--json").stdout.splitlines()]
+        self.assertEqual([list(row) for row in rows], [EVAL_KEYS] * 3)
+        self.assertEqual([row["k_factor"] for row in rows], [1, 2.4, 60])
+        self.assertLess(rows[0]["recall@10"], rows[1]["recall@10"])
+        self.assertLess(rows[1]["recall@10"], rows[2]["recall@10"])
+        self.assertEqual(rows[2]["recall@10"], 1.0)
+        lines = self.run_lutra(*args).stdout.splitlines()
+        self.assertEqual([line.split()[:2] for line in lines[2:]], [["8", "1"], ["8", "2.4"], ["8", "60"]])
+        about = json.loads(self.run_lutra("info", "--json", index).stdout)
+        self.assertEqual((about["factory"], about["k_factor"], about["nprobe"]), ("IVF8,PQ4x4fs,RFlat", 1, 1))
+        self.assertRegex(self.run_lutra("info", index).stdout, r"k_factor +1\n")
+        self.assertNotIn("k_factor", self.run_lutra("info", self.data / "ivf.index").stdout)
+
     def test_eval_counts_recall_as_defined(self):
         found = self.search(self.data / "ivf.index", 10)
         want = [nearest(self.base, q, 10) for q in self.queries]
@@ -247,7 +268,7 @@ class CommandTest(unittest.TestCase):
         paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]
         index, vectors, folder, ids = [json.loads(line) for line in self.run_lutra("info", "--json", *paths).stdout.splitlines()]
         self.assertEqual(index, {"path": str(paths[0]), "kind": "index", "factory": "IVF8,Flat", "metric": "l2", "d": D, "n": N, "trained": True,
-                                 "nlist": 8, "nprobe": 1, "bytes_per_vector": 4 * D, "bytes": paths[0].stat().st_size})
+                                 "nlist": 8, "nprobe": 1, "k_factor": 0, "bytes_per_vector": 4 * D, "bytes": paths[0].stat().st_size})
         self.assertEqual(vectors, {"path": str(paths[1]), "kind": "vectors", "format": "fvecs", "n": N, "d": D, "bytes": N * (4 + 4 * D)})
         self.assertEqual((folder["format"], folder["n"], folder["d"]), ("folder", N, D))
         self.assertEqual((ids["kind"], ids["n"], ids["d"]), ("ids", NQ, 10))
@@ -318,6 +339,15 @@ class CommandTest(unittest.TestCase):
             self.refuse(2, "search", self.data / "ivf.index", queries, "--param", params, says=says)
             self.refuse(2, "eval", self.data / "ivf.index", queries, "--truth", truth, "--param", "nprobe=1", "--param", params, says=says)
         self.refuse(2, "search", self.data / "flat.index", queries, "--param", "nprobe=1", says="Flat takes no parameters")
+        for params, says in [("k_factor=0.5", "a number from 1"), ("ef=3", "takes nprobe, k_factor"), ("k_factor=2 k_factor_rf=3", "twice")]:
+            self.refuse(2, "search", self.data / "refined.index", queries, "--param", params, says=says)
+
+    def test_cosine_is_not_refined_by_inner_products(self):
+        self.refuse(2, "build", "--factory", "IVF8,Flat,RFlat", "--metric", "cosine", "-o", self.out / "x.index", self.data / "base.fvecs",
+                    says=["IVF8,Flat,RFlat", "not by cosine", "leave RFlat out"])
+        self.run_lutra("build", "--factory", "L2norm,Flat,RFlat", "--metric", "ip", "-o", self.out / "x.index", self.data / "base.fvecs")
+        about = json.loads(self.run_lutra("info", "--json", self.out / "x.index").stdout)
+        self.assertEqual((about["metric"], about["factory"]), ("ip", "L2norm,Flat,RFlat"))
 
     def test_an_input_is_never_overwritten(self):
         copy = self.out / "base.fvecs"

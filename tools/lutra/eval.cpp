@@ -4,6 +4,7 @@
 #include "flags.hpp"
 #include "index_file.hpp"
 #include "inputs.hpp"
+#include "json_number.hpp"
 #include "measure.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -43,9 +44,14 @@ std::size_t effective_nprobe(const Index& index, const SearchParams& params) {
     return std::min(params.nprobe != 0 ? params.nprobe : index.nprobe(), index.nlist());
 }
 
-void print_json(std::size_t nprobe, const Measured& m, std::size_t threads) {
+/// How many candidates for each answer: the setting, or the index's own; 1 without a refine stage.
+float effective_k_factor(const Index& index, const SearchParams& params) {
+    return index.k_factor() == 0 ? 1 : params.k_factor != 0 ? params.k_factor : index.k_factor();
+}
+
+void print_json(std::size_t nprobe, float k_factor, const Measured& m, std::size_t threads) {
     const nlohmann::ordered_json line = {{"nprobe", nprobe},
-                                         {"k_factor", 1},
+                                         {"k_factor", json_number(k_factor)},
                                          {"recall@1", m.recall.at_1},
                                          {"recall@10", m.recall.at_10},
                                          {"batch_qps", std::round(m.speed.batch_qps * 10) / 10},
@@ -56,8 +62,8 @@ void print_json(std::size_t nprobe, const Measured& m, std::size_t threads) {
     std::fflush(stdout);
 }
 
-void print_row(const Table& table, std::size_t nprobe, const Measured& m, std::size_t threads) {
-    table.row({nprobe == 0 ? "-" : std::to_string(nprobe), "1", fmt::format("{:.4f}", m.recall.at_1),
+void print_row(const Table& table, std::size_t nprobe, float k_factor, const Measured& m, std::size_t threads) {
+    table.row({nprobe == 0 ? "-" : std::to_string(nprobe), fmt::format("{}", k_factor), fmt::format("{:.4f}", m.recall.at_1),
                fmt::format("{:.4f}", m.recall.at_10), with_commas(std::uint64_t(std::llround(m.speed.batch_qps))),
                fmt::format("{:.1f}", m.speed.p50_us), fmt::format("{:.1f}", m.speed.p99_us), std::to_string(threads)});
 }
@@ -82,7 +88,8 @@ void eval(const EvalFlags& flags) {
     for (const SearchParams& params : settings) {
         const Measured m = measure(index, queries.view(), truth, params, {pool.executor(), &workspace, {}}, flags.seconds);
         const std::size_t nprobe = effective_nprobe(index, params);
-        table ? print_row(*table, nprobe, m, flags.threads) : print_json(nprobe, m, flags.threads);
+        const float k_factor = effective_k_factor(index, params);
+        table ? print_row(*table, nprobe, k_factor, m, flags.threads) : print_json(nprobe, k_factor, m, flags.threads);
     }
 }
 }  // namespace
@@ -108,7 +115,7 @@ Work add_eval(CLI::App& lutra) {
         "recall@10   share of the true 10 nearest among the 10 returned\n"
         "queries/s   all queries in one call (median of several; batch_qps in JSON)\n"
         "p50, p99    microseconds of a call with one query: the median, and what 99 of 100 stay below\n\n"
-        "Example:\n  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=32");
+        "Example:\n  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=32,k_factor=4");
     return [flags] { eval(*flags); };
 }
 

@@ -20,7 +20,13 @@ T or_bad_usage(Result<T> result) {
 }  // namespace
 
 Index make_index(std::size_t d, const std::string& spec, MetricFlag metric) {
-    return or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric)));
+    Index index = or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric)));
+    if (metric == MetricFlag::cosine && index.k_factor() != 0)
+        throw BadUsage(Status{Errc::unsupported,
+                              "--metric cosine with {}: RFlat compares vectors as they were before L2norm, so by inner product and "
+                              "not by cosine; leave RFlat out, or give unit vectors and --metric ip",
+                              spec});
+    return index;
 }
 
 Index open_index(const std::string& path) { return load_index(path).value(); }
@@ -34,7 +40,7 @@ SearchParams read_params(const Index& index, const std::string& text) { return o
 
 std::string metric_word(const Index& index) {
     if (index.metric() == Metric::l2) return "l2";
-    return index.spec().starts_with("L2norm,") ? "cosine" : "ip";
+    return index.spec().starts_with("L2norm,") && index.k_factor() == 0 ? "cosine" : "ip";
 }
 
 }  // namespace command

@@ -3,6 +3,7 @@
 #include "file_kind.hpp"
 #include "flags.hpp"
 #include "index_file.hpp"
+#include "json_number.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
 
@@ -44,6 +45,7 @@ ordered_json describe_index(const std::string& path) {
             {"trained", index.is_trained()},
             {"nlist", index.nlist()},
             {"nprobe", index.nprobe()},
+            {"k_factor", json_number(index.k_factor())},
             {"bytes_per_vector", index.code_size()},
             {"bytes", size_of(path)}};
 }
@@ -67,12 +69,13 @@ std::string text_of(const std::string& name, const ordered_json& value) {
     if (name == "bytes") return bytes_text(value);
     if (name == "bytes_per_vector") return with_commas(value) + (" and an id");
     if (value.is_boolean()) return value ? "yes" : "no";
+    if (value.is_number_float()) return value.dump();
     return value.is_string() ? value.get<std::string>() : with_commas(value);
 }
 
 void print_text(const ordered_json& about) {
     for (const auto& [name, value] : about.items()) {
-        if ((name == "nlist" || name == "nprobe") && value == 0) continue;  // an index without lists
+        if ((name == "nlist" || name == "nprobe" || name == "k_factor") && value == 0) continue;  // the index has no such stage
         print_field(name == "bytes" ? "size" : name == "bytes_per_vector" ? "bytes/vector" : name, text_of(name, value));
     }
 }

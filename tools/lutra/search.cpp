@@ -116,7 +116,8 @@ Work add_search(CLI::App& lutra) {
     verb->add_option("INDEX", flags->index, "An index that lutra build or faiss wrote")->required()->option_text(" ");
     verb->add_option("QUERIES", flags->queries, "A file or folder of query vectors")->required()->option_text(" ");
     add_k(verb, flags->k);
-    verb->add_option("--param", flags->params, "nprobe=8: lists visited; default: the index's own settings")
+    verb->add_option("--param", flags->params,
+                     "nprobe=8: lists visited; k_factor=4: candidates refined for each answer; default: the index's own settings")
         ->option_text("NAME=VALUE,...");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Write all answers: ids.ivecs, or ids.npy and ids.distances.npy")
