@@ -17,6 +17,7 @@
 #include <lutra/encodings/pq4fs/kernel.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -31,11 +32,13 @@ struct Pq4Lut {
 
     float score(std::uint32_t sum) const { return bias + step * float(sum); }
 
-    /// Sums from here on have scores above `threshold`; at most a few that do are below it too.
+    /// Sums from here on have scores above `threshold`; at most a few that do are below it too, or as many as a float at
+    /// the threshold cannot tell apart.
     std::uint32_t limit(float threshold) const {
         if (!finite || !(bias <= threshold)) return 0;
         if (step == 0) return std::numeric_limits<std::uint32_t>::max();
-        const float steps = (threshold - bias) * inverse_step * (1 + 0x1p-20F);  // never short by rounding
+        const float rounding = std::abs(threshold) * 0x1p-23F;  // what score() may lose where bias is far above a step
+        const float steps = (threshold - bias + rounding) * inverse_step * (1 + 0x1p-20F);  // never short by rounding
         return steps < 1e9F ? std::uint32_t(steps) + 2 : std::numeric_limits<std::uint32_t>::max();
     }
 };
