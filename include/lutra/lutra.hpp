@@ -2,7 +2,7 @@
 //
 //   Result<Index> index = lutra::index_factory(256, "IVF1024,Flat", lutra::Metric::l2);
 //
-// The pipeline of a factory string "L2norm,IVF1024,Flat" is the list of folders: transform, partition, encoding.
+// The pipeline of a factory string "L2norm,IVF1024,Flat,RFlat" is the list of folders: transform, partition, encoding, refine.
 // README.md beside this file draws it.
 #pragma once
 

@@ -24,6 +24,19 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+namespace simd {
+
+/// Asks for the cache line at p. Any address will do.
+inline void prefetch(const float* p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#else
+    static_cast<void>(p);
+#endif
+}
+
+}  // namespace simd
+
 /// Tag of the reference kernels: one float at a time.
 struct scalar {};
 
@@ -59,15 +72,6 @@ B fma(const B& a, const B& b, const B& c) {
     if constexpr (B::size == 16) return _mm512_fmadd_ps(a, b, c);
 #endif
     return xsimd::fma(a, b, c);
-}
-
-/// Asks for the cache line at p. Any address will do.
-inline void prefetch(const float* p) {
-#if defined(__GNUC__)
-    __builtin_prefetch(p);
-#else
-    static_cast<void>(p);
-#endif
 }
 
 /// Bit i is lane i.
