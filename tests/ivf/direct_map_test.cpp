@@ -109,3 +109,21 @@ TEST_CASE("DirectMap: a file keeps the kind, and one that lies about places is m
         CHECK(finds_all(*loaded, x, numbers(20)));
     }
 }
+
+TEST_CASE("DirectMap: of vectors under the same id every kind finds the same, also when they come one by one") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(40, 3, 5);
+    std::vector<std::vector<float>> found;
+    for (const DirectMapKind kind : kKinds) {
+        IvfFlat index = filled(x);
+        index.set_direct_map(kind);
+        for (std::size_t i = 0; i < 40; ++i) {
+            const Id same = Id(i % 3);
+            REQUIRE(index.add_with_ids(x.view().rows(i, i + 1), &same).ok());
+        }
+        std::vector<float> rows(9);
+        for (std::size_t i = 0; i < 3; ++i) REQUIRE(index.reconstruct(Id(i), rows.data() + 3 * i).ok());
+        found.push_back(rows);
+    }
+    CHECK(found[1] == found[0]);
+    CHECK(found[2] == found[0]);
+}

@@ -13,6 +13,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -56,7 +57,8 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   Candidates          the TopKCollector a search gives it
 ///   token()             as written in a factory string: "Flat"
 ///   by_residual()       codes are of rows less their list's centroid; false where there is none
-///   train(x, resources) learns from rows (residuals, if by_residual()), at most training_rows() of them; 0: learns nothing
+///   train(x, resources) learns from rows (residuals, if by_residual()), at least least_training_rows() and at most
+///                       training_rows() of them; 0: learns nothing
 ///   encode(rows, centroid, codes, first)   rows are pointers to d floats, centroid what residuals are taken from or null;
 ///                       into slots first, first + 1 ... of the list whose codes begin at `codes`; other slots stay as they are
 ///   decode(block, slot, centroid, out)     what one slot stands for
@@ -80,6 +82,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { ce.by_residual() } -> std::same_as<bool>;
     { ce.is_trained() } -> std::same_as<bool>;
     { ce.training_rows() } -> std::same_as<std::size_t>;
+    { ce.least_training_rows() } -> std::same_as<std::size_t>;
     { e.train(x, resources) } -> std::same_as<Status>;
     ce.encode(rows, row, block, n);
     ce.decode(codes, n, row, out);
@@ -108,6 +111,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
 ///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps
 ///   k_factor()                 0 where there is no refine stage; set_k_factor() says what it accepts
+///   training_rows()            the most rows train() looks at, of more it takes a sample; 0: there is nothing to train
 ///   code_size()                bytes a stored vector takes, without its id
 ///   spec() const               the factory string that makes such an index
 /// Const calls may run at the same time; the others must run alone.
@@ -139,12 +143,15 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     { ci.k_factor() } -> std::same_as<float>;
     { i.set_k_factor(radius) } -> std::same_as<Status>;
     { ci.code_size() } -> std::same_as<std::size_t>;
+    { ci.training_rows() } -> std::same_as<std::size_t>;
 };
 
 /// search() into memory of its own. See SearchIndex.
 template <SearchIndex I>
 Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const SearchParams& params = {},
                     const Resources& resources = {}) {
+    if (queries.n != 0 && k > std::numeric_limits<std::size_t>::max() / sizeof(Id) / queries.n)
+        return Status{Errc::bad_argument, "search: k = {} neighbours of {} queries do not fit into memory", k, queries.n};
     Hits hits(queries.n, k);
     LUTRA_TRY(index.search(queries, k, hits.view(), params, resources));
     return hits;

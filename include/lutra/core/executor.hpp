@@ -12,7 +12,7 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// A handle to something that can run numbered tasks. Two pointers and a count, copied freely; the pool it names must
-/// outlive it. Results never depend on it: tasks are cut by the size of the job alone, never by the number of workers.
+/// outlive it. Results never depend on it: what comes out for a row does not depend on which rows share its task.
 ///
 /// Your own threads: give a function that calls task(context, i, worker) once for each i < n, from any threads, and
 /// returns when all are done. `worker` must be < workers, and no two tasks may run at once under the same number.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -40,7 +41,21 @@ public:
             for (std::size_t i = 0; i < lists.size(l); ++i) put(lists.ids(l)[i], Place{l, i}.packed());
     }
 
-    /// Where `id` is. Without a map: a search through all ids.
+    /// Takes in what has come to the lists since: vectors first[l] .. size(l) - 1 of each list l.
+    void append(std::span<const std::size_t> first, const InvertedLists& lists) {
+        if (kind_ == DirectMapKind::none) return;
+        const std::size_t n = lists.total();
+        if (kind_ == DirectMapKind::array) {
+            for (std::size_t l = 0; l < lists.nlist(); ++l)
+                for (const Id id : lists.ids(l).subspan(first[l]))
+                    if (id < 0 || std::uint64_t(id) >= n) return build(kind_, lists);
+            array_.resize(n, kNowhere);
+        }
+        for (std::size_t l = 0; l < lists.nlist(); ++l)
+            for (std::size_t i = first[l]; i < lists.size(l); ++i) put(lists.ids(l)[i], Place{l, i}.packed());
+    }
+
+    /// Where `id` is: the first in the lists under that id. Without a map: a search through all ids.
     std::optional<Place> find(Id id, const InvertedLists& lists) const {
         if (kind_ == DirectMapKind::none) return look_through(id, lists);
         std::int64_t packed = kNowhere;
@@ -89,11 +104,10 @@ private:
         return true;
     }
 
+    // Of several vectors under one id the first counts, by list and offset, as in look_through().
     void put(Id id, std::int64_t packed) {
-        if (kind_ == DirectMapKind::array)
-            array_[std::size_t(id)] = packed;
-        else
-            hash_[id] = packed;
+        std::int64_t& entry = kind_ == DirectMapKind::array ? array_[std::size_t(id)] : hash_.try_emplace(id, packed).first->second;
+        if (entry == kNowhere || packed < entry) entry = packed;
     }
 
     static std::optional<Place> look_through(Id id, const InvertedLists& lists) {

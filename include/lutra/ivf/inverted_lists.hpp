@@ -56,8 +56,9 @@ public:
     void reserve(std::span<const std::size_t> more) {
         bool fits = true;
         for (std::size_t l = 0; l < nlist(); ++l) {
-            lists_[l].ids.reserve(room(lists_[l], more[l]));
-            fits = fits && blocks(size(l) + more[l]) <= lists_[l].blocks;
+            const std::size_t need = size(l) + more[l];
+            if (need > lists_[l].ids.capacity()) lists_[l].ids.reserve(room(lists_[l], more[l]));
+            fits = fits && blocks(need) <= lists_[l].blocks;
         }
         if (!fits) move_all(more);
     }

@@ -45,6 +45,9 @@ public:
     float k_factor() const { return 0; }
     Status set_k_factor(float k_factor) { return no_refine_stage(spec(), k_factor); }
     std::size_t code_size() const { return encoding_.code_size(); }
+    std::size_t training_rows() const {
+        return std::max(Coarse::kLearns ? nlist_ * coarse_config().max_points_per_centroid : 0, encoding_.training_rows());
+    }
     const Coarse& coarse() const { return coarse_; }
     const InvertedLists& lists() const { return lists_; }
     std::string spec() const {
@@ -58,6 +61,9 @@ public:
         LUTRA_TRY(check_shape("train", x, d_));
         if (ntotal_ != 0)
             return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
+        if (x.n < encoding_.least_training_rows())
+            return {Errc::too_few_rows, "train: {} needs at least {} rows and got n = {}", spec(), encoding_.least_training_rows(),
+                    x.n};
         if (x.n < nlist_)
             return {Errc::too_few_rows,
                     "train: k-means for {} needs at least nlist = {} rows and got n = {}; the largest nlist that would work is {}",
@@ -108,7 +114,7 @@ public:
         if (q.n < resources.executor.workers() && worth_sharing(nprobe))
             search_shared(q, k, out, nprobe, params, resources.executor, workspace);
         else
-            for_query_tiles(q, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            for_query_tiles(q, nprobe, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
                 search_tile(q.rows(begin, end), k, out.rows_from(begin, k), nprobe, params, workspace.arena(worker));
             });
         return {};
@@ -119,14 +125,15 @@ public:
         LUTRA_TRY(check_search(q));
         BorrowedWorkspace workspace(resources);
         std::vector<RangeCollector> found(q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter});
-        for_query_tiles(q, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-            Arena& arena = workspace.arena(worker);
-            const Arena::Frame frame(arena);
-            const auto hits = arena.take<RangeCollector*>(end - begin);
-            for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
-            scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
-            for (std::size_t i = begin; i < end; ++i) std::sort(found[i].hits.begin(), found[i].hits.end());
-        });
+        for_query_tiles(
+            q, effective_nprobe(params), resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                Arena& arena = workspace.arena(worker);
+                const Arena::Frame frame(arena);
+                const auto hits = arena.take<RangeCollector*>(end - begin);
+                for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
+                scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
+                for (std::size_t i = begin; i < end; ++i) std::sort(found[i].hits.begin(), found[i].hits.end());
+            });
         write_range(metric_, found, out);
         return {};
     }
@@ -141,12 +148,13 @@ public:
 
     /// Ids first .. first + n - 1 into out [n, d], in one walk over all ids. On not_found the rows that exist are written.
     Status reconstruct_n(Id first, std::size_t n, float* out) const {
-        std::vector<bool> seen(n, false);
+        std::vector<bool> seen(std::min(n, ntotal_ + 1),
+                               false);  // that many cannot all be there: the first missing one is among them
         for (std::size_t l = 0; l < lists_.nlist(); ++l)
             for (std::size_t i = 0; i < lists_.size(l); ++i) {
                 const std::uint64_t at = std::uint64_t(lists_.ids(l)[i]) - std::uint64_t(first);
-                if (at >= n || seen[at]) continue;
-                seen[at] = true;
+                if (at >= n || (at < seen.size() && seen[at])) continue;
+                if (at < seen.size()) seen[at] = true;
                 decode({l, i}, out + at * d_);
             }
         const auto missing = std::find(seen.begin(), seen.end(), false);
@@ -171,15 +179,16 @@ public:
     Status merge_from(Ivf& other, Id shift) {
         LUTRA_TRY(check_mergeable(other));
         if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+        if (other.ntotal_ == 0) return {};
         LUTRA_TRY(other.check_shift(shift));
-        std::vector<std::size_t> sizes(lists_.nlist());
-        for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l);
+        std::vector<std::size_t> sizes(lists_.nlist()), before(lists_.nlist());
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l), before[l] = lists_.size(l);
         lists_.reserve(sizes);
         for (std::size_t l = 0; l < lists_.nlist(); ++l) move_list(other.lists_, l, shift);
         positional_ = positional_ && other.positional_ && shift == next_id_;
         next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
         ntotal_ += other.ntotal_;
-        direct_map_.build(direct_map_.kind(), lists_);
+        direct_map_.append(before, lists_);
         other.reset();
         return {};
     }
@@ -220,7 +229,8 @@ private:
 
     Status check_trained(std::string_view call) const {
         if (is_trained()) return {};
-        return {Errc::not_trained, "{}: {} is not trained; call train() with at least {} rows first", call, spec(), nlist_};
+        return {Errc::not_trained, "{}: {} is not trained; call train() with at least {} rows first", call, spec(),
+                std::max(nlist_, encoding_.least_training_rows())};
     }
     Status check_add(MatrixView x) const {
         LUTRA_TRY(check_shape("add", x, d_));
@@ -262,6 +272,8 @@ private:
         std::vector<std::size_t> first(nlist_ + 1, 0), rows(x.n);
         for (const Id l : lists) ++first[std::size_t(l) + 1];
         lists_.reserve(std::span(first).subspan(1));
+        std::vector<std::size_t> before(nlist_);
+        for (std::size_t l = 0; l < nlist_; ++l) before[l] = lists_.size(l);
         std::partial_sum(first.begin(), first.end(), first.begin());
         for (std::size_t i = 0; i < x.n; ++i) rows[first[std::size_t(lists[i])]++] = i;  // first[l] becomes the end of l
         resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
@@ -272,7 +284,7 @@ private:
         });
         for (std::size_t i = 0; i < x.n; ++i) next_id_ = std::max(next_id_, id_of(i) + 1);
         ntotal_ += x.n;
-        direct_map_.build(direct_map_.kind(), lists_);
+        direct_map_.append(before, lists_);
         static_cast<void>(resources.progress.report("add", x.n, x.n));  // too late to cancel
         return {};
     }
@@ -303,8 +315,10 @@ private:
     }
 
     template <class F>
-    static void for_query_tiles(MatrixView q, const Executor& executor, F&& f) {
-        executor.for_ranges(q.n, std::min(E::kQueryTile, (q.n + executor.workers() - 1) / executor.workers()), f);
+    static void for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
+        constexpr std::size_t kProbes = std::size_t{1} << 20;  // probed lists held at a time: 12 MB for each worker
+        const std::size_t most = std::min(E::kQueryTile, std::max<std::size_t>(16, kProbes / nprobe));
+        executor.for_ranges(q.n, std::min(most, (q.n + executor.workers() - 1) / executor.workers()), f);
     }
 
     void search_tile(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,

@@ -48,6 +48,7 @@ public:
     std::size_t nprobe() const { return base_.nprobe(); }
     void set_nprobe(std::size_t nprobe) { base_.set_nprobe(nprobe); }
     std::size_t code_size() const { return base_.code_size() + dim() * sizeof(float); }
+    std::size_t training_rows() const { return base_.training_rows(); }
     std::string spec() const { return base_.spec() + ",RFlat"; }
 
     float k_factor() const { return k_factor_; }
@@ -134,11 +135,12 @@ public:
 
     /// Ids first .. first + n - 1 into out [n, d]. On not_found the rows that exist are written.
     Status reconstruct_n(Id first, std::size_t n, float* out) const {
-        std::vector<bool> seen(n, false);
+        std::vector<bool> seen(std::min(n, ntotal() + 1),
+                               false);  // that many cannot all be there: the first missing one is among them
         for (std::size_t place = 0; place < ntotal(); ++place) {
             const std::uint64_t at = std::uint64_t(id_of(place)) - std::uint64_t(first);
-            if (at >= n || seen[at]) continue;
-            seen[at] = true;
+            if (at >= n || (at < seen.size() && seen[at])) continue;
+            if (at < seen.size()) seen[at] = true;
             std::memcpy(out + at * dim(), row(place), dim() * sizeof(float));
         }
         const auto missing = std::find(seen.begin(), seen.end(), false);
@@ -162,6 +164,7 @@ public:
     /// Errors: bad_argument if the bases do not take each other's vectors, or if an id would leave the range of ids.
     Status merge_from(Refine& other, Id shift) {
         if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+        if (other.ntotal() == 0) return base_.merge_from(other.base_, 0);  // says whether they are alike
         LUTRA_TRY(other.check_shift(shift));
         const std::size_t before = ntotal(), n = other.ntotal();
         const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_ && next_id_ == Id(before);
@@ -211,7 +214,7 @@ private:
     // As many as keep the candidates in a few megabytes for each worker.
     static std::size_t queries_at_once(std::size_t wanted, std::size_t workers) {
         constexpr std::size_t kCandidates = std::size_t{1} << 19;
-        return workers * std::clamp<std::size_t>(kCandidates / wanted, 64, 4096);
+        return workers * std::clamp<std::size_t>(kCandidates / wanted, 1, 4096);
     }
 
     /// f(params, resources) as the base takes them: ids are places, there is a workspace, k_factor is the base's own.

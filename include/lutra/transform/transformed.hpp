@@ -28,6 +28,7 @@ public:
     float k_factor() const { return base_.k_factor(); }
     Status set_k_factor(float k_factor) { return base_.set_k_factor(k_factor); }
     std::size_t code_size() const { return base_.code_size(); }
+    std::size_t training_rows() const { return base_.training_rows(); }
     std::string spec() const { return transform_.token() + "," + base_.spec(); }
 
     Status train(MatrixView x, const Resources& resources = {}) {

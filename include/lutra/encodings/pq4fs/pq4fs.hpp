@@ -124,6 +124,7 @@ public:
     std::size_t code_size() const { return (m() + 1) / 2; }
 
     std::size_t training_rows() const { return kTrainingRows; }
+    std::size_t least_training_rows() const { return kPq4Centroids; }
     Status train(MatrixView x, const Resources& resources) { return train_codebook(x, codebook_, resources); }
 
     void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
