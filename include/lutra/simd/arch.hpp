@@ -102,6 +102,15 @@ std::uint32_t bits(const Mask<Arch>& mask) {
 /// The first `n` < size floats at p, the other lanes zero; reads nothing past p + n.
 template <class Arch>
 Floats<Arch> load_first(const float* p, std::size_t n) {
+#if defined(__AVX512F__)
+    if constexpr (Floats<Arch>::size == 16) return _mm512_maskz_loadu_ps(__mmask16((1U << n) - 1), p);
+#endif
+#if defined(__AVX__)
+    if constexpr (Floats<Arch>::size == 8) {
+        alignas(32) static constexpr std::int32_t kMask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+        return _mm256_maskload_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMask + 8 - n)));
+    }
+#endif
     alignas(64) float lanes[Floats<Arch>::size] = {};
     for (std::size_t i = 0; i < n; ++i) lanes[i] = p[i];
     return Floats<Arch>::load_aligned(lanes);
