@@ -99,7 +99,7 @@ def direct_map(s, o, ntotal):
         o["table"] = s.raw(16 * n, o.get("table"))
 
 
-def ivf_flat(s, o):
+def ivf_front(s, o):
     header(s, o)
     nlist = field(s, o, "nlist", "Q")
     assert 1 <= field(s, o, "nprobe", "Q") <= nlist
@@ -107,8 +107,76 @@ def ivf_flat(s, o):
     assert coarse["fourcc"] in (b"IxF2", b"IxFI") and coarse["d"] == o["d"]
     assert coarse["ntotal"] == (nlist if o["is_trained"] else 0)
     direct_map(s, o.setdefault("map", {}), o["ntotal"])
+    return nlist
+
+
+def ivf_flat(s, o):
+    nlist = ivf_front(s, o)
     found = lists(s, o.setdefault("lists", {}), 4 * o["d"])
     assert found == (nlist, o["ntotal"]), found
+
+
+def quantizer(s, o, d):
+    assert field(s, o, "pq_d", "Q") == d and d % field(s, o, "M", "Q") == 0 and field(s, o, "bits", "Q") == 4
+    o["centroids"] = s.vector("f", o.get("centroids"))
+    assert len(o["centroids"]) == d * 16
+
+
+def padding_is_zero(codes, n, bbs, m, m2):
+    """Every nibble of a vector past the last, or of the sub-quantizer that makes M even, is 0."""
+    places = [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15]
+    for at, both in enumerate(codes):
+        block, rest = divmod(at, bbs * m2 // 2)
+        pair, rest = divmod(rest, bbs)
+        v = block * bbs + rest // 32 * 32 + places[rest % 16]
+        sub = 2 * pair + rest // 16 % 2
+        for nibble, vector in ((both & 15, v), (both >> 4, v + 16)):
+            if nibble and (vector >= n or sub >= m):
+                return False
+    return True
+
+
+def fast_scan(s, o):
+    header(s, o)
+    quantizer(s, o, o["d"])
+    assert field(s, o, "implem", "i") == 0 and field(s, o, "bbs", "i") % 32 == 0 and o["bbs"] > 0
+    assert field(s, o, "qbs", "i") == 0
+    assert field(s, o, "ntotal2", "Q") == -(-o["ntotal"] // o["bbs"]) * o["bbs"]
+    assert field(s, o, "M2", "Q") == o["M"] + o["M"] % 2
+    n = field(s, o, "code_bytes", "Q")
+    assert n == o["ntotal2"] * o["M2"] // 2
+    o["codes"] = s.raw(n, o.get("codes"))
+    assert padding_is_zero(o["codes"], o["ntotal"], o["bbs"], o["M"], o["M2"])
+
+
+def block_lists(s, o, index):
+    o["fourcc"] = s.raw(4, o.get("fourcc"))
+    assert o["fourcc"] == b"ilbl", o["fourcc"]
+    assert field(s, o, "nlist", "Q") == index["nlist"] and field(s, o, "code_size", "Q") == 2**64 - 1
+    assert field(s, o, "block", "Q") == index["bbs"]
+    assert field(s, o, "block_bytes", "Q") == index["bbs"] * index["M2"] // 2
+    o.setdefault("ids", [None] * o["nlist"])
+    o.setdefault("codes", [None] * o["nlist"])
+    o.setdefault("code_bytes", [None] * o["nlist"])
+    for i in range(o["nlist"]):
+        o["ids"][i] = s.vector("q", o["ids"][i])
+        o["code_bytes"][i] = s.value("Q", o["code_bytes"][i])
+        assert o["code_bytes"][i] == -(-len(o["ids"][i]) // o["block"]) * o["block_bytes"]
+        o["codes"][i] = s.raw(o["code_bytes"][i], o["codes"][i])
+        assert padding_is_zero(o["codes"][i], len(o["ids"][i]), o["block"], index["M"], index["M2"])
+    assert sum(map(len, o["ids"])) == index["ntotal"]
+
+
+def ivf_fast_scan(s, o):
+    ivf_front(s, o)
+    assert field(s, o, "by_residual", "B") in (0, 1)
+    field(s, o, "code_size", "Q")
+    assert field(s, o, "bbs", "i") % 32 == 0 and o["bbs"] > 0
+    field(s, o, "M2", "Q")
+    assert field(s, o, "implem", "i") == 0 and field(s, o, "qbs", "Q") == 0
+    quantizer(s, o, o["d"])
+    assert o["M2"] == o["M"] + o["M"] % 2 and o["code_size"] == o["M2"] // 2
+    block_lists(s, o.setdefault("lists", {}), o)
 
 
 def transformed(s, o):
@@ -138,7 +206,8 @@ def refined(s, o):
     assert 1 <= field(s, o, "k_factor", "f") <= 1000
 
 
-RECORDS = {b"IxF2": flat, b"IxFI": flat, b"IwFl": ivf_flat, b"IxPT": transformed, b"IxMp": id_map, b"IxM2": id_map, b"IxRF": refined}
+RECORDS = {b"IxF2": flat, b"IxFI": flat, b"IwFl": ivf_flat, b"IPfs": fast_scan, b"IwPf": ivf_fast_scan, b"IxPT": transformed,
+           b"IxMp": id_map, b"IxM2": id_map, b"IxRF": refined}
 
 
 def record(s, o):

@@ -4,6 +4,7 @@
 
 #include <lutra/factory/save_load.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -314,4 +315,175 @@ TEST_CASE("load_index: values that are not finite load and harm no search") {
                 survive(bytes);
             }
     }
+}
+
+namespace {
+/// What a fast-scan record says of itself; the defaults are two vectors of d = 2, M = 2 in one block of 32.
+struct FastScanText {
+    std::int64_t ntotal = 2;
+    bool is_trained = true;
+    std::uint64_t d = 2, m = 2, bits = 4, centroids = 32, ntotal2 = 32, m2 = 2, codes = 32;
+    std::int32_t implem = 0, bbs = 32, qbs = 0;
+
+    FileText quantizer(FileText file) const {
+        file.number(d).number(m).number(bits).number(centroids);
+        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(centroids, 64); ++i) file.number(float(i));
+        return file;
+    }
+    FileText text() const {
+        FileText file = quantizer(FileText().text("IPfs").header(2, ntotal, is_trained));
+        file.number(implem).number(bbs).number(qbs).number(ntotal2).number(m2).number(codes);
+        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(codes, 100); ++i) file.number(std::uint8_t{0x21});
+        return file;
+    }
+};
+
+/// The same in two lists, both vectors in the second one.
+struct FastScanListsText {
+    FastScanText fields = {};
+    std::uint8_t by_residual = 0, map = 0;
+    std::uint64_t code_size = 1, lists = 2, block = 32, block_bytes = 32, ids = 2, coarse = 2;
+    std::int64_t first_id = 0;
+
+    FileText text() const {
+        FileText file;
+        file.text("IwPf").header(2, fields.ntotal, fields.is_trained).number(coarse).number(std::uint64_t{1});
+        file.flat(2, fields.is_trained ? std::int64_t(coarse) : 0).number(map).number(std::uint64_t{0});
+        file.number(by_residual).number(code_size).number(fields.bbs).number(fields.m2).number(fields.implem);
+        file.number(std::uint64_t(fields.qbs));
+        file = fields.quantizer(file);
+        file.text("ilbl").number(lists).number(~std::uint64_t{0}).number(block).number(block_bytes);
+        file.number(std::uint64_t{0}).number(std::uint64_t{0}).number(ids);
+        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(ids, 64); ++i) file.number(first_id + std::int64_t(i));
+        file.number(fields.codes);
+        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(fields.codes, 100); ++i) file.number(std::uint8_t{0x21});
+        return file;
+    }
+};
+
+template <class Text, class Change>
+void check_changed(std::string_view word, Change change, Errc code = Errc::bad_file) {
+    Text text;
+    change(text);
+    check_refused(text.text(), word, code);
+}
+}  // namespace
+
+TEST_CASE("load_index: a fast-scan record of true fields loads, whatever implem and qbs say") {
+    FastScanText alone;
+    alone.implem = 12, alone.qbs = 0x33;
+    lutra::Result<lutra::Index> index = small_files::loaded(alone.text().bytes());
+    REQUIRE_MESSAGE(index.ok(), index.status().message());
+    CHECK(index->spec() == "PQ2x4fs");
+    use(*index);
+    lutra::Result<lutra::Index> lists = small_files::loaded(FastScanListsText().text().bytes());
+    REQUIRE_MESSAGE(lists.ok(), lists.status().message());
+    CHECK(lists->spec() == "IVF2,PQ2x4fs");
+    use(*lists);
+    FastScanText emptied;  // as faiss leaves it after reset()
+    emptied.ntotal = 0, emptied.codes = 0, emptied.ntotal2 = 4096;
+    REQUIRE(small_files::loaded(emptied.text().bytes()).ok());
+}
+
+TEST_CASE("load_index: IPfs: fields that lie are refused before memory is taken") {
+    using T = FastScanText;
+    check_changed<T>("d = 3", [](T& t) { t.d = 3, t.centroids = 48; });
+    check_changed<T>("d = 1152921504606846976", [](T& t) { t.d = kHuge; });
+    check_changed<T>("M = 0", [](T& t) { t.m = 0; });
+    check_changed<T>("M = 3", [](T& t) { t.m = 3; });
+    check_changed<T>("M = 4", [](T& t) { t.m = 4; });
+    check_changed<T>("M = 1152921504606846976", [](T& t) { t.m = kHuge; });
+    for (const std::uint64_t bits : {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{5}, std::uint64_t{8}, kHuge})
+        check_changed<T>(
+            "bits; accepted: 4", [=](T& t) { t.bits = bits; }, Errc::unsupported);
+    check_changed<T>("31 numbers", [](T& t) { t.centroids = 31; });
+    check_changed<T>("0 numbers", [](T& t) { t.centroids = 0; });
+    check_changed<T>("truncated", [](T& t) { t.centroids = kHuge; });
+    check_changed<T>("", [](T& t) { t.centroids = kHuge * 4 + 32; });  // times 4 bytes it wraps around
+    for (const std::int32_t bbs : {0, -32, 1, 31, 33, 48, 65568, std::numeric_limits<std::int32_t>::min(), 0x7fffffe0})
+        check_changed<T>("multiples of 32", [=](T& t) { t.bbs = bbs; });
+    check_changed<T>("do not fit", [](T& t) { t.bbs = 64; });
+    check_changed<T>("do not fit", [](T& t) { t.m2 = 4; });
+    check_changed<T>("do not fit", [](T& t) { t.m2 = 1; });
+    check_changed<T>("do not fit", [](T& t) { t.m2 = kHuge; });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal2 = 0; });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal2 = 64; });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal2 = 33; });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal2 = ~std::uint64_t{0}; });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal = 33; });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal = std::numeric_limits<std::int64_t>::max(); });
+    check_changed<T>("do not fit", [](T& t) { t.ntotal = 0; });
+    check_changed<T>("do not fit", [](T& t) { t.codes = 31; });
+    check_changed<T>("do not fit", [](T& t) { t.codes = 33; });
+    check_changed<T>("do not fit", [](T& t) { t.codes = 64; });
+    check_changed<T>("do not fit", [](T& t) { t.codes = 0; });
+    check_changed<T>("truncated", [](T& t) { t.codes = kHuge; });
+    check_changed<T>("untrained", [](T& t) { t.is_trained = false; });
+}
+
+TEST_CASE("load_index: IwPf: fields that lie are refused before memory is taken") {
+    using T = FastScanListsText;
+    check_changed<T>("flag", [](T& t) { t.by_residual = 2; });
+    check_changed<T>("direct map of kind 3", [](T& t) { t.map = 3; });
+    check_changed<T>("code size 2", [](T& t) { t.code_size = 2; });
+    check_changed<T>("code size 0", [](T& t) { t.code_size = 0; });
+    check_changed<T>("do not fit M = 2", [](T& t) { t.fields.m2 = 4; });
+    check_changed<T>("do not fit M = 2", [](T& t) { t.code_size = kHuge, t.fields.m2 = 2 * kHuge; });
+    check_changed<T>("M = 0", [](T& t) { t.fields.m = 0; });
+    check_changed<T>("d = 4", [](T& t) { t.fields.d = 4; });
+    check_changed<T>(
+        "bits", [](T& t) { t.fields.bits = 8; }, Errc::unsupported);
+    check_changed<T>("truncated", [](T& t) { t.fields.centroids = kHuge; });
+    check_changed<T>("multiples of 32", [](T& t) { t.fields.bbs = 0; });
+    check_changed<T>("multiples of 32", [](T& t) { t.fields.bbs = -64; });
+    check_changed<T>("blocks of 32 vectors and 32 bytes; this index has 64 and 64", [](T& t) { t.fields.bbs = 64; });
+    check_changed<T>("blocks of 64", [](T& t) { t.block = 64; });
+    check_changed<T>("blocks of 0", [](T& t) { t.block = 0; });
+    check_changed<T>("and 0 bytes", [](T& t) { t.block_bytes = 0; });
+    check_changed<T>("blocks of", [](T& t) { t.block = kHuge, t.block_bytes = kHuge; });
+    check_changed<T>("3 lists", [](T& t) { t.lists = 3; });
+    check_changed<T>("lists", [](T& t) { t.lists = kHuge; });
+    check_changed<T>("1152921504606846976 lists", [](T& t) { t.coarse = kHuge, t.fields.is_trained = false; });
+    check_changed<T>("truncated", [](T& t) { t.ids = kHuge; });
+    check_changed<T>("", [](T& t) { t.ids = kHuge * 2 + 2; });  // times 8 bytes it wraps around
+    check_changed<T>("for 33 vectors", [](T& t) { t.ids = 33, t.fields.ntotal = 33; });
+    check_changed<T>("for 0 vectors", [](T& t) { t.ids = 0, t.fields.ntotal = 0; });
+    check_changed<T>("31 bytes of codes", [](T& t) { t.fields.codes = 31; });
+    check_changed<T>("64 bytes of codes", [](T& t) { t.fields.codes = 64; });
+    check_changed<T>("truncated", [](T& t) { t.fields.codes = kHuge; });
+    check_changed<T>("the id -1", [](T& t) { t.first_id = -1; });
+    check_changed<T>("the id -9223372036854775808", [](T& t) { t.first_id = std::numeric_limits<std::int64_t>::min(); });
+    check_changed<T>("says 3 vectors", [](T& t) { t.fields.ntotal = 3; });
+    check_changed<T>("untrained", [](T& t) { t.fields.is_trained = false; });
+}
+
+TEST_CASE("load_index: IwPf: many lists behind a few bytes take no memory for them") {
+    for (const std::uint64_t nlist : {std::uint64_t{1} << 20, std::uint64_t{1} << 30, std::uint64_t{2147483647}}) {
+        FileText file;
+        file.text("IwPf").header(2, 0, false).number(nlist).number(std::uint64_t{1}).flat(2, 0);
+        file.number(std::uint8_t{0}).number(std::uint64_t{0});
+        file.number(std::uint8_t{0}).number(std::uint64_t{1}).number(std::int32_t{32}).number(std::uint64_t{2});
+        file.number(std::int32_t{0}).number(std::uint64_t{0});
+        file = FastScanText().quantizer(file);
+        file.text("ilbl").number(nlist).number(~std::uint64_t{0}).number(std::uint64_t{32}).number(std::uint64_t{32});
+        for (int i = 0; i < 10; ++i) file.number(std::uint64_t{0}).number(std::uint64_t{0});
+        check_refused(file, "truncated");
+    }
+}
+
+TEST_CASE("load_index: fast scan: ids of any size, the same id twice, and codes of padding that are not 0") {
+    FastScanListsText text;
+    text.first_id = std::numeric_limits<std::int64_t>::max() - 1;
+    lutra::Result<lutra::Index> last = small_files::loaded(text.text().bytes());
+    REQUIRE_MESSAGE(last.ok(), last.status().message());
+    const float q[] = {1, 2};
+    lutra::Result<lutra::Hits> hits = lutra::search(*last, {q, 1, 2}, 5);
+    REQUIRE(hits.ok());
+    CHECK(std::count(hits->ids.begin(), hits->ids.end(), lutra::kNoId) >= 3);  // the padding holds codes, but no vectors
+    CHECK(last->add({q, 1, 2}).code() == Errc::bad_argument);
+    const Bytes again = small_files::saved(*last);
+    lutra::Result<lutra::Index> clean = small_files::loaded(again);
+    REQUIRE(clean.ok());
+    CHECK(lutra::search(*clean, {q, 1, 2}, 5)->ids == hits->ids);
+    CHECK(again != text.text().bytes());  // padding is written as zeros
 }

@@ -82,7 +82,8 @@ TEST_CASE("load_index: another program reads the files and finds the same record
         write(path, file.bytes);
         command += " " + path;
     }
-    for (const char* spec : {"IVF16,Flat", "L2norm,Flat", "L2norm,IVF3,Flat", "Flat,RFlat", "L2norm,IVF3,Flat,RFlat"}) {
+    for (const char* spec : {"IVF16,Flat", "L2norm,Flat", "L2norm,IVF3,Flat", "PQ17x4fs", "PQ1x4fs_96", "IVF16,PQ17x4fsr",
+                             "L2norm,IVF3,PQ17x4fs_64", "Flat,RFlat", "L2norm,IVF3,Flat,RFlat"}) {
         lutra::Result<lutra::Index> index = lutra::index_factory(17, spec);
         const lutra_test::Matrix x = lutra_test::normal_matrix(200, 17, 9);
         REQUIRE(index->train(x).ok());

@@ -3,6 +3,7 @@
 #include <lutra/coarse/flat_coarse.hpp>
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/ivf/ivf_file.hpp>
 
@@ -55,6 +56,24 @@ inline PlainFlat small_flat(bool own_ids, lutra::Metric metric = lutra::Metric::
     return index;
 }
 
+/// PQ2x4fs of 35 rows: two blocks. 16 rows of training give centroids that are those rows.
+template <class Coarse>
+lutra::Ivf<Coarse, lutra::Pq4FastScan> small_fast_scan(Coarse coarse, lutra::Metric metric, bool by_residual = false,
+                                                       std::size_t bbs = 32, bool filled = true) {
+    lutra::Ivf<Coarse, lutra::Pq4FastScan> index(2, metric, 2, std::move(coarse), lutra::Pq4FastScan(2, 2, by_residual, bbs));
+    static_cast<void>(index.train(lutra_test::normal_matrix(16, 2, 5)));
+    if (filled) static_cast<void>(index.add(lutra_test::normal_matrix(35, 2, 6)));
+    return index;
+}
+inline lutra::Ivf<lutra::OneList, lutra::Pq4FastScan> small_odd_fast_scan(bool own_ids) {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(3, 3, 7);
+    const lutra::Id ids[] = {50, 5, 500};
+    lutra::Ivf<lutra::OneList, lutra::Pq4FastScan> index(3, lutra::Metric::l2, 1, lutra::OneList{}, lutra::Pq4FastScan(3, 3));
+    static_cast<void>(index.train(lutra_test::normal_matrix(16, 3, 8)));
+    static_cast<void>(own_ids ? index.add_with_ids(x, ids) : index.add(x));
+    return index;
+}
+
 /// Rows to refine with, behind a base without vectors.
 template <lutra::SearchIndex Base>
 lutra::Refine<Base> small_refined(Base base, bool own_ids) {
@@ -70,6 +89,8 @@ inline std::vector<File> all() {
     using lutra::DirectMapKind, lutra::Metric;
     IvfFlat array = small_ivf(false), hash = small_ivf(false);
     array.set_direct_map(DirectMapKind::array), hash.set_direct_map(DirectMapKind::hash);
+    auto mapped = small_fast_scan(lutra::FlatCoarse{}, Metric::l2);
+    mapped.set_direct_map(DirectMapKind::array);
     std::vector<File> files{
         {"Flat, L2", saved(small_flat(false))},
         {"Flat, inner product", saved(small_flat(false, Metric::inner_product))},
@@ -86,6 +107,15 @@ inline std::vector<File> all() {
         {"Flat,RFlat in an id map", saved(small_refined(small_flat(false), true))},
         {"IVF,RFlat, inner product", saved(small_refined(small_ivf(false, Metric::inner_product), false))},
         {"IVF,RFlat,RFlat in an id map", saved(small_refined(small_refined(small_ivf(true), false), true))},
+        {"PQ2x4fs", saved(small_fast_scan(lutra::OneList{}, Metric::l2))},
+        {"PQ2x4fs, empty", saved(small_fast_scan(lutra::OneList{}, Metric::l2, false, 32, false))},
+        {"PQ3x4fs", saved(small_odd_fast_scan(false))},
+        {"PQ3x4fs in an id map", saved(small_odd_fast_scan(true))},
+        {"IVF,PQ2x4fs, inner product", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::inner_product))},
+        {"IVF,PQ2x4fsr", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::l2, true))},
+        {"IVF,PQ2x4fs_64", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::l2, false, 64))},
+        {"IVF,PQ2x4fs, direct map as array", saved(mapped)},
+        {"IVF,PQ2x4fs, untrained", saved(lutra::Ivf(2, Metric::l2, 2, lutra::FlatCoarse{}, lutra::Pq4FastScan(2, 2)))},
         {"IVF,RFlat, untrained", saved(lutra::Refine(IvfFlat(2, Metric::l2, 2, lutra::FlatCoarse{}, lutra::Flat(2))))},
     };
     return files;

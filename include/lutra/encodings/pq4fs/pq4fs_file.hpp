@@ -150,8 +150,9 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     LUTRA_TRY(read_counted(in, bytes));
     const detail::Pq4FileLayout file{codebook->m(), std::size_t(bbs)};
     const bool emptied = header.ntotal == 0 && bytes.empty();  // faiss leaves ntotal2 as it was when it empties an index
-    if (m2 != file.m2() || (!emptied && ntotal2 / file.bbs != (header.ntotal + file.bbs - 1) / file.bbs) ||
-        bytes.size() / file.block_bytes() != (header.ntotal + file.bbs - 1) / file.bbs || bytes.size() % file.block_bytes() != 0)
+    const std::uint64_t blocks = (header.ntotal + file.bbs - 1) / file.bbs;
+    if (m2 != file.m2() || bytes.size() / file.block_bytes() != blocks || bytes.size() % file.block_bytes() != 0 ||
+        (!emptied && ntotal2 != blocks * file.bbs))
         return Status{Errc::bad_file,
                       "{} bytes of codes, {} padded vectors and {} sub-quantizers do not fit {} vectors of M = {}",
                       bytes.size(),
