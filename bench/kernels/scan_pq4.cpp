@@ -1,10 +1,12 @@
-// bench/kernels/scan_pq4.cpp: the 4-bit scan kernels, in cache and from memory, 1 to 4 queries a pass.
+// bench/kernels/scan_pq4.cpp: the 4-bit scan kernels, in cache and from memory, 1 to 4 queries a pass; look-up tables and encoding.
 // SPDX-License-Identifier: MIT
-#include <benchmark/benchmark.h>
+#include "support/peak_cases.hpp"
+
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/encodings/pq4fs/kernel_lane.hpp>
 #include <lutra/encodings/pq4fs/kernel_quad.hpp>
+#include <lutra/encodings/pq4fs/lut.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -55,6 +57,47 @@ void scan(benchmark::State& st) {
     st.counters["survive"] = double(survivors) / vectors;
     st.SetBytesProcessed(st.iterations() * std::int64_t(codes.size()));
 }
+
+// args: d, M.
+Pq4Codebook random_codebook(std::size_t d, std::size_t m) {
+    Rng rng(2);
+    AlignedVector<float> centroids(d * kPq4Centroids);
+    for (float& v : centroids) v = rng.normal();
+    Pq4Codebook codebook(d, m);
+    codebook.set(std::move(centroids));
+    return codebook;
+}
+
+void look_up_tables(benchmark::State& st) {
+    const std::size_t d = std::size_t(st.range(0)), m = std::size_t(st.range(1));
+    const Pq4Codebook codebook = random_codebook(d, m);
+    const std::vector<float> q = Rng(3).normal(d);
+    Arena arena;
+    for (auto _ : st) {
+        const Arena::Frame frame(arena);
+        benchmark::DoNotOptimize(make_lut(codebook, Metric::l2, q.data(), m, arena));
+    }
+    st.SetItemsProcessed(st.iterations());
+    count(st, 3.0 * 16 * double(d), 0);
+}
+
+void encode(benchmark::State& st) {
+    const std::size_t n = 1024, d = std::size_t(st.range(0)), m = std::size_t(st.range(1));
+    const Pq4Codebook codebook = random_codebook(d, m);
+    const std::vector<float> x = Rng(3).normal(n * d);
+    std::vector<const float*> rows(n);
+    for (std::size_t i = 0; i < n; ++i) rows[i] = x.data() + i * d;
+    std::vector<std::byte> codes(n / kPq4Block * block_bytes<QuadLayout>(m));
+    std::vector<float> slice;
+    for (auto _ : st)
+        encode_rows(codebook, rows, nullptr, slice, [&](std::size_t i, std::size_t sub, std::uint8_t code) {
+            set_code<QuadLayout>(codes.data() + i / kPq4Block * block_bytes<QuadLayout>(m), sub, i % kPq4Block, code);
+        });
+    st.SetItemsProcessed(st.iterations() * std::int64_t(n));
+    count(st, 3.0 * 16 * double(n * d), 0);
+}
+BENCHMARK(look_up_tables)->Args({128, 64})->Args({256, 128});
+BENCHMARK(encode)->Args({128, 64})->Args({256, 128});
 
 void sizes(benchmark::internal::Benchmark* b) { b->ArgsProduct({{64, 128}, {2048, 1 << 20}}); }
 void small(benchmark::internal::Benchmark* b) { b->ArgsProduct({{64}, {2048}}); }
