@@ -88,10 +88,12 @@ void encode(benchmark::State& st) {
     std::vector<const float*> rows(n);
     for (std::size_t i = 0; i < n; ++i) rows[i] = x.data() + i * d;
     std::vector<std::byte> codes(n / kPq4Block * block_bytes<QuadLayout>(m));
-    std::vector<float> slice;
+    AlignedVector<float> lanes;
     for (auto _ : st)
-        encode_rows(codebook, rows, nullptr, slice, [&](std::size_t i, std::size_t sub, std::uint8_t code) {
-            set_code<QuadLayout>(codes.data() + i / kPq4Block * block_bytes<QuadLayout>(m), sub, i % kPq4Block, code);
+        encode_rows(codebook, rows, nullptr, lanes, [&](std::size_t i, std::size_t sub, const float* run, std::size_t n_run) {
+            for (std::size_t l = 0, v = i; l < n_run; ++l, ++v)
+                set_code<QuadLayout>(codes.data() + v / kPq4Block * block_bytes<QuadLayout>(m), sub, v % kPq4Block,
+                                     std::uint8_t(run[l]));
         });
     st.SetItemsProcessed(st.iterations() * std::int64_t(n));
     count(st, 3.0 * 16 * double(n * d), 0);

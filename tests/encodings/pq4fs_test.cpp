@@ -168,12 +168,15 @@ TEST_CASE("encode: of centroids equally near the lowest number is taken; numbers
     }();
     std::vector<const float*> rows;
     for (std::size_t i = 0; i < x.n; ++i) rows.push_back(x.row(i));
-    std::vector<float> slice;
+    AlignedVector<float> lanes;
     std::vector<std::uint8_t> codes(8, 99);
-    encode_rows(codebook, rows, nullptr, slice, [&](std::size_t i, std::size_t m, std::uint8_t code) { codes[i * 2 + m] = code; });
+    const auto set = [&](std::size_t i, std::size_t m, const float* run, std::size_t n) {
+        for (std::size_t l = 0; l < n; ++l) codes[(i + l) * 2 + m] = std::uint8_t(run[l]);
+    };
+    encode_rows(codebook, rows, nullptr, lanes, set);
     CHECK(codes == std::vector<std::uint8_t>{3, 14, 9, 14, 0, 0, 0, 0});
     const float shift[] = {-0.5F, 0.F};  // as a residual, row 0 is at 0.5: nearer to 1
-    encode_rows(codebook, rows, shift, slice, [&](std::size_t i, std::size_t m, std::uint8_t code) { codes[i * 2 + m] = code; });
+    encode_rows(codebook, rows, shift, lanes, set);
     CHECK(codes[0] == 3);
     CHECK(codes[2] == 3);  // -0.5 is at 0 now: a tie
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/aligned.hpp>
+#include <lutra/kernels/panel.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -77,49 +78,78 @@ namespace detail {
 // Sixteen rows at a time, one in each lane.
 inline constexpr std::size_t kEncodeLanes = 16;
 
-// slice[t][lane] = component m * dsub + t of each row, less the centroid's.
-inline void gather_slice(const float* const* rows, const float* centroid, std::size_t first, std::size_t dsub, float* slice) {
-    for (std::size_t lane = 0; lane < kEncodeLanes; ++lane)
-        for (std::size_t t = 0; t < dsub; ++t)
-            slice[t * kEncodeLanes + lane] = rows[lane][first + t] - (centroid != nullptr ? centroid[first + t] : 0.F);
+// lanes [d, 16]: component t of each row, less the centroid's.
+inline void transpose_rows(const float* const* rows, const float* centroid, std::size_t d, float* lanes) {
+#if defined(LUTRA_SCALAR_ONLY)
+    for (std::size_t l = 0; l < kEncodeLanes; ++l)
+        for (std::size_t t = 0; t < d; ++t) lanes[t * kEncodeLanes + l] = rows[l][t];
+#else
+    pack_panel(rows, kEncodeLanes, d, 1.F, lanes);
+#endif
+    for (std::size_t t = 0; t < d && centroid != nullptr; ++t)
+        for (std::size_t l = 0; l < kEncodeLanes; ++l) lanes[t * kEncodeLanes + l] -= centroid[t];
 }
 
-// The lowest-numbered nearest of 16 centroids [16, dsub] for each lane of slice [dsub, 16].
-inline void nearest_of_16(const float* centroids, const float* slice, std::size_t dsub, std::int32_t* codes) {
+// codes [16]: the lowest-numbered nearest of 16 centroids [16, dsub] for each lane of slice [dsub, 16].
+inline void nearest_of_16(scalar, const float* centroids, const float* slice, std::size_t dsub, float* codes) {
     float least[kEncodeLanes];
-    for (std::size_t lane = 0; lane < kEncodeLanes; ++lane) least[lane] = std::numeric_limits<float>::infinity(), codes[lane] = 0;
-    for (std::size_t c = 0; c < kPq4Centroids; ++c) {
-        float sum[kEncodeLanes] = {};
-        for (std::size_t t = 0; t < dsub; ++t)
-            for (std::size_t lane = 0; lane < kEncodeLanes; ++lane) {
-                const float difference = slice[t * kEncodeLanes + lane] - centroids[c * dsub + t];
-                sum[lane] += difference * difference;
+    for (std::size_t l = 0; l < kEncodeLanes; ++l) least[l] = std::numeric_limits<float>::infinity(), codes[l] = 0;
+    for (std::size_t c = 0; c < kPq4Centroids; ++c)
+        for (std::size_t l = 0; l < kEncodeLanes; ++l) {
+            float sum = 0;
+            for (std::size_t t = 0; t < dsub; ++t) {
+                const float difference = slice[t * kEncodeLanes + l] - centroids[c * dsub + t];
+                sum += difference * difference;
             }
-        for (std::size_t lane = 0; lane < kEncodeLanes; ++lane) {
-            codes[lane] = sum[lane] < least[lane] ? std::int32_t(c) : codes[lane];
-            least[lane] = sum[lane] < least[lane] ? sum[lane] : least[lane];
+            if (sum < least[l]) least[l] = sum, codes[l] = float(c);
+        }
+}
+
+#if !defined(LUTRA_SCALAR_ONLY)
+template <class Arch>
+void nearest_of_16(Arch, const float* centroids, const float* slice, std::size_t dsub, float* codes) {
+    using B = simd::Floats<Arch>;
+    constexpr std::size_t kVectors = kEncodeLanes / B::size;
+    B least[kVectors], code[kVectors];
+    for (std::size_t v = 0; v < kVectors; ++v) least[v] = B(std::numeric_limits<float>::infinity()), code[v] = B(0.F);
+    for (std::size_t c = 0; c < kPq4Centroids; ++c) {
+        B sum[kVectors];
+        for (std::size_t v = 0; v < kVectors; ++v) sum[v] = B(0.F);
+        for (std::size_t t = 0; t < dsub; ++t) {
+            const B centroid(centroids[c * dsub + t]);
+            for (std::size_t v = 0; v < kVectors; ++v) {
+                const B difference = B::load_aligned(slice + t * kEncodeLanes + v * B::size) - centroid;
+                sum[v] = simd::fma(difference, difference, sum[v]);
+            }
+        }
+        for (std::size_t v = 0; v < kVectors; ++v) {
+            const auto nearer = sum[v] < least[v];
+            least[v] = xsimd::select(nearer, sum[v], least[v]);
+            code[v] = xsimd::select(nearer, B(float(c)), code[v]);
         }
     }
+    for (std::size_t v = 0; v < kVectors; ++v) code[v].store_aligned(codes + v * B::size);
 }
+#endif
 
 }  // namespace detail
 
-/// set(i, m, code) for every row i < n and sub-quantizer m: rows are pointers to d floats, taken less `centroid` [d] if it is
-/// not null. Cost: 16 d multiply-adds a row.
+/// set(i, m, codes, n) for every sub-quantizer m and run of n <= 16 rows from row i on: their codes [n], as floats. Rows are
+/// pointers to d floats, taken less `centroid` [d] if it is not null. Cost: 16 d multiply-adds a row.
 template <class Set>
-void encode_rows(const Pq4Codebook& codebook, std::span<const float* const> rows, const float* centroid, std::vector<float>& slice,
-                 Set&& set) {
+void encode_rows(const Pq4Codebook& codebook, std::span<const float* const> rows, const float* centroid,
+                 AlignedVector<float>& lanes, Set&& set) {
     const std::size_t dsub = codebook.dsub();
-    slice.resize(detail::kEncodeLanes * dsub);
+    lanes.resize(detail::kEncodeLanes * codebook.dim());
     for (std::size_t i = 0; i < rows.size(); i += detail::kEncodeLanes) {
         const std::size_t n = std::min(detail::kEncodeLanes, rows.size() - i);
         const float* group[detail::kEncodeLanes];
-        for (std::size_t lane = 0; lane < detail::kEncodeLanes; ++lane) group[lane] = rows[i + std::min(lane, n - 1)];
+        for (std::size_t l = 0; l < detail::kEncodeLanes; ++l) group[l] = rows[i + std::min(l, n - 1)];
+        detail::transpose_rows(group, centroid, codebook.dim(), lanes.data());
         for (std::size_t m = 0; m < codebook.m(); ++m) {
-            std::int32_t codes[detail::kEncodeLanes];
-            detail::gather_slice(group, centroid, m * dsub, dsub, slice.data());
-            detail::nearest_of_16(codebook.centroid(m, 0), slice.data(), dsub, codes);
-            for (std::size_t lane = 0; lane < n; ++lane) set(i + lane, m, std::uint8_t(codes[lane]));
+            alignas(64) float codes[detail::kEncodeLanes];
+            detail::nearest_of_16(best{}, codebook.centroid(m, 0), lanes.data() + m * dsub * detail::kEncodeLanes, dsub, codes);
+            set(i, m, codes, n);
         }
     }
 }

@@ -59,16 +59,19 @@ inline void table_row(const Pq4Codebook& codebook, Metric metric, const float* q
     std::copy_n(sum, kPq4Centroids, row);
 }
 
+// By halves, so that each step is one instruction on all lanes.
 inline float least_of_16(const float* row) {
-    float least[4] = {row[0], row[1], row[2], row[3]};
-    for (std::size_t c = 4; c < kPq4Centroids; ++c) least[c % 4] = std::min(least[c % 4], row[c]);
-    return std::min(std::min(least[0], least[1]), std::min(least[2], least[3]));
+    float a[8], b[4];
+    for (std::size_t c = 0; c < 8; ++c) a[c] = std::min(row[c], row[c + 8]);
+    for (std::size_t c = 0; c < 4; ++c) b[c] = std::min(a[c], a[c + 4]);
+    return std::min(std::min(b[0], b[1]), std::min(b[2], b[3]));
 }
 
 inline float largest_of_16(const float* row) {
-    float most[4] = {row[0], row[1], row[2], row[3]};
-    for (std::size_t c = 4; c < kPq4Centroids; ++c) most[c % 4] = std::max(most[c % 4], row[c]);
-    return std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
+    float a[8], b[4];
+    for (std::size_t c = 0; c < 8; ++c) a[c] = std::max(row[c], row[c + 8]);
+    for (std::size_t c = 0; c < 4; ++c) b[c] = std::max(a[c], a[c + 4]);
+    return std::max(std::max(b[0], b[1]), std::max(b[2], b[3]));
 }
 
 inline void quantize_row(const float* row, float least, float inverse_step, std::uint8_t* bytes) {
@@ -88,17 +91,19 @@ inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* 
     const auto least = arena.take<float>(m_all);
     Pq4Lut lut{bytes.data()};
     const auto width = arena.take<float>(m_all);
-    float widest = 0, all = 0;
+    float widest = 0, all[kPq4Centroids] = {};
     for (std::size_t m = 0; m < m_all; ++m) {
         float* row = table.data() + m * kPq4Centroids;
         detail::table_row(codebook, metric, q, m, row);
         least[m] = detail::least_of_16(row), width[m] = detail::largest_of_16(row) - least[m];
         lut.bias += least[m];
-        for (std::size_t c = 0; c < kPq4Centroids; ++c) all += row[c];
+        for (std::size_t c = 0; c < kPq4Centroids; ++c) all[c] += row[c];
     }
     for (std::size_t m = 0; m < m_all; ++m)
         widest = std::max(widest, width[m] + (pq4_partner(m) < m_all ? width[pq4_partner(m)] : 0));
-    lut.finite = all - all == 0 && lut.bias - lut.bias == 0 && widest - widest == 0;  // neither NaN nor infinity anywhere
+    // Neither NaN nor infinity anywhere: one of them would be left in a sum.
+    lut.finite = lut.bias - lut.bias == 0 && widest - widest == 0;
+    for (const float sum : all) lut.finite = lut.finite && sum - sum == 0;
     if (!lut.finite) return lut;
     const float inverse = widest > 0 ? 254 / widest : 0;
     const bool usable = inverse <= std::numeric_limits<float>::max();  // else the rows are as good as constant

@@ -128,9 +128,10 @@ public:
     Status train(MatrixView x, const Resources& resources) { return train_codebook(x, codebook_, resources); }
 
     void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
-        std::vector<float> slice;
-        encode_rows(codebook_, rows, centroid, slice, [&](std::size_t i, std::size_t m, std::uint8_t code) {
-            set_code<Layout>(codes + (first + i) / kBlock * block_bytes(), m, (first + i) % kBlock, code);
+        AlignedVector<float> lanes;
+        encode_rows(codebook_, rows, centroid, lanes, [&](std::size_t i, std::size_t m, const float* run, std::size_t n) {
+            for (std::size_t l = 0, v = first + i; l < n; ++l, ++v)
+                set_code<Layout>(codes + v / kBlock * block_bytes(), m, v % kBlock, std::uint8_t(run[l]));
         });
     }
     void decode(const std::byte* block, std::size_t slot, const float* centroid, float* out) const {
