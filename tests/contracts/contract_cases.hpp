@@ -31,19 +31,42 @@ struct Case {
 
     bool normalises() const { return spec.substr(0, 7) == "L2norm,"; }
     bool has_lists() const { return spec.find("IVF") != std::string_view::npos; }
+    /// Codes are not the rows themselves: distances are those of what is stored, roughly. What the calls promise of each other
+    /// holds all the same; that the distances are right is checked by pq4fs_contract_test.cpp.
+    bool is_lossy() const { return spec.find("PQ") != std::string_view::npos; }
+    bool needs_training() const { return has_lists() || is_lossy(); }
 };
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << ")";
 }
 
+struct Kind {
+    std::string_view spec;
+    std::vector<std::size_t> dims = {1, 3, 32, 100};
+};
+
 /// f(case) for every kind of index.
 template <class F>
 void for_each_case(F&& f) {
-    for (const std::string_view spec :
-         {"Flat", "L2norm,Flat", "IVF1,Flat", "IVF16,Flat", "L2norm,IVF16,Flat", "Flat,RFlat", "IVF16,Flat,RFlat"})
+    const Kind kinds[] = {{"Flat"},
+                          {"L2norm,Flat"},
+                          {"IVF1,Flat"},
+                          {"IVF16,Flat"},
+                          {"L2norm,IVF16,Flat"},
+                          {"Flat,RFlat"},
+                          {"IVF16,Flat,RFlat"},
+                          {"PQ1x4fs", {1}},
+                          {"PQ8x4fs", {32}},
+                          {"PQ25x4fs_96", {100}},
+                          {"L2norm,PQ3x4fs", {3}},
+                          {"IVF16,PQ8x4fs", {32}},
+                          {"IVF16,PQ25x4fs_64", {100}},
+                          {"IVF16,PQ3x4fsr", {3}},
+                          {"IVF16,PQ8x4fsr", {32}}};
+    for (const Kind& kind : kinds)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
-            for (const std::size_t d : {1, 3, 32, 100}) {
-                const Case c{spec, metric, d};
+            for (const std::size_t d : kind.dims) {
+                const Case c{kind.spec, metric, d};
                 CAPTURE(c);
                 f(c);
             }
@@ -113,6 +136,10 @@ inline lutra::SearchParams all_lists(const lutra::Index& index) {
 /// What an index of this kind stores of a row.
 inline Matrix stored(const Case& c, const Matrix& x) {
     Matrix y = x;
+    if (c.is_lossy()) {
+        if (x.n != 0) require_ok(filled(c, x).reconstruct_n(0, x.n, y.row(0)));
+        return y;
+    }
     if (c.normalises()) lutra::normalize_rows(x.row(0), x.n, x.d, y.row(0));
     return y;
 }
@@ -122,8 +149,21 @@ inline bool better(Metric metric, const Hit& a, const Hit& b) {
     return a.second < b.second;
 }
 
+/// As a fresh index sees it that all rows were added to at once, when it is asked for all of them.
+inline Found every_row_lossy(const Case& c, const Matrix& x, const Matrix& q, const std::vector<Id>& ids) {
+    if (x.n == 0) return Found(q.n);
+    const lutra::Index index = filled(c, x);
+    Found found = search(index, q, x.n, all_lists(index));
+    for (auto& row : found) {
+        for (Hit& h : row) h.second = ids.empty() ? h.second : ids[std::size_t(h.second)];
+        std::sort(row.begin(), row.end(), [&](const Hit& a, const Hit& b) { return better(c.metric, a, b); });
+    }
+    return found;
+}
+
 /// Every row's distance to every query, best first. Row i has the id ids[i], or i.
 inline Found every_row(const Case& c, const Matrix& x, const Matrix& q, const std::vector<Id>& ids = {}) {
+    if (c.is_lossy()) return every_row_lossy(c, x, q, ids);
     const Matrix rows = stored(c, x), queries = stored(c, q);
     Found found(q.n);
     for (std::size_t i = 0; i < q.n; ++i) {

@@ -152,7 +152,7 @@ TEST_CASE("merge_from: refuses another kind, another dimension, another training
             CHECK(saved(index) == before);
             CHECK(saved(other) == others);
         };
-        lutra::Index longer = untrained({c.spec, c.metric, c.d + 1});
+        lutra::Index longer = untrained({c.spec, c.metric, 2 * c.d});
         check_refused(longer, 0);
         lutra::Index other_metric = filled({c.spec, c.metric == Metric::l2 ? Metric::inner_product : Metric::l2, c.d}, x);
         check_refused(other_metric, 0);
@@ -163,7 +163,7 @@ TEST_CASE("merge_from: refuses another kind, another dimension, another training
         check_refused(twin, -1);
         check_refused(twin, std::numeric_limits<Id>::max());
         check_refused(twin, std::numeric_limits<Id>::min());
-        if (!c.has_lists()) return;
+        if (!c.needs_training()) return;
         lutra::Index other_training = untrained(c);
         require_ok(other_training.train(lutra_test::normal_matrix(300, c.d, 5)));
         require_ok(other_training.add(x));
@@ -214,7 +214,7 @@ TEST_CASE("save: an empty and an untrained index come back as they were") {
         CHECK(empty.is_trained());
         CHECK(empty.ntotal() == 0);
         lutra::Index fresh = loaded(saved(untrained(c)));
-        CHECK(fresh.is_trained() == !c.has_lists());
+        CHECK(fresh.is_trained() == !c.needs_training());
         CHECK(fresh.spec() == c.spec);
         require_ok(fresh.train(lutra_test::normal_matrix(300, c.d, 1001)));
         CHECK(saved(fresh) == saved(trained(c)));

@@ -108,7 +108,7 @@ TEST_CASE("search: queries find the same together and alone, bit for bit") {
 
 TEST_CASE("search: a stored row finds itself first with squared distance 0, or a twin with a lower id") {
     for_each_case([](const Case& c) {
-        if (c.metric != Metric::l2) return;
+        if (c.metric != Metric::l2 || c.is_lossy()) return;
         const Matrix x = rows_with_ties(300, c.d);
         const lutra::Index index = filled(c, x);
         const Found found = search(index, x, 1, all_lists(index));
