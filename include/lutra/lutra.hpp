@@ -16,11 +16,13 @@
 #include <lutra/cluster/kmeans.hpp>          // Lloyd's k-means
 #include <lutra/transform/transformed.hpp>   // L2norm in front of an index
 #include <lutra/encodings/flat/flat.hpp>     // rows as they are
+#include <lutra/encodings/pq4fs/pq4fs.hpp>   // 4-bit product quantization, scanned by look-ups in registers
 #include <lutra/coarse/flat_coarse.hpp>      // which list: compare every centroid
 #include <lutra/coarse/one_list.hpp>         // which list: there is one
 #include <lutra/ivf/ivf.hpp>                 // inverted lists: train, add, search
 #include <lutra/refine/refine.hpp>           // exact distances of what a base proposes: RFlat
 #include <lutra/factory/index_factory.hpp>   // index_factory(d, "IVF1024,Flat", metric)
 #include <lutra/factory/save_load.hpp>       // save_index, load_index: faiss's own files
+#include <lutra/factory/search_params.hpp>   // "nprobe=8,k_factor=4" as SearchParams
 // opt-in, not included here:
 //   lutra/parallel/threads.hpp              // ThreadPool

@@ -116,7 +116,8 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
     if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
     if (auto loaded = load_with_encoding(fourcc, in, Encodings{})) return std::move(*loaded);
     Status status = unexpected_record(
-        fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IxPT (L2norm), IxRF (RFlat), IxMp, IxM2 (id maps)", in.position());
+        fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IPfs, IwPf (PQ..x4fs), IxPT (L2norm), IxRF (RFlat), IxMp, IxM2 (id maps)",
+        in.position());
     return status;
 }
 

@@ -14,9 +14,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// Settings for search() out of name=value items with commas or blanks between them; no items means the index's own settings.
 ///   nprobe     1 to kMaxLists, for an index with lists; more than it has means all of them
-///   k_factor   a number from 1 to kMaxLists, for an index with a refine stage; 1 for others, where it changes nothing. faiss's
-///   name for
-///              it, k_factor_rf, is taken too
+///   k_factor   a number from 1 to kMaxLists, for an index with a refine stage; 1 for others, where it changes nothing.
+///              faiss's name for it, k_factor_rf, is taken too
 /// Errors: not_found (a name this index does not take), unsupported (a k_factor where there is no refine stage), bad_argument
 /// (anything else).
 Result<SearchParams> parse_search_params(const Index& index, std::string_view text);
