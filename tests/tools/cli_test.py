@@ -52,6 +52,14 @@ def read_npy(path, descr, code):
     return [list(values[i * width : (i + 1) * width]) for i in range(n)]
 
 
+def size(path):
+    """0 where there is none any more."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def scores(base, query, metric):
     """Lower is better, for every base row."""
     if metric == "l2":
@@ -153,6 +161,13 @@ class CommandTest(unittest.TestCase):
             "build", "--factory", "IVF2,Flat", "--train", self.out / "train.fvecs", "-o", self.out / "x.index", self.data / "base.fvecs")
         self.assertIn("80 rows", done.stdout)
         self.assertNotEqual((self.out / "x.index").read_bytes(), (self.data / "ivf.index").read_bytes())
+
+    def test_training_uses_as_many_rows_as_the_encoding_or_the_lists_take(self):
+        write_texmex(self.out / "many.fvecs", self.base * 9, "f")
+        for spec, rows in [("PQ4x4fs", "4,096"), ("IVF4,PQ4x4fs", "4,096"), ("IVF4,Flat", "1,024"), ("IVF20,PQ4x4fs,RFlat", "5,120"),
+                           ("IVF32,Flat", "5,400")]:
+            done = self.run_lutra("build", "--factory", spec, "-o", self.out / "x.index", self.out / "many.fvecs")
+            self.assertRegex(done.stdout, f"trained .* on {rows} rows\n", spec)
 
     def test_few_training_rows_are_warned_of(self):
         done = self.run_lutra("build", "--factory", "IVF32,Flat", "-o", self.out / "x.index", self.data / "base.fvecs")
@@ -323,9 +338,9 @@ class CommandTest(unittest.TestCase):
                 self.assertIn("--help", self.refuse(2, *args, says=says))
 
     def test_a_wrong_factory_string_shows_where(self):
-        for metric in ["l2", "cosine"]:
-            self.refuse(2, "build", "--factory", "IVF16, Flat", "--metric", metric, "-o", self.out / "x.index", self.data / "base.fvecs",
-                        says=["\n", "^", 'IVF16,Flat"?'])
+        says = [self.refuse(2, "build", "--factory", "IVF16, Flat", "--metric", metric, "-o", self.out / "x.index", self.data / "base.fvecs",
+                            says=["\n", "^", '"IVF16,Flat"?']) for metric in ["l2", "cosine"]]
+        self.assertEqual(says[0], says[1])  # as typed: without the L2norm that cosine puts before it
 
     def test_flags_that_would_have_no_effect_are_refused(self):
         for more in [["--seed", "5"], ["--train", self.data / "base.fvecs"]]:
@@ -355,6 +370,37 @@ class CommandTest(unittest.TestCase):
         self.refuse(2, "convert", copy, "-o", copy, says="is an input too")
         self.refuse(2, "build", "--factory", "Flat", copy, "-o", copy, says="is an input too")
         self.assertEqual(copy.read_bytes(), (self.data / "base.fvecs").read_bytes())
+
+    def test_the_distances_beside_the_ids_do_not_overwrite_an_input(self):
+        queries, index = self.out / "a.distances.npy", self.out / "b.distances.npy"
+        write_npy(queries, self.queries)
+        index.write_bytes((self.data / "flat.index").read_bytes())
+        before = queries.read_bytes(), index.read_bytes()
+        self.refuse(2, "search", self.data / "flat.index", queries, "-o", self.out / "a.npy", says=["a.distances.npy", "is an input too"])
+        self.refuse(2, "search", index, self.data / "queries.fvecs", "-o", self.out / "b.npy", says=["b.distances.npy", "is an input too"])
+        self.assertEqual((queries.read_bytes(), index.read_bytes()), before)
+        self.run_lutra("search", self.data / "flat.index", queries, "-o", self.out / "a.ivecs")  # writes no distances
+
+    def test_no_npy_file_is_written_into_an_input_folder(self):
+        folder, link, queries = self.out / "in", self.out / "link", self.data / "queries.fvecs"
+        folder.mkdir()
+        link.mkdir()
+        write_npy(folder / "0.npy", self.base)
+        (link / "0.npy").symlink_to(folder / "0.npy")
+        before = (folder / "0.npy").read_bytes()
+        base, index = self.data / "base.fvecs", self.data / "flat.index"
+        for name in ["0.npy", "new.npy"]:
+            for output in [folder / name, f"{self.out}/link/../in/{name}"]:
+                for args in [["convert", folder], ["build", "--factory", "Flat", base, folder], ["truth", folder, "--queries", queries],
+                             ["build", "--factory", "IVF2,Flat", base, "--train", folder], ["truth", base, "--queries", folder],
+                             ["search", index, folder]]:
+                    with self.subTest(args=args, output=output):
+                        self.refuse(2, *args, "-o", output, says=[name, "input folder"])
+        self.refuse(2, "convert", link, "-o", folder / "0.npy", says="is an input too")
+        self.assertEqual((folder / "0.npy").read_bytes(), before)
+        done = subprocess.run([LUTRA, "convert", ".", "-o", "new.npy"], cwd=folder, capture_output=True, text=True)
+        self.assertEqual((done.returncode, [p.name for p in folder.iterdir()]), (2, ["0.npy"]), done.stderr)
+        self.run_lutra("convert", folder, "-o", folder / "0.fvecs")  # only .npy files belong to a folder of vectors
 
     # Failed work: exit code 1
 
@@ -423,6 +469,35 @@ class CommandTest(unittest.TestCase):
         self.assertEqual((running.returncode, out), (1, ""), err)
         self.assertIn("lutra build: cancelled; nothing was written", err)
         self.assertEqual([p.name for p in self.out.iterdir()], ["big.npy"])
+
+    def test_ctrl_c_while_files_are_completed_leaves_both_or_none(self):
+        write_npy(self.out / "many.npy", self.queries * 500)
+        args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "600", "-o", str(self.out / "ids.npy")]
+        for wanted in [1000, 30e6, 48e6, 48e6 + 128]:  # bytes of ids that are written when the signal comes
+            running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            while running.poll() is None and not any(size(p) >= wanted for p in self.out.glob("ids.npy*")):
+                time.sleep(0.0005)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=120)
+            left = sorted(p.name for p in self.out.glob("ids*"))
+            self.assertIn((running.returncode, left), [(1, []), (0, ["ids.distances.npy", "ids.npy"])], err)
+            self.assertEqual("nothing was written" in err, running.returncode == 1)
+            for path in self.out.glob("ids*"):
+                path.unlink()
+
+    def test_an_ignored_ctrl_c_stays_ignored(self):
+        ignore = lambda: [signal.signal(s, signal.SIG_IGN) for s in [signal.SIGINT, signal.SIGTERM]]
+        write_npy(self.out / "many.npy", self.base * 400)
+        args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "10", "-o", str(self.out / "ids.ivecs")]
+        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore)
+        while running.poll() is None:
+            if list(self.out.glob("ids.ivecs*")):  # created: the search is on
+                running.send_signal(signal.SIGINT)
+                running.send_signal(signal.SIGTERM)
+            time.sleep(0.005)
+        out, err = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 0, err)
+        self.assertEqual(size(self.out / "ids.ivecs"), 400 * N * 44)
 
 
 VERBS = ["build", "search", "eval", "truth", "info", "convert"]

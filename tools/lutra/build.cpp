@@ -22,7 +22,6 @@
 namespace command {
 
 namespace {
-constexpr std::size_t kRowsPerList = 256;      // what k-means uses; more rows are sampled
 constexpr std::size_t kLeastRowsPerList = 39;  // with fewer, lists are poor
 
 struct BuildFlags {
@@ -59,8 +58,7 @@ void train(Index& index, const Inputs& source, std::uint32_t seed, Resources res
     if (source.d() != index.dim())
         throw Error(
             Status{Errc::bad_argument, "--train {} has {} columns; the inputs have {}", source.path(), source.d(), index.dim()});
-    const std::size_t limit = kRowsPerList * std::max<std::size_t>(index.nlist(), 1);
-    const std::vector<std::size_t> rows = permutation(source.n(), std::min(limit, source.n()), seed);
+    const std::vector<std::size_t> rows = permutation(source.n(), std::min(index.training_rows(), source.n()), seed);
     warn_if_few(rows.size(), index);
     const Stopwatch watch;
     const AlignedVector<float> sample = source.gather(rows);
@@ -126,7 +124,7 @@ Work add_build(CLI::App& lutra) {
     const auto flags = std::make_shared<BuildFlags>();
     CLI::App* verb = lutra.add_subcommand("build", "Build an index from vectors, and save it");
     add_inputs(verb, flags->inputs);
-    verb->add_option("--factory", flags->factory, "What to build: Flat, IVF1024,Flat, L2norm,IVF4k,Flat ...")
+    verb->add_option("--factory", flags->factory, "What to build: Flat, IVF1024,Flat, IVF4k,PQ64x4fs,RFlat ...")
         ->required()
         ->option_text("SPEC");
     add_metric(verb, flags->metric);
@@ -137,7 +135,8 @@ Work add_build(CLI::App& lutra) {
     verb->add_option("-o,--output", flags->output, "The index file to write")->required()->option_text("FILE");
     verb->footer(
         "Ids are row numbers over all inputs. Inputs may be larger than memory.\n"
-        "IVF{n} trains on at most 256 n rows: those that come first in a random order of all rows, made by --seed.\n\n"
+        "IVF{n} trains on at most 256 n rows and PQ{M}x4fs on 4,096, both on the larger number: on those that come first in a\n"
+        "random order of all rows, made by --seed.\n\n"
         "Example:\n  lutra build --factory IVF512,Flat --metric cosine -o base.index base.fvecs more/");
     return [flags] { build(*flags); };
 }

@@ -1,11 +1,13 @@
 // tools/lutra/interrupt.cpp: see interrupt.hpp.  SPDX-License-Identifier: MIT
 #include "interrupt.hpp"
 
+#include <array>
 #include <csignal>
 
 namespace command {
 
 namespace {
+constexpr std::array kSignals{SIGINT, SIGTERM};
 volatile std::sig_atomic_t stop_wanted = 0;
 
 extern "C" void want_stop(int signal) {
@@ -17,12 +19,13 @@ Status cancelled() { return {Errc::cancelled, "cancelled"}; }
 }  // namespace
 
 Interrupt::Interrupt() {
-    std::signal(SIGINT, want_stop);
-    std::signal(SIGTERM, want_stop);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+        before_[i] = std::signal(kSignals[i], SIG_IGN);
+        if (before_[i] != SIG_IGN) std::signal(kSignals[i], want_stop);
+    }
 }
 Interrupt::~Interrupt() {
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) std::signal(kSignals[i], before_[i]);
 }
 
 bool interrupted() { return stop_wanted != 0; }

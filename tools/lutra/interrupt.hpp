@@ -5,17 +5,22 @@
 
 #include <lutra/io/stream.hpp>
 
+#include <array>
 #include <cstddef>
 
 namespace command {
 
-/// While it lives, the first SIGINT or SIGTERM sets a flag; the second one stops the process as usual.
+/// While it lives, the first SIGINT or SIGTERM sets a flag; the second one stops the process as usual. One that is ignored
+/// (nohup, a shell's background) stays ignored.
 class Interrupt {
 public:
     Interrupt();
     ~Interrupt();
     Interrupt(const Interrupt&) = delete;
     Interrupt& operator=(const Interrupt&) = delete;
+
+private:
+    std::array<void (*)(int), 2> before_{};  // what SIGINT and SIGTERM did
 };
 
 bool interrupted();

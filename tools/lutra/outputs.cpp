@@ -34,16 +34,34 @@ void RowFile::append(const Id* rows, std::size_t n) {
     check(npy_ ? write_values(file_, rows, n * columns_) : write_ivecs(file_, rows, n, columns_));
 }
 
-void RowFile::commit() {
-    check_interrupt();
-    check(file_.commit());
+void RowFile::commit() { check(file_.commit()); }
+
+namespace {
+namespace fs = std::filesystem;
+
+/// False too where one of them does not exist.
+bool is_same(const fs::path& a, const fs::path& b) {
+    std::error_code ignored;
+    return fs::equivalent(a, b, ignored);
 }
+
+/// A folder of vectors is its .npy files, which may be links: none may be replaced, and none may come to them.
+void check_not_in_folder(const fs::path& output, const fs::path& folder) {
+    if (output.extension() == ".npy" && is_same(output.has_parent_path() ? output.parent_path() : ".", folder))
+        throw BadUsage(Status{Errc::bad_argument, "{} would be a file of the input folder {}; write it into another folder",
+                              output.string(), folder.string()});
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored))
+        if (entry.path().extension() == ".npy") check_not_input(output.string(), {entry.path().string()});
+}
+}  // namespace
 
 void check_not_input(const std::string& output, const std::vector<std::string>& inputs) {
     for (const std::string& input : inputs) {
-        std::error_code different;
-        if (std::filesystem::equivalent(output, input, different))
-            throw BadUsage(Status{Errc::bad_argument, "-o {} is an input too; give the result a name of its own", output});
+        if (is_same(output, input))
+            throw BadUsage(Status{Errc::bad_argument, "{} is an input too; give the result a name of its own", output});
+        std::error_code ignored;
+        if (fs::is_directory(input, ignored)) check_not_in_folder(output, input);
     }
 }
 

@@ -23,6 +23,7 @@ public:
 
     void append(const float* rows, std::size_t n);
     void append(const Id* rows, std::size_t n);
+    /// Not interrupted: of several files that are committed one after the other, all appear.
     void commit();
 
 private:
@@ -31,7 +32,7 @@ private:
     bool npy_;
 };
 
-/// Throws BadUsage if `output` is one of the files that are read.
+/// Throws BadUsage if `output` is one of the files that are read, or a .npy file in a folder that is read.
 void check_not_input(const std::string& output, const std::vector<std::string>& inputs);
 
 }  // namespace command

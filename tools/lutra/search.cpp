@@ -51,11 +51,12 @@ std::string distances_path(const std::string& output) { return output.substr(0, 
 
 void search_to_files(const SearchFlags& flags, Search& search, const Inputs& queries) {
     const Interrupt interrupt;
+    const bool with_distances = flags.output.ends_with(".npy");
     check_not_input(flags.output, {flags.index, flags.queries});
+    if (with_distances) check_not_input(distances_path(flags.output), {flags.index, flags.queries});
     RowFile ids(flags.output, RowFile::Holds::ids, queries.n(), flags.k);
     std::optional<RowFile> distances;
-    if (flags.output.ends_with(".npy"))
-        distances.emplace(distances_path(flags.output), RowFile::Holds::vectors, queries.n(), flags.k);
+    if (with_distances) distances.emplace(distances_path(flags.output), RowFile::Holds::vectors, queries.n(), flags.k);
     double seconds = 0;
     ProgressBar bar;
     const std::size_t batch = std::max<std::size_t>(1, std::min(queries.batch(), kHitsPerBatch / flags.k));
