@@ -31,9 +31,16 @@ std::optional<Status> check_word(std::string_view token, std::size_t d, bool in_
     return parsed->status();
 }
 
+/// An encoding may offer repair(token, d, in_lists); see EncodingWord.
+template <Encoding E>
+constexpr auto repair_of() -> decltype(EncodingWord::repair) {
+    if constexpr (requires { &E::repair; }) return &E::repair;
+    return nullptr;
+}
+
 template <class... E>
 constexpr std::array<EncodingWord, sizeof...(E)> make_words(EncodingList<E...>) {
-    return {EncodingWord{E::kName, check_word<E>}...};
+    return {EncodingWord{E::kName, check_word<E>, repair_of<E>()}...};
 }
 
 }  // namespace detail

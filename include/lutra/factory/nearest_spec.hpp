@@ -16,7 +16,8 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// A string that parses, near to `text`: spaces dropped, letter case and small misspellings fixed, missing commas and the
-/// missing encoding put in, list counts clamped, unknown parts left out. Empty if no encoding's name is itself accepted.
+/// missing encoding put in, list counts clamped, an encoding's numbers mended by the encoding itself, unknown parts left out.
+/// Empty if nothing like an encoding is there, and no encoding's name is itself accepted.
 /// Cost: text.size() times the length of the names.
 std::string nearest_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings);
 
@@ -43,6 +44,12 @@ inline bool take_word(std::string_view& text, std::string_view word) {
     return true;
 }
 
+/// Where `word` stands at the end of `text`, in any letter case; npos if it does not.
+inline std::size_t find_last_word(std::string_view text, std::string_view word) {
+    const std::size_t at = text.size() - std::min(text.size(), word.size());
+    return equal_ignoring_case(text.substr(at), word) ? at : std::string_view::npos;
+}
+
 /// The parts of a spec that were found in the ruins of one.
 class Salvage {
 public:
@@ -57,7 +64,7 @@ public:
     }
 
     std::string text() const {
-        const std::string encoding = accepts(encoding_) ? encoding_ : fallback();  // asked again: an IVF may have come after it
+        const std::string mended = mend(encoding_), encoding = mended.empty() ? fallback() : mended;
         if (encoding.empty()) return {};
         std::string out;
         for (std::size_t i = 0; i < transforms_; ++i) out += "L2norm,";
@@ -94,11 +101,28 @@ private:
         return true;
     }
 
+    /// Kept as it was written, for an IVF may come after it: text() mends it.
     bool take_encoding(std::string_view& piece) {
         if (accepts(piece)) return keep_encoding(piece, 0), piece = {}, true;
         for (const EncodingWord& encoding : encodings_)
             if (accepts(encoding.name) && take_word(piece, encoding.name)) return keep_encoding(encoding.name, 0), true;
-        return false;
+        const std::size_t refine = find_last_word(piece, "RFlat");
+        const std::string_view token = piece.substr(0, refine);
+        const std::string mended = mend(token);
+        if (mended.empty()) return false;
+        keep_encoding(token, edit_distance(token, mended));
+        piece.remove_prefix(std::min(piece.size(), refine));
+        return true;
+    }
+
+    /// The token if it is accepted, else the accepted one that an encoding says is nearest; empty if none does.
+    std::string mend(std::string_view token) const {
+        if (accepts(token)) return std::string(token);
+        for (const EncodingWord& encoding : encodings_) {
+            const std::string mended = encoding.repair ? encoding.repair(token, d_, nlist_ != 0) : std::string();
+            if (accepts(mended)) return mended;
+        }
+        return {};
     }
 
     void take_misspelling(std::string_view piece) {

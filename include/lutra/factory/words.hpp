@@ -20,9 +20,11 @@ inline constexpr std::size_t kMaxLists = 2147483647;
 ///   name    not empty; as shown in "expected an encoding (Flat)". Suggestions use it where check() accepts it as it stands.
 ///   check   nullopt: not this encoding's token; ok: accepted; an error: its own, but wrong, and the message says why.
 ///           d is the dimension after the transforms; in_lists is true behind IVF{n}. Must take any bytes.
+///   repair  the token check() accepts that is nearest to one it does not; empty if it is not like this encoding's. Optional.
 struct EncodingWord {
     std::string_view name;
     std::optional<Status> (*check)(std::string_view token, std::size_t d, bool in_lists);
+    std::string (*repair)(std::string_view token, std::size_t d, bool in_lists) = nullptr;
 };
 
 /// What the encodings together say about a token: the first that is not nullopt.

@@ -10,6 +10,7 @@
 #include <lutra/encodings/pq4fs/kernel_lane.hpp>
 #include <lutra/encodings/pq4fs/kernel_quad.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_token.hpp>
 #include <lutra/io/record.hpp>
 
 #include <array>
@@ -46,43 +47,6 @@ using Pq4Kernel = LaneKernel<Bytes256>;
 using Pq4Kernel = LaneKernel<Bytes128>;
 #endif
 
-/// What "PQ16x4fsr_64" says.
-struct Pq4Token {
-    std::size_t m = 0, bbs = kPq4Block;
-    bool by_residual = false;
-};
-
-/// nullopt: not of this kind.
-inline std::optional<Pq4Token> read_pq4_token(std::string_view text) {
-    Pq4Token token;
-    const auto number = [&text](std::size_t& n) {
-        const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-        for (n = 0; const char c : text.substr(0, digits)) n = std::min<std::size_t>(n * 10 + std::size_t(c - '0'), 1 << 24);
-        text.remove_prefix(digits);
-        return digits != 0;
-    };
-    const auto word = [&text](std::string_view w) {
-        const bool is = text.starts_with(w);
-        text.remove_prefix(is ? w.size() : 0);
-        return is;
-    };
-    if (!word("PQ") || !number(token.m) || !word("x4fs")) return std::nullopt;
-    token.by_residual = word("r");
-    if (word("_") && !number(token.bbs)) return std::nullopt;
-    if (!text.empty()) return std::nullopt;
-    return token;
-}
-
-inline Status check_pq4_token(const Pq4Token& token, std::size_t d, bool in_lists) {
-    if (token.m == 0) return {Errc::bad_spec, "M = 0 sub-quantizers; accepted: the divisors of d = {}", d};
-    if (d % token.m != 0) return {Errc::bad_spec, "M = {} does not divide d = {}; accepted: the divisors of d", token.m, d};
-    if (token.bbs == 0 || token.bbs % kPq4Block != 0)
-        return {Errc::bad_spec, "blocks of {} vectors; accepted: multiples of {}", token.bbs, kPq4Block};
-    if (token.bbs > 65536) return {Errc::bad_spec, "blocks of {} vectors; accepted: up to 65536", token.bbs};
-    if (token.by_residual && !in_lists) return {Errc::bad_spec, "\"r\" (by residual) is for lists; expected IVF before it"};
-    return {};
-}
-
 }  // namespace detail
 
 /// Codes of M / 2 bytes, scores within M * step / 2 of the exact score of the decoded vector (lut.hpp). M divides d.
@@ -111,9 +75,9 @@ public:
         if (Status status = detail::check_pq4_token(*token, d, in_lists); !status.ok()) return Result<Pq4FastScan>(status);
         return Result<Pq4FastScan>(Pq4FastScan(d, token->m, token->by_residual, token->bbs));
     }
-    std::string token() const {
-        return "PQ" + std::to_string(m()) + "x4fs" + (by_residual_ ? "r" : "") +
-               (bbs_ != kBlock ? "_" + std::to_string(bbs_) : std::string());
+    std::string token() const { return detail::write_pq4_token({m(), bbs_, by_residual_}); }
+    static std::string repair(std::string_view text, std::size_t d, bool in_lists) {
+        return detail::repair_pq4_token(text, d, in_lists);
     }
 
     std::size_t m() const { return codebook_.m(); }

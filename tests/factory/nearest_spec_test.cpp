@@ -1,0 +1,86 @@
+// tests/factory/nearest_spec_test.cpp: what is suggested for a wrong factory string, with the encodings of the catalog.
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/core/random.hpp>
+#include <lutra/factory/catalog.hpp>
+#include <lutra/factory/spec.hpp>
+
+#include <string>
+#include <string_view>
+
+#include "factory/spec_message.hpp"
+
+namespace {
+std::string suggested(std::string_view text, std::size_t d = 32) {
+    const auto spec = lutra::parse_spec(text, d, lutra::kEncodingWords);
+    REQUIRE(!spec.ok());
+    return spec_test::suggestion(spec.status().message());
+}
+}  // namespace
+
+TEST_CASE("nearest_spec: a PQ token is mended, not replaced by Flat") {
+    struct Row {
+        std::string_view wrong, right;
+        std::size_t d = 32;
+    };
+    static constexpr Row kRows[] = {
+        // M
+        {"IVF16,PQ15x4fs", "IVF16,PQ16x4fs"},
+        {"PQ0x4fs", "PQ1x4fs"},
+        {"PQ99999999999x4fs", "PQ32x4fs"},
+        {"PQ64x4fs", "PQ50x4fs", 100},
+        {"PQ24x4fs", "PQ16x4fs"},  // as near as 32
+        {"PQ2x4fs", "PQ1x4fs", 31},
+        // letter case
+        {"Pq16x4fs", "PQ16x4fs"},
+        {"ivf16,pq16X4FSR,rflat", "IVF16,PQ16x4fsr,RFlat"},
+        // residuals
+        {"PQ16x4fsr", "PQ16x4fs"},
+        {"L2norm,PQ16x4fsr", "L2norm,PQ16x4fs"},
+        {"PQ16x4fsr,IVF16", "IVF16,PQ16x4fsr"},
+        // bits, ending
+        {"PQ16x5fs", "PQ16x4fs"},
+        {"IVF16,PQ16x8fsr", "IVF16,PQ16x4fsr"},
+        {"PQ16x4f", "PQ16x4fs"},
+        {"PQ16", "PQ16x4fs"},
+        {"IVF16,PQ8+16", "IVF16,PQ8x4fs"},
+        {"QP16x4fs", "PQ16x4fs"},
+        {"P16x4fs,RFlat", "PQ16x4fs,RFlat"},
+        // blocks
+        {"PQ16x4fs_33", "PQ16x4fs"},
+        {"PQ16x4fs_0", "PQ16x4fs"},
+        {"PQ16x4fs_", "PQ16x4fs"},
+        {"PQ16x4fs_100", "PQ16x4fs_96"},
+        {"IVF16,PQ16x4fsr_99999999999", "IVF16,PQ16x4fsr_65536"},
+        // around it
+        {"IVF16,PQ16x4fs,", "IVF16,PQ16x4fs"},
+        {"IVF16PQ16x4fs", "IVF16,PQ16x4fs"},
+        {"IVF16,PQ16x4fsRFlat", "IVF16,PQ16x4fs,RFlat"},
+        {"IVF16, PQ15x4fs, RFlat", "IVF16,PQ16x4fs,RFlat"},
+        // not like one
+        {"IVF16", "IVF16,Flat"},
+        {"PQ", "Flat"},
+        {"SQ8", "Flat"},
+        {"OPQ16,Flat", "Flat"},
+    };
+    for (const Row& row : kRows) {
+        CAPTURE(row.wrong);
+        CHECK(suggested(row.wrong, row.d) == row.right);
+    }
+}
+
+TEST_CASE("nearest_spec: mutated strings of the catalog's encodings keep the promises") {
+    static constexpr std::string_view kStarts[] = {"PQ16x4fs", "IVF16,PQ16x4fsr_64", "L2norm,IVF4,PQ8x4fs,RFlat", "IVF16,Flat"};
+    static constexpr std::string_view kPieces[] = {"PQ", "x4fs", "r", "_", "16", "0", "99999999999", ",", "RFlat", "IVF", " "};
+    lutra::Rng rng(21);
+    for (int i = 0; i < 5000; ++i) {
+        std::string text(kStarts[rng.below(std::size(kStarts))]);
+        for (std::size_t edits = 1 + rng.below(3); edits > 0; --edits)
+            text.replace(rng.below(text.size() + 1), rng.below(4), std::string(kPieces[rng.below(std::size(kPieces))]));
+        const std::size_t d = rng.below(2) == 0 ? 32 : 31;
+        CAPTURE(text);
+        const char* broken = spec_test::broken_promise(text, d, lutra::kEncodingWords);
+        CHECK_MESSAGE(broken == nullptr, std::string(broken == nullptr ? "" : broken));
+    }
+}
