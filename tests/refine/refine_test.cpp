@@ -38,6 +38,7 @@ public:
     float k_factor() const { return 0; }
     lutra::Status set_k_factor(float k_factor) { return lutra::no_refine_stage(spec(), k_factor); }
     std::size_t code_size() const { return 4; }
+    std::size_t training_rows() const { return 0; }
     lutra::Status train(lutra::MatrixView, const lutra::Resources& = {}) { return {}; }
     lutra::Status add(lutra::MatrixView x, const lutra::Resources& resources = {}) {
         if (fails) return {Errc::io_error, "add: the base has failed"};

@@ -72,8 +72,9 @@ public:
     static std::optional<Result<Pq4FastScan>> parse(std::string_view text, std::size_t d, bool in_lists) {
         const std::optional<detail::Pq4Token> token = detail::read_pq4_token(text);
         if (!token) return std::nullopt;
-        if (Status status = detail::check_pq4_token(*token, d, in_lists); !status.ok()) return Result<Pq4FastScan>(status);
-        return Result<Pq4FastScan>(Pq4FastScan(d, token->m, token->by_residual, token->bbs));
+        if (Status status = detail::check_pq4_token(*token, d, in_lists); !status.ok())
+            return std::optional<Result<Pq4FastScan>>(std::in_place, status);
+        return std::optional<Result<Pq4FastScan>>(std::in_place, Pq4FastScan(d, token->m, token->by_residual, token->bbs));
     }
     std::string token() const { return detail::write_pq4_token({m(), bbs_, by_residual_}); }
     static std::string repair(std::string_view text, std::size_t d, bool in_lists) {
