@@ -63,6 +63,19 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID MATCH
   lutra_run_test(two_isas)
 endif()
 
+# The fuzz targets, fed with the golden files and some strings, whole, cut short and changed. How libFuzzer goes on from there
+# is said in each of them.
+set(load_index_fuzz_inputs ${CMAKE_CURRENT_SOURCE_DIR}/data/golden)
+set(spec_fuzz_inputs ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/specs.txt)
+foreach(fuzz load_index_fuzz spec_fuzz)
+  lutra_program(${fuzz} fuzz/${fuzz}.cpp fuzz/replay.cpp)
+  target_include_directories(${fuzz} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_options(${fuzz} PRIVATE -O1)
+  lutra_build_test(${fuzz})
+  add_test(NAME ${fuzz}.run COMMAND ${fuzz} ${${fuzz}_inputs})
+  set_tests_properties(${fuzz}.run PROPERTIES LABELS build FIXTURES_REQUIRED ${fuzz})
+endforeach()
+
 # Floors: the library keeps them, and the checker sees each kind of wrong include.
 set(check_floors ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_floors.py)
 add_test(NAME floors COMMAND ${check_floors} ${include_dir}/lutra)

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <lutra/factory/index_factory.hpp>
+#include <lutra/io/stream.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/normalize.hpp>
 
@@ -88,6 +89,13 @@ inline lutra::Index filled(const Case& c, const Matrix& x, const lutra::Resource
     lutra::Index index = trained(c);
     require_ok(index.add(x, resources));
     return index;
+}
+
+/// What a file of the index would hold.
+inline std::vector<std::byte> saved(const lutra::Index& index) {
+    lutra::MemoryWriter out;
+    require_ok(index.save(out));
+    return {out.bytes().begin(), out.bytes().end()};
 }
 
 /// Rows with many exact duplicates among them, so that ties happen. Row 4 is zeros.

@@ -26,11 +26,6 @@ Matrix rows(const Matrix& x, std::size_t begin, std::size_t end) {
     return part;
 }
 
-std::vector<std::byte> saved(const lutra::Index& index) {
-    lutra::MemoryWriter out;
-    require_ok(index.save(out));
-    return {out.bytes().begin(), out.bytes().end()};
-}
 lutra::Index loaded(const std::vector<std::byte>& bytes) {
     lutra::MemoryReader in(bytes);
     lutra::Result<lutra::Index> index = lutra::load_index(in);

@@ -19,11 +19,6 @@ lutra::Resources with(lutra::ThreadPool& pool) {
     return resources;
 }
 
-std::vector<std::byte> saved(const lutra::Index& index) {
-    lutra::MemoryWriter out;
-    require_ok(index.save(out));
-    return {out.bytes().begin(), out.bytes().end()};
-}
 }  // namespace
 
 TEST_CASE("train, add, search, range_search: the same bits for any number of workers") {

@@ -13,12 +13,6 @@ using namespace contracts;
 using lutra::Errc;
 
 namespace {
-std::vector<std::byte> saved(const lutra::Index& index) {
-    lutra::MemoryWriter out;
-    require_ok(index.save(out));
-    return {out.bytes().begin(), out.bytes().end()};
-}
-
 void check_refused(const lutra::Status& status, Errc code, std::initializer_list<std::string_view> words) {
     CHECK(status.code() == code);
     for (const std::string_view word : words) {

@@ -5,6 +5,9 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include <lutra/factory/index.hpp>
+#include <lutra/io/stream.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,12 +40,15 @@ inline constexpr Case kCases[] = {
     {"ivf16_flat.L2", "IVF16,Flat", kL2, 32, 1000, 4, 38.4632568359375F, true, true},
     {"ivf16_flat.IP", "IVF16,Flat", kIp, 32, 1000, 4, 86.41410827636719F, true, true},
     {"ivf16_flat_dmarray.L2", "IVF16,Flat", kL2, 32, 1000, 4, 38.4632568359375F, true, true},
+    {"ivf16_flat_dmarray.IP", "IVF16,Flat", kIp, 32, 1000, 4, 86.41410827636719F, true, true},
     {"ivf16_flat_dmhash.L2", "IVF16,Flat", kL2, 32, 1000, 4, 38.4632568359375F, false, false},
+    {"ivf16_flat_dmhash.IP", "IVF16,Flat", kIp, 32, 1000, 4, 86.41410827636719F, false, false},
     {"ivf256_flat_sparse.L2", "IVF256,Flat", kL2, 32, 60, 40, 145.2286376953125F, true, true},
     {"ivf256_flat_sparse.IP", "IVF256,Flat", kIp, 32, 60, 40, 22.47386360168457F, true, true},
     {"idmap_flat.L2", "Flat", kL2, 32, 1000, 0, 38.46324920654297F, false, true},
     {"idmap_flat.IP", "Flat", kIp, 32, 1000, 0, 86.41411590576172F, false, true},
     {"idmap2_ivf16_flat.L2", "IVF16,Flat", kL2, 32, 1000, 4, 38.4632568359375F, false, false},
+    {"idmap2_ivf16_flat.IP", "IVF16,Flat", kIp, 32, 1000, 4, 86.41410827636719F, false, false},
     {"l2norm_ivf16_flat.L2", "L2norm,IVF16,Flat", kL2, 32, 1000, 4, 0.3577355146408081F, true, true},
     {"l2norm_ivf16_flat.IP", "L2norm,IVF16,Flat", kIp, 32, 1000, 4, 0.821132242679596F, true, true},
     {"rvc_ivf64_flat.L2", "IVF64,Flat", kL2, 256, 1000, 1, 530.3798828125F, true, true},
@@ -56,6 +62,13 @@ inline std::vector<char> file_bytes(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     REQUIRE_MESSAGE(in.good(), path);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+inline std::vector<char> saved(const lutra::Index& index) {
+    lutra::MemoryWriter out;
+    REQUIRE(index.save(out).ok());
+    const char* bytes = reinterpret_cast<const char*>(out.bytes().data());
+    return {bytes, bytes + out.bytes().size()};
 }
 
 /// The values of a little-endian C-order .npy file whose elements are T: enough for these files, and not lutra's own reader.

@@ -14,6 +14,7 @@
 #include "factory/golden_files.hpp"
 
 namespace {
+using golden::saved;
 using lutra::Id;
 using lutra_test::Matrix;
 
@@ -21,13 +22,6 @@ lutra::Index loaded(const golden::Case& c) {
     lutra::Result<lutra::Index> index = lutra::load_index(golden::path(c.name, ".index"));
     REQUIRE_MESSAGE(index.ok(), index.status().message());
     return std::move(*index);
-}
-
-std::vector<char> saved(const lutra::Index& index) {
-    lutra::MemoryWriter out;
-    REQUIRE(index.save(out).ok());
-    const char* bytes = reinterpret_cast<const char*>(out.bytes().data());
-    return {bytes, bytes + out.bytes().size()};
 }
 
 /// Distances to every vector a query visits, by id.
@@ -124,7 +118,8 @@ TEST_CASE("golden files: reconstruct_n gives faiss's rows") {
 }
 
 TEST_CASE("golden files: ids of an id map and of a hash table are found by reconstruct") {
-    for (const std::string_view name : {"idmap_flat.L2", "idmap2_ivf16_flat.L2", "ivf16_flat_dmhash.L2"})
+    for (const std::string_view name : {"idmap_flat.L2", "idmap_flat.IP", "idmap2_ivf16_flat.L2", "idmap2_ivf16_flat.IP",
+                                        "ivf16_flat_dmhash.L2", "ivf16_flat_dmhash.IP"})
         for (const golden::Case& c : golden::kCases) {
             if (c.name != name) continue;
             CAPTURE(c);

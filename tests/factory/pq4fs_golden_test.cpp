@@ -15,7 +15,7 @@
 #include "factory/pq4_record.hpp"
 
 namespace {
-using golden::kIp, golden::kL2;
+using golden::kIp, golden::kL2, golden::saved;
 using lutra::Id;
 using lutra_test::Matrix;
 
@@ -43,13 +43,6 @@ lutra::Index loaded(std::string_view name) {
     lutra::Result<lutra::Index> index = lutra::load_index(golden::path(name, ".index"));
     REQUIRE_MESSAGE(index.ok(), index.status().message());
     return std::move(*index);
-}
-
-std::vector<char> saved(const lutra::Index& index) {
-    lutra::MemoryWriter out;
-    REQUIRE(index.save(out).ok());
-    const char* bytes = reinterpret_cast<const char*>(out.bytes().data());
-    return {bytes, bytes + out.bytes().size()};
 }
 
 /// What one query finds of all the vectors it visits: distances by id, NaN where it does not come by.

@@ -1,6 +1,8 @@
 // tests/fuzz/spec_fuzz.cpp: libFuzzer target for factory strings: any bytes give a spec or a readable error.
 //   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Itests tests/fuzz/spec_fuzz.cpp -o spec_fuzz
 // SPDX-License-Identifier: MIT
+#include <lutra/factory/catalog.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -13,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     for (const std::size_t d : {std::size_t{32}, std::size_t{33}}) {
         const char* broken = spec_test::broken_promise(text, d, spec_test::kFlatAndHalf);
+        if (broken == nullptr) broken = spec_test::broken_promise(text, d, lutra::kEncodingWords);
         if (broken == nullptr) continue;
         std::fprintf(stderr, "%s: \"%.*s\"\n", broken, int(size), text.data());
         std::abort();
