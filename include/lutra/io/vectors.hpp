@@ -1,5 +1,5 @@
 // lutra/io/vectors.hpp: vectors and ids from files of any accepted format, chosen by the name's ending.
-// Main path: VectorFile::open() -> map_rows(): map, parse -> read() / gather() -> read_rows().  SPDX-License-Identifier: MIT
+// Main path: VectorFile::open() -> map_rows(): map, parse -> read() -> read_rows().  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/io/bigann.hpp>
 #include <lutra/io/mapped.hpp>
@@ -40,9 +40,6 @@ public:
     /// Errc::bad_argument: not begin <= end <= n; bad_file: a malformed row, a file that changed; io_error.
     Status read(std::size_t begin, std::size_t end, float* out) const;
 
-    /// The given rows, in the given order, as floats into out [rows.size(), d].  Errors as read().
-    Status gather(std::span<const std::size_t> rows, float* out) const;
-
     /// All rows where they lie in the file, without a copy; nothing if they need conversion or joining (anything but one
     /// little-endian, C-order f4 array). Lives as long as this object.
     std::optional<MatrixView> view() const;
@@ -60,7 +57,6 @@ private:
     Status check_range(std::size_t begin, std::size_t end) const;
     template <class Use>
     Status with_rows(const Part& part, Use use) const;
-    static Status gather_run(const RowArray& from, std::size_t first, std::span<const std::size_t> rows, float* out);
 
     std::string path_;
     std::vector<Part> parts_;  // one for a file; ordered by `first`
@@ -202,28 +198,6 @@ inline Status VectorFile::read(std::size_t begin, std::size_t end, float* out) c
             with_rows(part, [&](const RowArray& rows) { return read_rows(rows, begin - part.first, stop - part.first, out); }));
         out += (stop - begin) * d_;
         begin = stop;
-    }
-    return {};
-}
-
-/// Rows of one part, numbered from `first`.
-inline Status VectorFile::gather_run(const RowArray& from, std::size_t first, std::span<const std::size_t> rows, float* out) {
-    for (const std::size_t row : rows) {
-        LUTRA_TRY(read_rows(from, row - first, row - first + 1, out));
-        out += from.d;
-    }
-    return {};
-}
-
-inline Status VectorFile::gather(std::span<const std::size_t> rows, float* out) const {
-    for (const std::size_t row : rows) LUTRA_TRY(check_range(row, row + 1));
-    while (!rows.empty()) {
-        const Part& part = part_of(rows.front());
-        const auto elsewhere = [&](std::size_t row) { return row < part.first || row >= part.first + part.n; };
-        const auto run = std::size_t(std::find_if(rows.begin(), rows.end(), elsewhere) - rows.begin());
-        LUTRA_TRY(with_rows(part, [&](const RowArray& from) { return gather_run(from, part.first, rows.first(run), out); }));
-        rows = rows.subspan(run);
-        out += run * d_;
     }
     return {};
 }
