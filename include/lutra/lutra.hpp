@@ -18,6 +18,7 @@
 #include <lutra/encodings/flat/flat.hpp>     // rows as they are
 #include <lutra/encodings/pq4fs/pq4fs.hpp>   // 4-bit product quantization, scanned by look-ups in registers
 #include <lutra/coarse/flat_coarse.hpp>      // which list: compare every centroid
+#include <lutra/coarse/scanned_coarse.hpp>   // which list, of thousands: 4-bit codes of the centroids first
 #include <lutra/coarse/one_list.hpp>         // which list: there is one
 #include <lutra/ivf/ivf.hpp>                 // inverted lists: train, add, search
 #include <lutra/refine/refine.hpp>           // exact distances of what a base proposes: RFlat

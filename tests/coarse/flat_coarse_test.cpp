@@ -23,7 +23,7 @@ using lutra_test::normal_matrix;
 
 FlatCoarse built(const Matrix& c, Metric metric) {
     FlatCoarse coarse;
-    coarse.build({c.values.begin(), c.values.end()}, c.n, c.d, metric);
+    CHECK(coarse.build({c.values.begin(), c.values.end()}, c.n, c.d, metric).ok());
     return coarse;
 }
 std::vector<Id> probed(const FlatCoarse& coarse, lutra::MatrixView q, std::size_t nprobe) {

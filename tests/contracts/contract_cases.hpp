@@ -56,6 +56,8 @@ void for_each_case(F&& f) {
                           {"L2norm,IVF16,Flat"},
                           {"Flat,RFlat"},
                           {"IVF16,Flat,RFlat"},
+                          {"IVF16(IVF4,Flat),Flat", {32}},
+                          {"IVF16(PQ8x4fs,RFlat),PQ8x4fsr", {32}},
                           {"PQ1x4fs", {1}},
                           {"PQ8x4fs", {32}},
                           {"PQ25x4fs_96", {100}},

@@ -38,7 +38,7 @@ std::vector<Pair> collect(const std::vector<Pair>& all, std::size_t k, std::size
     }
     std::vector<float> distances(k + 1, -7.F);
     std::vector<Id> ids(k + 1, -7);
-    pool.write(Metric::l2, distances.data(), ids.data());
+    pool.write(Metric::l2, Order::best_first, distances.data(), ids.data());
     CHECK(distances[k] == -7.F);
     CHECK(ids[k] == -7);
     std::vector<Pair> found;
@@ -103,7 +103,7 @@ TEST_CASE("Reservoir: takes over what another has found") {
     a.take_over(b);
     std::vector<float> distances(20);
     std::vector<Id> ids(20);
-    a.write(Metric::inner_product, distances.data(), ids.data());
+    a.write(Metric::inner_product, Order::best_first, distances.data(), ids.data());
     const std::vector<Pair> want = sorted_best(all, 20);
     for (std::size_t i = 0; i < 20; ++i) {
         CHECK(distances[i] == -want[i].score);

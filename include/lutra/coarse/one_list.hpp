@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -12,11 +13,13 @@ class OneList {
 public:
     static constexpr bool kLearns = false;
 
-    void build(AlignedVector<float>, std::size_t, std::size_t, Metric) {}
+    OneList untrained() const { return {}; }
+    Status build(AlignedVector<float>, std::size_t, std::size_t, Metric, const Resources& = {}) { return {}; }
     std::size_t nlist() const { return 1; }
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena&) const { std::fill_n(lists, q.n * nprobe, Id{0}); }
     void assign(MatrixView x, Id* lists, Arena&) const { std::fill_n(lists, x.n, Id{0}); }
     const float* centroid(std::size_t) const { return nullptr; }
+    std::string token() const { return {}; }
 };
 static_assert(CoarseQuantizer<OneList>);
 

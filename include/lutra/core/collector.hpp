@@ -25,13 +25,13 @@ concept Collector = requires(C& c, const C& cc, float score, Id id) {
 /// A collector of the k best, as a search makes one for each query.
 ///   make(distances, ids, k, filter, arena)   distances [k], ids [k]: where the answer will be; free to be used before
 ///   take_over(other)                         everything another one of the same query has found, already filtered
-///   write(metric, distances, ids)            the answer: best first, -1 where there is none. The last call
+///   write(metric, order, distances, ids)     the answer, -1 behind the last. The last call
 template <class C>
-concept TopKCollector = Collector<C> &&
-    requires(C& c, const C& cc, float* distances, Id* ids, std::size_t k, const IdFilter* filter, Arena& arena, Metric metric) {
+concept TopKCollector = Collector<C> && requires(C& c, const C& cc, float* distances, Id* ids, std::size_t k,
+                                                 const IdFilter* filter, Arena& arena, Metric metric, Order order) {
     { C::make(distances, ids, k, filter, arena) } -> std::same_as<C>;
     c.take_over(cc);
-    c.write(metric, distances, ids);
+    c.write(metric, order, distances, ids);
 };
 
 /// The k best of the ids a filter lets through, in a heap inside the result row.
@@ -45,7 +45,7 @@ struct TopCollector {
     void take_over(const TopCollector& other) {
         other.top.for_each([this](float score, Id id) { top.push(score, id); });
     }
-    void write(Metric metric, float*, Id*) { top.write(metric); }
+    void write(Metric metric, Order, float*, Id*) { top.write(metric); }
 
     float threshold() const { return top.worst(); }
     bool wants(Id id) const { return filter->accepts(id); }

@@ -31,22 +31,26 @@ struct ListView {
 
 /// Which lists a row belongs to and a query visits. A search structure over centroids that somebody else has trained.
 ///   kLearns             false: there is nothing to train (one list), build() is never called
-///   build(c, nlist, d, metric)  takes centroids [nlist, d]
+///   untrained()         one of the same kind without centroids
+///   build(c, nlist, d, metric, resources)  takes centroids [nlist, d]
 ///   probe(q, nprobe, lists, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each row, best first; -1 where
 ///                       there is none (a NaN query), unless all are asked for: then all are given. The same lists whether
 ///                       rows come alone or together. Const, thread-safe with one arena a thread, allocates nothing once
 ///                       the arena is warm
 ///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
 ///   centroid(list)      [d], what residuals are taken from
+///   token()             what stands behind "IVF{n}" in a factory string
 template <class C>
 concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
-                                   Arena& arena, Metric metric) {
+                                   Arena& arena, Metric metric, const Resources& resources) {
     { C::kLearns } -> std::convertible_to<bool>;
-    c.build(std::move(centroids), n, n, metric);
+    { cc.untrained() } -> std::same_as<C>;
+    { c.build(std::move(centroids), n, n, metric, resources) } -> std::same_as<Status>;
     { cc.nlist() } -> std::same_as<std::size_t>;
     cc.probe(x, n, lists, arena);
     cc.assign(x, lists, arena);
     { cc.centroid(n) } -> std::same_as<const float*>;
+    { cc.token() } -> std::same_as<std::string>;
 };
 
 /// How rows are stored and compared: codes, their block layout, per-query state, and the scan of a list.

@@ -65,20 +65,15 @@ public:
         for (std::size_t i = 0; i < other.n_; ++i) push(score_of(other.keys_[i]), other.ids_[i]);
     }
 
-    /// The k best as a result row: sorted, scores turned into distances, -1 where there are none. The last call.
-    void write(Metric metric, float* distances, Id* ids) {
-        if (n_ > k_ + kMore) cut();
-        std::uint64_t* const order = order_;
-        for (std::size_t i = 0; i < n_; ++i)
-            order[i] = std::uint64_t(std::uint32_t(keys_[i]) ^ 0x80000000U) << 32 | std::uint64_t(i);
-        std::sort(order, order + n_);
-        sort_ties(order);
+    /// The k best as a result row: scores turned into distances, -1 where there are none. The last call.
+    void write(Metric metric, Order order, float* distances, Id* ids) {
+        if (n_ > k_) cut(order == Order::any ? 0 : kMore);
         const std::size_t n = std::min(n_, k_);
-        for (std::size_t i = 0; i < n; ++i) {
-            const float score = score_of(keys_[place(order[i])]);
-            distances[i] = metric == Metric::l2 ? score : -score;
-            ids[i] = ids_[place(order[i])];
-        }
+        if (order == Order::any)
+            for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[i]), ids[i] = ids_[i];
+        else
+            write_sorted(n, distances, ids);
+        for (std::size_t i = 0; i < n && metric == Metric::inner_product; ++i) distances[i] = -distances[i];
         std::fill(distances + n, distances + k_, metric == Metric::l2 ? TopK::kEmpty : -TopK::kEmpty);
         std::fill(ids + n, ids + k_, kNoId);
     }
@@ -87,6 +82,15 @@ private:
     using Key = std::int32_t;  // a score as an integer of the same order
     static constexpr std::size_t kMore = 8;
     static constexpr Key kNone = std::numeric_limits<Key>::max();
+
+    void write_sorted(std::size_t n, float* distances, Id* ids) {
+        std::uint64_t* const order = order_;
+        for (std::size_t i = 0; i < n_; ++i)
+            order[i] = std::uint64_t(std::uint32_t(keys_[i]) ^ 0x80000000U) << 32 | std::uint64_t(i);
+        std::sort(order, order + n_);
+        sort_ties(order);
+        for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[place(order[i])]), ids[i] = ids_[place(order[i])];
+    }
 
     static Key key_of(float score) {
         const auto bits = std::bit_cast<Key>(score + 0.F);  // -0 becomes 0
@@ -102,7 +106,7 @@ private:
     }
 
     void cut_when_full() {
-        if (n_ > most_) cut();
+        if (n_ > most_) cut(std::max(k_ / 8, kMore));
         LUTRA_ASSERT(n_ <= most_);
     }
 
@@ -112,9 +116,8 @@ private:
         return n;
     }
 
-    // Keeps the k best, and some others where that ends the search for the k-th sooner. n_ > k_.
-    void cut() {
-        const std::size_t more = std::max(k_ / 8, kMore);
+    // Keeps the k best, and up to `more` others where that ends the search for the k-th sooner. n_ > k_.
+    void cut(std::size_t more) {
         Key least = kNone, most = std::numeric_limits<Key>::min();
         for (std::size_t i = 0; i < n_; ++i) least = std::min(least, keys_[i]);
         for (std::size_t i = 0; i < n_; ++i) most = std::max(most, keys_[i]);

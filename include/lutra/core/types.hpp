@@ -18,6 +18,9 @@ inline constexpr Id kNoId = -1;
 /// Cosine is not a metric of its own: it is L2norm + inner_product.
 enum class Metric : std::int32_t { inner_product = 0, l2 = 1 };
 
+/// In which order the hits of a query are written.
+enum class Order : std::uint8_t { best_first, any };
+
 constexpr std::string_view metric_name(Metric m) { return m == Metric::l2 ? "l2" : "inner product"; }
 
 /// Read-only rows of floats, [n, d] row-major, owned by the caller.

@@ -12,6 +12,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+class Workspace;
+
 /// A stack of memory for one worker: take() moves a cursor, a Frame moves it back. Chunks are kept, so the same sequence
 /// of calls finds all its memory there the second time. Not thread-safe: one Arena per worker.
 class Arena {
@@ -22,6 +24,12 @@ public:
         static_assert(std::is_trivially_destructible_v<T> && alignof(T) <= kCacheLine);
         return {static_cast<T*>(take_bytes(n * sizeof(T))), n};
     }
+
+    /// Memory for a search inside a search, kept as long as this is.
+    Workspace& nested();
+
+    Arena();
+    ~Arena();
 
     /// All that was taken since construction is given back at destruction.
     class Frame {
@@ -52,6 +60,7 @@ private:
 
     std::vector<AlignedVector<std::byte>> chunks_;
     std::size_t chunk_ = 0, used_ = 0;
+    std::unique_ptr<Workspace> nested_;
 };
 
 /// One Arena per worker. Keep one for each thread that calls search and pass it in: after the first few calls of a size
@@ -67,5 +76,12 @@ public:
 private:
     std::vector<std::unique_ptr<Arena>> arenas_;  // references stay good when it grows; an unused one allocates nothing
 };
+
+inline Arena::Arena() = default;
+inline Arena::~Arena() = default;
+inline Workspace& Arena::nested() {
+    if (nested_ == nullptr) nested_ = std::make_unique<Workspace>();
+    return *nested_;
+}
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,10 +1,10 @@
 // lutra/factory/catalog.hpp: the one place that names all encodings. A new one is a folder, and a line here.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/coarse/flat_coarse.hpp>
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_file.hpp>
+#include <lutra/factory/any_coarse.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/words.hpp>
 #include <lutra/ivf/ivf_file.hpp>
@@ -62,15 +62,15 @@ Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_
 
 /// Reads the record of an index that an encoding owns, alone or in lists; nullopt if none does.
 template <class... E>
-std::optional<Result<Index>> load_with_encoding(Fourcc fourcc, Reader& in, EncodingList<E...>) {
+std::optional<Result<Index>> load_with_encoding(Fourcc fourcc, Reader& in, std::size_t depth, EncodingList<E...>) {
     std::optional<Result<Index>> loaded;
     const auto attempt = [&]<class I>(std::type_identity<I>) {
         if (loaded || !I::reads(fourcc)) return;
-        Result<I> index = I::load(in);
+        Result<I> index = I::load(in, depth);
         loaded = index.ok() ? Result<Index>(Index(std::move(*index))) : Result<Index>(index.status());
     };
     (attempt(std::type_identity<Ivf<OneList, E>>{}), ...);
-    (attempt(std::type_identity<Ivf<FlatCoarse, E>>{}), ...);
+    (attempt(std::type_identity<Ivf<AnyCoarse, E>>{}), ...);
     return loaded;
 }
 

@@ -14,13 +14,31 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// An empty, untrained index of vectors [d], described in faiss's words: "Flat", "IVF1024,Flat", "L2norm,IVF4k,Flat".
 /// Errors: bad_argument (d), bad_spec or unsupported with a caret under the part that is wrong (see spec.hpp).
-inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2) {
+Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2);
+
+namespace detail {
+
+/// An index over centroids is asked once for every row added, so by itself it looks at an eighth of its lists.
+inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metric metric) {
+    if (spec.index.empty()) return AnyCoarse();
+    Result<Index> index = index_factory(d, spec.index, metric);
+    LUTRA_TRY(index.status());
+    if (index->nlist() != 0) index->set_nprobe(index->nlist() / 8);
+    if (index->k_factor() > 0) LUTRA_TRY(index->set_k_factor(16));
+    return AnyCoarse(IndexCoarse(std::move(*index)));
+}
+
+}  // namespace detail
+
+inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric) {
     if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
         return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
     const Result<Spec> spec = parse_spec(text, d, kEncodingWords);
     LUTRA_TRY(spec.status());
+    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse();
+    LUTRA_TRY(coarse.status());
     const auto make = [&]<class E>(E encoding) {
-        if (spec->coarse) return Index(Ivf<FlatCoarse, E>(d, metric, spec->coarse->nlist, FlatCoarse{}, std::move(encoding)));
+        if (spec->coarse) return Index(Ivf<AnyCoarse, E>(d, metric, spec->coarse->nlist, std::move(*coarse), std::move(encoding)));
         return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
     };
     Result<Index> index = make_with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});

@@ -32,6 +32,8 @@ namespace detail {
 inline constexpr std::size_t kMaxNesting = 50;
 
 Result<Index> load_record(Reader& in, std::size_t depth);
+/// What follows the fourcc.
+Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth);
 
 inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
     IndexHeader header;
@@ -109,12 +111,16 @@ inline Result<Index> load_refined(Reader& in, std::size_t depth) {
 
 inline Result<Index> load_record(Reader& in, std::size_t depth) {
     Fourcc fourcc;
-    if (depth > kMaxNesting) return Status{Errc::bad_file, "records nested more than {} deep", kMaxNesting};
     LUTRA_TRY(read_fourcc(in, fourcc));
+    return load_record(fourcc, in, depth);
+}
+
+inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
+    if (depth > kMaxNesting) return Status{Errc::bad_file, "records nested more than {} deep", kMaxNesting};
     if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
     if (fourcc == Fourcc("IxMp") || fourcc == Fourcc("IxM2")) return load_with_id_map(in, depth);
     if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
-    if (auto loaded = load_with_encoding(fourcc, in, Encodings{})) return std::move(*loaded);
+    if (auto loaded = load_with_encoding(fourcc, in, depth, Encodings{})) return std::move(*loaded);
     Status status = unexpected_record(
         fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IPfs, IwPf (PQ..x4fs), IxPT (L2norm), IxRF (RFlat), IxMp, IxM2 (id maps)",
         in.position());
@@ -122,6 +128,21 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
 }
 
 }  // namespace detail
+
+inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth) {
+    Fourcc fourcc;
+    LUTRA_TRY(read_fourcc(in, fourcc));
+    if (is_flat_record(fourcc)) {
+        Result<ScannedCoarse> centroids = ScannedCoarse::load(fourcc, in, index, nlist);
+        LUTRA_TRY(centroids.status());
+        return AnyCoarse(std::move(*centroids));
+    }
+    Result<Index> over_centroids = detail::load_record(fourcc, in, depth + 1);
+    LUTRA_TRY(over_centroids.status());
+    Result<IndexCoarse> coarse = IndexCoarse::of(std::move(*over_centroids), index, nlist);
+    LUTRA_TRY(coarse.status());
+    return AnyCoarse(std::move(*coarse));
+}
 
 inline Result<Index> load_index(Reader& in) { return detail::load_record(in, 0); }
 

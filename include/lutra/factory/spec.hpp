@@ -4,7 +4,7 @@
 //
 //   spec      = { transform "," } [ coarse "," ] encoding { "," refine }
 //   transform = "L2norm" | "L2Norm"
-//   coarse    = "IVF" digits [ "k" | "M" ]      k: x 1024, M: x 1024 * 1024
+//   coarse    = "IVF" digits [ "k" | "M" ] [ "(" spec ")" ]      k: x 1024, M: x 1024 * 1024; (spec): an index over the centroids
 //   encoding  = what the encodings of the catalog accept, now "Flat" | "PQ" M "x4fs" [ "r" ] [ "_" block ]
 //   refine    = "RFlat" | "Refine(Flat)"        exact distances to the vectors as they were before the transforms
 //
@@ -31,9 +31,10 @@ struct SpecToken {
     std::size_t column = 0;  ///< 0-based offset in the whole string, for errors that later stages find
 };
 
-/// IVF{n}.
+/// IVF{n} or IVF{n}(index).
 struct CoarseSpec {
     std::size_t nlist = 0;  ///< 1 .. kMaxLists
+    std::string index;      ///< of the index over the centroids, in canonical spelling; empty: every centroid is compared
     SpecToken token;
 };
 
@@ -60,13 +61,14 @@ Result<Spec> parse_spec(std::string_view text, std::size_t d, std::span<const En
 std::string to_string(const Spec& spec);
 
 namespace detail {
-/// Splits at the commas outside parentheses; an open one takes the rest. There is always at least one token.
-inline std::vector<SpecToken> split_spec(std::string_view text) {
-    std::vector<SpecToken> tokens(1);
+/// Splits at the commas outside parentheses; an open one takes the rest. There is always at least one token. `column` is
+/// where the text begins in the whole string.
+inline std::vector<SpecToken> split_spec(std::string_view text, std::size_t column) {
+    std::vector<SpecToken> tokens(1, SpecToken{{}, column});
     std::size_t depth = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == ',' && depth == 0) {
-            tokens.push_back({{}, i + 1});
+            tokens.push_back({{}, column + i + 1});
             continue;
         }
         if (text[i] == '(') ++depth;
@@ -101,13 +103,16 @@ inline std::size_t find_close(std::string_view text, std::size_t begin) {
 class SpecParser {
 public:
     SpecParser(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings)
-        : text_(text), d_(d), encodings_(encodings) {}
+        : SpecParser(text, 0, text.size(), d, encodings) {}
+    /// For a part of a string; errors point into the whole.
+    SpecParser(std::string_view text, std::size_t begin, std::size_t end, std::size_t d, std::span<const EncodingWord> encodings)
+        : text_(text), begin_(begin), end_(end), d_(d), encodings_(encodings) {}
 
     Result<Spec> run() {
         if (text_.size() > kMaxSpecLength)
             return error(Errc::bad_spec, kMaxSpecLength, "too long", std::to_string(kMaxSpecLength) + " characters at most");
-        spec_.text = text_;
-        tokens_ = split_spec(text_);
+        spec_.text = text_.substr(begin_, end_ - begin_);
+        tokens_ = split_spec(spec_.text, begin_);
         read_transforms();
         LUTRA_TRY(read_coarse());
         LUTRA_TRY(read_encoding());
@@ -131,17 +136,30 @@ private:
         if (n.value == 0) return error(Errc::bad_spec, ivf.column + 3, "there must be at least one list", expected);
         if (n.value > kMaxLists) return error(Errc::bad_spec, ivf.column + 3, "too many lists", expected);
         LUTRA_TRY(check_after_count(ivf, 3 + n.length));
-        spec_.coarse = CoarseSpec{std::size_t(n.value), ivf};
+        spec_.coarse = CoarseSpec{std::size_t(n.value), {}, ivf};
         ++next_;
-        return {};
+        return read_coarse_index(ivf, 3 + n.length);
     }
 
-    /// Nothing may stand behind the number of lists: not the index over the centroids that faiss takes there, nor a word.
+    /// Behind the number of lists stands nothing, or an index in parentheses.
     Status check_after_count(const SpecToken& ivf, std::size_t at) const {
         if (at == ivf.text.size()) return {};
-        if (ivf.text[at] == '_' || ivf.text[at] == '(')
-            return error(Errc::unsupported, ivf.column + at, "an index over the centroids is not part of this version", "IVF{n}");
-        return error(Errc::bad_spec, ivf.column + at, "a comma is missing", expected_encoding());
+        if (ivf.text[at] == '_')
+            return error(Errc::unsupported, ivf.column + at, "a graph over the centroids is not part of this version",
+                         "IVF{n} or IVF{n}(index)");
+        if (ivf.text[at] != '(') return error(Errc::bad_spec, ivf.column + at, "a comma is missing", expected_encoding());
+        const std::size_t close = at + 1 + find_close(ivf.text, at + 1);
+        if (close + 1 == ivf.text.size()) return {};
+        return error(Errc::bad_spec, ivf.column + close + 1, "a comma is missing", expected_encoding());
+    }
+
+    Status read_coarse_index(const SpecToken& ivf, std::size_t at) {
+        if (at == ivf.text.size()) return {};
+        const Result<Spec> inner = SpecParser(text_, ivf.column + at + 1, ivf.column + ivf.text.size() - 1, d_, encodings_).run();
+        LUTRA_TRY(inner.status());
+        const std::string index = to_string(*inner);
+        if (index != "Flat") spec_.coarse->index = index;  // that one compares every centroid
+        return {};
     }
 
     Status read_encoding() {
@@ -223,13 +241,13 @@ private:
     }
 
     /// The token to read next; behind the last one, an empty token at the end of the text.
-    SpecToken token() const { return next_ < tokens_.size() ? tokens_[next_] : SpecToken{{}, text_.size()}; }
+    SpecToken token() const { return next_ < tokens_.size() ? tokens_[next_] : SpecToken{{}, end_}; }
 
     static constexpr std::string_view kRefine = "Refine(";
     static constexpr std::string_view kEnd = "RFlat, or nothing after the encoding";
 
     std::string_view text_;
-    std::size_t d_;
+    std::size_t begin_, end_, d_;
     std::span<const EncodingWord> encodings_;
     std::vector<SpecToken> tokens_;
     std::size_t next_ = 0;
@@ -244,7 +262,11 @@ inline Result<Spec> parse_spec(std::string_view text, std::size_t d, std::span<c
 inline std::string to_string(const Spec& spec) {
     std::string out;
     for (const SpecToken& transform : spec.transforms) out += (transform.text == "L2Norm" ? "L2norm" : transform.text) + ',';
-    if (spec.coarse) out += "IVF" + std::to_string(spec.coarse->nlist) + ',';
+    if (spec.coarse) {
+        out += "IVF" + std::to_string(spec.coarse->nlist);
+        if (!spec.coarse->index.empty()) out += '(' + spec.coarse->index + ')';
+        out += ',';
+    }
     out += spec.encoding.text;
     for (std::size_t i = 0; i < spec.refine.size(); ++i) out += ",RFlat";
     return out;

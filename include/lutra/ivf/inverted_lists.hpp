@@ -6,6 +6,7 @@
 // runs out of it, all move.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/simd/arch.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -43,6 +44,13 @@ public:
     }
     const std::byte* block_of(std::size_t list, std::size_t place) const {
         return codes_.data() + lists_[list].offset + place / block_ * block_bytes_;
+    }
+
+    /// Asks for the beginning of a list's codes, what hardware that prefetches by itself has not seen when a scan starts.
+    void prefetch(std::size_t list) const {
+        const std::byte* codes = block_of(list, 0);
+        for (std::size_t at = 0; at < std::min(code_bytes(list), kAhead); at += kCacheLine)
+            simd::prefetch(reinterpret_cast<const float*>(codes + at));
     }
 
     std::size_t total() const {
@@ -83,6 +91,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t kAhead = 4096;
+
     struct List {
         std::size_t offset = 0, blocks = 0;  // where its codes start in codes_, and how many blocks it has room for
         std::vector<Id> ids;

@@ -51,7 +51,7 @@ public:
     const Coarse& coarse() const { return coarse_; }
     const InvertedLists& lists() const { return lists_; }
     std::string spec() const {
-        return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + "," + encoding_.token() : encoding_.token();
+        return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + coarse_.token() + "," + encoding_.token() : encoding_.token();
     }
 
     /// Finds the centroids (10 iterations of k-means; unit length for inner product) and trains the encoding, on residuals if
@@ -72,11 +72,11 @@ public:
                     x.n,
                     x.n};
         LUTRA_TRY(check_finite("train", x));
-        Coarse coarse;
+        Coarse coarse = coarse_.untrained();
         if constexpr (Coarse::kLearns) {
             Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(), resources);
             LUTRA_TRY(centroids.status());
-            coarse.build(std::move(centroids->centroids), nlist_, d_, metric_);
+            LUTRA_TRY(coarse.build(std::move(centroids->centroids), nlist_, d_, metric_, resources));
         }
         LUTRA_TRY(train_encoding(coarse, x, resources));
         coarse_ = std::move(coarse);
@@ -205,7 +205,7 @@ public:
 
     Status save(Writer& out) const;
     static bool reads(Fourcc fourcc);
-    static Result<Ivf> load(Reader& in);
+    static Result<Ivf> load(Reader& in, std::size_t depth = 0);
     Status map_ids(std::span<const Id> map);
     bool ids_are_places() const;
 
@@ -331,7 +331,7 @@ private:
             hits[i] = &candidates[i];
         }
         scan_lists<Coarse, E, Candidates>(view(), q, nprobe, hits, arena);
-        for (std::size_t i = 0; i < q.n; ++i) candidates[i].write(metric_, out.distances + i * k, out.ids + i * k);
+        for (std::size_t i = 0; i < q.n; ++i) candidates[i].write(metric_, params.order, out.distances + i * k, out.ids + i * k);
     }
 
     // Waking the workers costs some microseconds: about as much as scanning a quarter of a million floats.
@@ -342,7 +342,7 @@ private:
     void search_shared(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
                        const Executor& executor, BorrowedWorkspace& workspace) const {
         for (std::size_t i = 0; i < q.n; ++i)
-            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, k, out.rows_from(i, k), params.filter, executor, workspace);
+            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, k, out.rows_from(i, k), params, executor, workspace);
     }
 
     void decode(Place p, float* out) const {

@@ -45,9 +45,10 @@ bool Ivf<Coarse, E>::reads(Fourcc fourcc) {
     return Coarse::kLearns ? fourcc == E::kIvfRecord : E::reads_alone(fourcc);
 }
 
-/// What follows the fourcc. Errors: bad_file, unsupported, io_error; nothing is allocated that the stream cannot fill.
+/// What follows the fourcc. `depth` counts records in records, for a coarse quantizer that is an index. Errors: bad_file,
+/// unsupported, io_error; nothing is allocated that the stream cannot fill.
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, [[maybe_unused]] std::size_t depth) {
     IndexHeader header;
     if constexpr (!Coarse::kLearns) {
         AlignedVector<std::byte> codes;
@@ -66,7 +67,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in) {
         LUTRA_TRY(read_value(in, nprobe));
         if (nlist < 1 || nlist > kMaxNlist)
             return Status{Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", nlist, kMaxNlist};
-        Result<Coarse> coarse = Coarse::load(in, header, std::size_t(nlist));
+        Result<Coarse> coarse = Coarse::load(in, header, std::size_t(nlist), depth);
         LUTRA_TRY(coarse.status());
         DirectMapKind map = DirectMapKind::none;
         LUTRA_TRY(DirectMap::load_kind(in, map));

@@ -55,10 +55,13 @@ ProbedQueries<typename E::State, C> prepare(const IvfView<Coarse, E>& ivf, Matri
 template <class Coarse, class E, class State, Collector C>
 void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, Arena& arena) {
     for (std::size_t i = 0; i < queries.n(); ++i)
-        for (const Id list : queries.probes.subspan(i * queries.nprobe, queries.nprobe))
-            if (list != kNoId)
+        for (std::size_t p = i * queries.nprobe; p < (i + 1) * queries.nprobe; ++p) {
+            if (p + 1 < queries.probes.size() && queries.probes[p + 1] != kNoId)
+                ivf.lists.prefetch(std::size_t(queries.probes[p + 1]));
+            if (const Id list = queries.probes[p]; list != kNoId)
                 ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), ivf.list(std::size_t(list)),
                                               queries.hits.subspan(i, 1), arena);
+        }
 }
 
 // Each query's probes [first_probe, end_probe). A counting sort finds the queries of each list, in rising order.
@@ -127,7 +130,7 @@ inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<cons
 /// `q` has one row; `executor` and `workspace` are those of the call.
 template <class Coarse, class E>
 void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::size_t k, HitsView out,
-                             const IdFilter& filter, const Executor& executor, BorrowedWorkspace& workspace) {
+                             const SearchParams& params, const Executor& executor, BorrowedWorkspace& workspace) {
     using Candidates = typename E::Candidates;
     constexpr std::size_t kPiece = 1024;
     Arena& arena = workspace.arena(0);
@@ -135,8 +138,8 @@ void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::s
     const std::size_t workers = executor.workers();
     const auto own = arena.take<Candidates>(workers);
     for (std::size_t w = 0; w < workers; ++w)
-        own[w] = w == 0 ? Candidates::make(out.distances, out.ids, k, &filter, arena)
-                        : Candidates::make(arena.take<float>(k).data(), arena.take<Id>(k).data(), k, &filter, arena);
+        own[w] = w == 0 ? Candidates::make(out.distances, out.ids, k, &params.filter, arena)
+                        : Candidates::make(arena.take<float>(k).data(), arena.take<Id>(k).data(), k, &params.filter, arena);
     Candidates* const first = own.data();
     const auto query = detail::prepare(ivf, q, nprobe, std::span<Candidates* const>(&first, 1), arena);
     const auto pieces = cut_lists(ivf.lists, query.probes, round_up(kPiece, E::kBlock), arena);
@@ -147,7 +150,7 @@ void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::s
                                                std::span<Candidates* const>(&mine, 1), workspace.arena(worker));
     });
     for (std::size_t w = 1; w < workers; ++w) own[0].take_over(own[w]);
-    own[0].write(ivf.metric, out.distances, out.ids);
+    own[0].write(ivf.metric, params.order, out.distances, out.ids);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,185 @@
+// lutra/coarse/scanned_coarse.hpp: the partition of "IVF{n}" for many lists: 4-bit codes of the centroids propose, exact
+// distances decide.  SPDX-License-Identifier: MIT
+//
+// A query that compares itself with 7,650 centroids of 256 floats reads 7.8 MB. Their 4-bit codes are 0.25 MB: they are scanned
+// (encodings/pq4fs), and only the few dozen best are compared exactly. How many are needed is measured when the centroids
+// come: each of some centroids asks for its own nearest others, and the worst rank that one of those has among the codes is
+// doubled. A centroid lies further from the others than a row from its own, which makes its question the harder one. Where
+// the answer is a large share of all, or there are few lists, every centroid is compared: FlatCoarse. So it is for inner product,
+// where queries are not like centroids: of 4,000 words four were led to another list.
+// Source: the coarse search over codes is that of faiss's "IVF{n}(PQ{M}x4fs,RFlat)".
+#pragma once
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/encodings/pq4fs/pq4fs.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// FlatCoarse with a shorter way for probe(); assign() and files are FlatCoarse's. Memory beside the centroids: d / 8 + 8 bytes a
+/// list.
+class ScannedCoarse {
+public:
+    static constexpr bool kLearns = true;
+    static constexpr std::size_t kMinLists = 2048;  ///< fewer are compared exactly
+
+    ScannedCoarse untrained() const { return {}; }
+
+    Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric metric, const Resources& resources = {}) {
+        LUTRA_TRY(flat_.build(std::move(centroids), nlist, d, metric, resources));
+        d_ = d, metric_ = metric;
+        codes_.clear(), needed_.fill(nlist);
+        if (nlist < kMinLists || metric != Metric::l2 || !check_finite("centroids", rows()).ok()) return {};
+        LUTRA_TRY(encode(resources));
+        measure(resources.executor);
+        return {};
+    }
+
+    std::size_t nlist() const { return flat_.nlist(); }
+    const float* centroid(std::size_t list) const { return flat_.centroid(list); }
+    std::string token() const { return flat_.token(); }
+
+    /// How many centroids are compared exactly for nprobe lists; 0: all.
+    std::size_t candidates(std::size_t nprobe) const {
+        std::size_t level = 0;
+        while (level < kLevels && nprobes_at(level) < nprobe) ++level;
+        if (codes_.empty() || level == kLevels) return 0;
+        const std::size_t n = nprobe + 2 * (needed_[level] - std::min(needed_[level], nprobes_at(level))) + 16;
+        return n <= nlist() / 8 ? n : 0;
+    }
+
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+        const std::size_t n = candidates(nprobe);
+        if (n == 0) return flat_.probe(q, nprobe, lists, arena);
+        for (std::size_t i = 0; i < q.n; i += kTogether)
+            probe_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, arena);
+    }
+
+    void assign(MatrixView x, Id* lists, Arena& arena) const { flat_.assign(x, lists, arena); }
+
+    Status save(Writer& out, std::size_t d, Metric metric) const { return flat_.save(out, d, metric); }
+    static Result<ScannedCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
+        Fourcc fourcc;
+        LUTRA_TRY(read_fourcc(in, fourcc));
+        return load(fourcc, in, index, nlist);
+    }
+    /// What follows the fourcc.
+    static Result<ScannedCoarse> load(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
+        AlignedVector<float> centroids;
+        LUTRA_TRY(FlatCoarse::read(fourcc, in, index, nlist, centroids));
+        ScannedCoarse coarse;
+        if (index.is_trained) LUTRA_TRY(coarse.build(std::move(centroids), nlist, std::size_t(index.d), index.metric));
+        return coarse;
+    }
+
+private:
+    static constexpr std::size_t kTogether = 4;                // queries per pass over the codes
+    static constexpr std::size_t kLevels = 5, kSamples = 128;  // measured for nprobe = 1, 4, 16, 64, 256
+
+    static constexpr std::size_t nprobes_at(std::size_t level) { return std::size_t{1} << (2 * level); }
+    MatrixView rows() const { return {flat_.centroid(0), flat_.nlist(), d_}; }
+
+    Status encode(const Resources& resources) {
+        pq_ = Pq4FastScan(d_, d_ % 4 == 0 ? d_ / 4 : d_ % 2 == 0 ? d_ / 2 : d_);
+        LUTRA_TRY(pq_.train({rows().data, std::min(nlist(), pq_.training_rows()), d_}, resources));
+        std::vector<const float*> pointers(nlist());
+        for (std::size_t l = 0; l < nlist(); ++l) pointers[l] = centroid(l);
+        codes_.assign((nlist() + Pq4FastScan::kBlock - 1) / Pq4FastScan::kBlock * pq_.block_bytes(), std::byte{0});
+        pq_.encode(pointers, nullptr, codes_.data(), 0);
+        ids_.resize(nlist());
+        std::iota(ids_.begin(), ids_.end(), Id{0});
+        return {};
+    }
+
+    // needed_: so many of the best by their codes hold the nprobe best, for every sample.
+    void measure(const Executor& executor) {
+        AlignedVector<float> decoded(nlist() * d_);
+        for (std::size_t l = 0; l < nlist(); ++l)
+            pq_.decode(codes_.data() + l / Pq4FastScan::kBlock * pq_.block_bytes(), l % Pq4FastScan::kBlock, nullptr,
+                       decoded.data() + l * d_);
+        std::vector<std::array<std::size_t, kLevels>> ranks(kSamples);
+        executor.for_each(kSamples,
+                          [&](std::size_t i, std::size_t) { ranks[i] = ranks_of(i * nlist() / kSamples, decoded.data()); });
+        needed_.fill(0);
+        for (const auto& rank : ranks)
+            for (std::size_t level = 0; level < kLevels; ++level) needed_[level] = std::max(needed_[level], rank[level]);
+    }
+
+    // For each level the worst rank by `decoded` [nlist, d] that one of centroid i's nearest others has.
+    std::array<std::size_t, kLevels> ranks_of(std::size_t i, const float* decoded) const {
+        std::vector<float> exact(nlist()), rough(nlist());
+        score_rows(metric_, centroid(i), rows().data, nlist(), d_, exact.data());
+        score_rows(metric_, centroid(i), decoded, nlist(), d_, rough.data());
+        exact[i] = rough[i] = std::numeric_limits<float>::infinity();
+        std::vector<std::size_t> order(nlist());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        const std::size_t most = std::min(nprobes_at(kLevels - 1), nlist());
+        std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(most), order.end(),
+                          [&](std::size_t a, std::size_t b) { return exact[a] < exact[b]; });
+        std::array<std::size_t, kLevels> ranks{};
+        float worst = -std::numeric_limits<float>::infinity();
+        for (std::size_t level = 0, j = 0; level < kLevels; ++level) {
+            for (; j < std::min(nprobes_at(level), most); ++j) worst = std::max(worst, rough[order[j]]);
+            ranks[level] = std::size_t(std::count_if(rough.begin(), rough.end(), [&](float score) { return score <= worst; }));
+        }
+        return ranks;
+    }
+
+    // At most kTogether queries; n candidates each.
+    void probe_some(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const IdFilter all;
+        const Pq4FastScan::State* states[kTogether];
+        Reservoir found[kTogether];
+        Reservoir* hits[kTogether];
+        for (std::size_t i = 0; i < q.n; ++i) {
+            states[i] = pq_.prepare(metric_, q.row(i), arena);
+            found[i] = Reservoir(n, &all, arena), hits[i] = &found[i];
+        }
+        pq_.scan<Reservoir>(metric_, {states, q.n}, {codes_.data(), ids_.data(), nlist()}, {hits, q.n}, arena);
+        const auto scores = arena.take<float>(n);
+        const auto ids = arena.take<Id>(n);
+        for (std::size_t i = 0; i < q.n; ++i) {
+            found[i].write(metric_, Order::any, scores.data(), ids.data());
+            if (ids[n - 1] == kNoId)  // codes say nothing of a query with NaN, or one so long that distances overflow
+                flat_.probe(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
+            else
+                rank(q.row(i), ids, nprobe, lists + i * nprobe, scores.data());
+        }
+    }
+
+    // The best nprobe of some centroids, by their exact distances; scores has room for nprobe.
+    void rank(const float* q, std::span<const Id> candidates, std::size_t nprobe, Id* lists, float* scores) const {
+        constexpr std::size_t kAhead = 4;
+        TopK top(scores, lists, nprobe);
+        for (std::size_t i = 0; i < candidates.size() + kAhead; ++i) {
+            if (i < candidates.size())
+                for (std::size_t t = 0; t < d_; t += kCacheLine / sizeof(float))
+                    simd::prefetch(centroid(std::size_t(candidates[i])) + t);
+            if (i < kAhead) continue;
+            const Id list = candidates[i - kAhead];
+            top.push(score_row(metric_, q, centroid(std::size_t(list)), d_), list);
+        }
+        top.write(metric_);
+    }
+
+    FlatCoarse flat_;
+    std::size_t d_ = 1;
+    Metric metric_ = Metric::l2;
+    Pq4FastScan pq_{1, 1};
+    AlignedVector<std::byte> codes_;  // of all centroids as one list; empty: every centroid is compared
+    std::vector<Id> ids_;             // [nlist]: 0, 1, 2 ...
+    std::array<std::size_t, kLevels> needed_{};
+};
+static_assert(CoarseQuantizer<ScannedCoarse>);
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,55 @@
+// lutra/factory/any_coarse.hpp: the partitions a factory string can name, as one type, so that lists are compiled once for each
+// encoding.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/coarse/scanned_coarse.hpp>
+#include <lutra/factory/index_coarse.hpp>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// "IVF{n}" or "IVF{n}(index)". One branch a call, each of which has many rows.
+class AnyCoarse {
+public:
+    static constexpr bool kLearns = true;
+
+    AnyCoarse() = default;
+    explicit AnyCoarse(ScannedCoarse coarse) : coarse_(std::move(coarse)) {}
+    explicit AnyCoarse(IndexCoarse coarse) : coarse_(std::move(coarse)) {}
+
+    AnyCoarse untrained() const {
+        return std::visit([](const auto& c) { return AnyCoarse(c.untrained()); }, coarse_);
+    }
+    Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric metric, const Resources& resources = {}) {
+        return std::visit([&](auto& c) { return c.build(std::move(centroids), nlist, d, metric, resources); }, coarse_);
+    }
+    std::size_t nlist() const {
+        return std::visit([](const auto& c) { return c.nlist(); }, coarse_);
+    }
+    const float* centroid(std::size_t list) const {
+        return std::visit([&](const auto& c) { return c.centroid(list); }, coarse_);
+    }
+    std::string token() const {
+        return std::visit([](const auto& c) { return c.token(); }, coarse_);
+    }
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+        std::visit([&](const auto& c) { c.probe(q, nprobe, lists, arena); }, coarse_);
+    }
+    void assign(MatrixView x, Id* lists, Arena& arena) const {
+        std::visit([&](const auto& c) { c.assign(x, lists, arena); }, coarse_);
+    }
+    Status save(Writer& out, std::size_t d, Metric metric) const {
+        return std::visit([&](const auto& c) { return c.save(out, d, metric); }, coarse_);
+    }
+    /// In save_load.hpp, which knows all records. `depth` counts records in records.
+    static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth);
+
+private:
+    std::variant<ScannedCoarse, IndexCoarse> coarse_;
+};
+static_assert(CoarseQuantizer<AnyCoarse>);
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

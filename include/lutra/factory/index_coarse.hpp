@@ -1,0 +1,106 @@
+// lutra/factory/index_coarse.hpp: an index over the centroids as partition: "IVF65536(IVF256,PQ64x4fs,RFlat),Flat".
+// SPDX-License-Identifier: MIT
+//
+// The outer index's k-means compares centroids exactly; the inner index is trained with those centroids and holds them. What it
+// answers is approximate, for add() and for search() alike.
+#pragma once
+#include <lutra/factory/index.hpp>
+
+#include <cstddef>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// In factory/index_factory.hpp.
+Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric);
+
+/// Owns an index of the centroids. How carefully it searches are its own nprobe and k_factor, which files keep.
+/// Memory: the index, and a copy of the centroids (what it reconstructs), for residuals and for rows it finds no list for.
+class IndexCoarse {
+public:
+    static constexpr bool kLearns = true;
+
+    explicit IndexCoarse(Index index) : index_(std::move(index)) {}
+
+    /// One of the same kind and the same settings, without centroids.
+    IndexCoarse untrained() const {
+        Index index = index_factory(index_.dim(), index_.spec(), index_.metric()).value();
+        if (index.nlist() != 0) index.set_nprobe(index_.nprobe());
+        if (index.k_factor() > 0) static_cast<void>(index.set_k_factor(index_.k_factor()));
+        return IndexCoarse(std::move(index));
+    }
+
+    Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric, const Resources& resources = {}) {
+        const MatrixView rows{centroids.data(), nlist, d};
+        if (Status status = index_.train(rows, resources); !status.ok())
+            return {status.code(), "index over the centroids: {}", status.message()};
+        LUTRA_TRY(index_.add(rows, resources));
+        return keep_centroids();
+    }
+
+    std::size_t nlist() const { return index_.ntotal(); }
+    const float* centroid(std::size_t list) const { return centroids_.data() + list * index_.dim(); }
+    std::string token() const { return "(" + index_.spec() + ")"; }
+    const Index& index() const { return index_; }
+
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+        ask(q, nprobe, lists, arena);
+        for (std::size_t i = 0; i < q.n && nprobe == nlist(); ++i)
+            std::iota(lists + i * nprobe, lists + (i + 1) * nprobe, Id{0});  // all: none may be missing
+    }
+
+    void assign(MatrixView x, Id* lists, Arena& arena) const {
+        ask(x, 1, lists, arena);
+        for (std::size_t i = 0; i < x.n; ++i)
+            if (lists[i] == kNoId) lists[i] = nearest_list(x.row(i));
+    }
+
+    Status save(Writer& out, std::size_t, Metric) const { return index_.save(out); }
+
+    /// Around an index from a file.
+    static Result<IndexCoarse> of(Index index, const IndexHeader& header, std::size_t nlist) {
+        if (index.dim() != header.d || index.metric() != header.metric)
+            return Status{Errc::bad_file, "coarse quantizer of d = {} ({}) in an index of d = {} ({})",
+                          index.dim(),    metric_name(index.metric()),
+                          header.d,       metric_name(header.metric)};
+        if (index.ntotal() != (header.is_trained ? nlist : 0))
+            return Status{Errc::bad_file, "coarse quantizer with {} centroids in a{} index of {} lists", index.ntotal(),
+                          header.is_trained ? " trained" : "n untrained", nlist};
+        if (!index.ids_are_places()) return Status{Errc::bad_file, "coarse quantizer whose ids are not 0 to {}", nlist - 1};
+        IndexCoarse coarse(std::move(index));
+        LUTRA_TRY(coarse.keep_centroids());
+        return coarse;
+    }
+
+private:
+    Status keep_centroids() {
+        centroids_.resize(index_.ntotal() * index_.dim());
+        return index_.reconstruct_n(0, index_.ntotal(), centroids_.data());
+    }
+
+    // Cannot fail: the shape fits and the index is trained.
+    void ask(MatrixView q, std::size_t n, Id* lists, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        Resources resources;
+        resources.workspace = &arena.nested();
+        static_cast<void>(index_.search(q, n, {arena.take<float>(q.n * n).data(), lists}, {}, resources));
+    }
+
+    // For a row whose search ended in empty lists of the inner index.
+    Id nearest_list(const float* x) const {
+        float score;
+        Id list;
+        TopK top(&score, &list, 1);
+        for (std::size_t l = 0; l < nlist(); ++l) top.push(score_row(index_.metric(), x, centroid(l), index_.dim()), Id(l));
+        return list == kNoId ? 0 : list;
+    }
+
+    Index index_;
+    AlignedVector<float> centroids_;  // [nlist, d]
+};
+static_assert(CoarseQuantizer<IndexCoarse>);
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,104 @@
+// Tests of coarse/scanned_coarse.hpp: the lists of FlatCoarse, by a shorter way.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/coarse/scanned_coarse.hpp>
+
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "support/count_new.hpp"
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::FlatCoarse;
+using lutra::Id;
+using lutra::Metric;
+using lutra::ScannedCoarse;
+using lutra_test::Matrix;
+
+template <class Coarse>
+Coarse built(const Matrix& c, Metric metric = Metric::l2) {
+    Coarse coarse;
+    REQUIRE(coarse.build({c.values.begin(), c.values.end()}, c.n, c.d, metric).ok());
+    return coarse;
+}
+
+template <class Coarse>
+std::vector<Id> probed(const Coarse& coarse, lutra::MatrixView q, std::size_t nprobe) {
+    lutra::Arena arena;
+    std::vector<Id> lists(q.n * nprobe, -9);
+    coarse.probe(q, nprobe, lists.data(), arena);
+    return lists;
+}
+
+/// Points of a plane in [d], a little off it, as centroids of real data are: of much lower dimension than their rows.
+Matrix plane(std::size_t n, std::size_t d, std::uint32_t seed) {
+    const Matrix axes = lutra_test::normal_matrix(4, d, 99), at = lutra_test::normal_matrix(n, 4, seed);
+    Matrix rows = lutra_test::normal_matrix(n, d, seed + 1);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t t = 0; t < d; ++t) {
+            rows.row(i)[t] *= 0.1F;
+            for (std::size_t a = 0; a < 4; ++a) rows.row(i)[t] += 4 * at.row(i)[a] * axes.row(a)[t];
+        }
+    return rows;
+}
+}  // namespace
+
+TEST_CASE("ScannedCoarse: finds the lists of FlatCoarse while it compares a fraction of the centroids, alone and together") {
+    const Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
+    const auto flat = built<FlatCoarse>(c);
+    const auto scanned = built<ScannedCoarse>(c);
+    CHECK(scanned.candidates(1) > 0);
+    CHECK(scanned.candidates(1) < c.n / 8);
+    for (std::size_t nprobe : {1, 2, 4, 7, 16}) {
+        CAPTURE(nprobe);
+        const std::vector<Id> lists = probed(scanned, q, nprobe);
+        CHECK(lists == probed(flat, q, nprobe));
+        for (std::size_t i = 0; i < q.n; i += 10) {
+            const std::vector<Id> alone = probed(scanned, q.view().rows(i, i + 1), nprobe);
+            CHECK(std::equal(alone.begin(), alone.end(), lists.begin() + std::ptrdiff_t(i * nprobe)));
+        }
+    }
+    CHECK(probed(scanned, q, c.n) == probed(flat, q, c.n));
+}
+
+TEST_CASE("ScannedCoarse: compares every centroid where there are few, for inner product, and where codes say too little") {
+    CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists - 1, 16, 1)).candidates(1) == 0);
+    CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists, 16, 1), Metric::inner_product).candidates(1) == 0);
+    const Matrix noise = lutra_test::normal_matrix(ScannedCoarse::kMinLists, 256, 3), q = lutra_test::normal_matrix(20, 256, 4);
+    const auto scanned = built<ScannedCoarse>(noise);
+    CHECK(scanned.candidates(16) == 0);
+    CHECK(probed(scanned, q, 16) == probed(built<FlatCoarse>(noise), q, 16));
+}
+
+TEST_CASE("ScannedCoarse: a query with NaN finds no list, one too long for its codes the right ones") {
+    const Matrix c = plane(ScannedCoarse::kMinLists, 64, 1);
+    Matrix q = plane(5, 64, 5);
+    q.row(1)[3] = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t t = 0; t < 64; ++t) q.row(3)[t] = 4e18F;
+    const auto scanned = built<ScannedCoarse>(c);
+    CHECK(scanned.candidates(4) > 0);
+    CHECK(probed(scanned, q, 4) == probed(built<FlatCoarse>(c), q, 4));
+    CHECK(probed(scanned, q, 4)[4] == lutra::kNoId);
+}
+
+TEST_CASE("ScannedCoarse: centroids with NaN, and all alike, are compared one by one") {
+    Matrix c = plane(ScannedCoarse::kMinLists, 8, 1);
+    c.row(5)[0] = std::numeric_limits<float>::quiet_NaN();
+    CHECK(built<ScannedCoarse>(c).candidates(1) == 0);
+    std::fill(c.values.begin(), c.values.end(), 1.F);
+    const auto alike = built<ScannedCoarse>(c);
+    CHECK(probed(alike, c.view().rows(0, 3), 2) == std::vector<Id>{0, 1, 0, 1, 0, 1});
+}
+
+TEST_CASE("ScannedCoarse: probe allocates nothing once the arena is warm") {
+    const Matrix c = plane(ScannedCoarse::kMinLists, 16, 1), q = plane(9, 16, 5);
+    const auto scanned = built<ScannedCoarse>(c);
+    lutra::Arena arena;
+    std::vector<Id> lists(q.n * 4);
+    scanned.probe(q, 4, lists.data(), arena);
+    const std::size_t before = lutra_test::allocations();
+    scanned.probe(q, 4, lists.data(), arena);
+    CHECK(lutra_test::allocations() == before);
+}
