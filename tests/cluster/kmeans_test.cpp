@@ -85,6 +85,45 @@ TEST_CASE("kmeans: the same bits for any number of workers") {
     }
 }
 
+TEST_CASE("kmeans: pruning gives the bits of the plain assignment") {
+    struct Case {
+        std::size_t n, k, d;
+        Metric metric;
+        bool spherical;
+    };
+    for (const Case& c : {Case{9000, 200, 24, Metric::l2, false}, Case{17000, 64, 40, Metric::inner_product, true},
+                          Case{700, 100, 3, Metric::inner_product, false}, Case{300, 299, 1, Metric::l2, false},
+                          Case{50, 2, 5, Metric::l2, false}}) {
+        CAPTURE(c.n);
+        CAPTURE(c.k);
+        const Matrix x = clustered_matrix(c.n, c.d, std::min<std::size_t>(c.n, 40), 30);
+        KMeansConfig config;
+        config.metric = c.metric, config.spherical = c.spherical, config.assignment = lutra::Assignment::plain;
+        const KMeans plain = trained(x, c.k, config);
+        config.assignment = lutra::Assignment::pruned;
+        const KMeans serial = trained(x, c.k, config);
+        lutra::ThreadPool pool(3);
+        Resources resources;
+        resources.executor = pool.executor();
+        const KMeans parallel = trained(x, c.k, config, resources);
+        CHECK(serial.objective == plain.objective);
+        CHECK(serial.centroids == plain.centroids);
+        CHECK(parallel.centroids == plain.centroids);
+    }
+}
+
+TEST_CASE("kmeans: pruning decides ties as the plain assignment does: the lowest centroid") {
+    Matrix x = normal_matrix(2000, 6, 31);
+    for (float& v : x.values) v = std::round(v);  // few values: many equal rows, centroids and distances
+    KMeansConfig config;
+    config.redo = 2, config.assignment = lutra::Assignment::plain;
+    const KMeans plain = trained(x, 150, config);
+    config.assignment = lutra::Assignment::pruned;
+    const KMeans pruned = trained(x, 150, config);
+    CHECK(pruned.centroids == plain.centroids);
+    CHECK(pruned.objective == plain.objective);
+}
+
 TEST_CASE("kmeans: planted clusters are found") {
     const Matrix x = clustered_matrix(3000, 8, 12, 2);
     KMeansConfig config;

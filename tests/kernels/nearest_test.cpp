@@ -129,3 +129,28 @@ TEST_CASE("nearest: even rows whose scores overflow or are NaN get a number belo
         CHECK(outside == 0);
     }
 }
+
+TEST_CASE("nearest_in_groups: each group's best, with the bits it has among all centroids") {
+    const Matrix x = normal_matrix(203, 33, 11), c = normal_matrix(47, 33, 12);
+    std::vector<float> terms(c.n);
+    lutra::centroid_terms(Metric::l2, c.row(0), c.n, c.d, terms.data());
+    const auto part = [&](std::size_t begin, std::size_t end) {
+        return lutra::CentroidsView{c.row(begin), terms.data() + begin, end - begin, c.d, Metric::l2};
+    };
+    const std::vector<lutra::CentroidsView> groups{part(0, 1), part(1, 20), part(20, 47)};
+    const std::size_t first[] = {0, 1, 20};
+    lutra::Arena arena;
+    Nearest of_groups{std::vector<std::int32_t>(x.n, -1), std::vector<float>(x.n, std::numeric_limits<float>::infinity())};
+    std::size_t calls = 0;
+    nearest_in_groups(
+        lutra::best{}, x.n, groups, arena, [&](std::size_t i) { return x.row(x.n - 1 - i); },
+        [&](std::size_t i, std::size_t g, std::int32_t j, float score) {
+            ++calls;
+            const std::size_t row = x.n - 1 - i;
+            if (score < of_groups.scores[row]) of_groups.scores[row] = score, of_groups.ids[row] = std::int32_t(first[g]) + j;
+        });
+    const Nearest all = run_nearest(lutra::best{}, Metric::l2, x, c);
+    CHECK(calls == 3 * x.n);
+    CHECK(of_groups.ids == all.ids);
+    CHECK(of_groups.scores == all.scores);
+}

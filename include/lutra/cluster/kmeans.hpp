@@ -3,6 +3,7 @@
 // Source: Lloyd, IEEE Trans. Inf. Theory 28(2), 1982. Sampling, seeding and splitting draw the same random numbers as
 // faiss does, so the two start from the same points.
 #pragma once
+#include <lutra/cluster/pruned_assignment.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/core/validate.hpp>
@@ -14,10 +15,18 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
+
+/// How rows find their centroids. Both ways give the same bits.
+enum class Assignment {
+    automatic,  ///< pruned where it pays: k >= 512 and more than 3 iterations
+    plain,      ///< every row with every centroid, in every iteration
+    pruned      ///< by bounds that need up to as much memory as the rows: pruned_assignment.hpp
+};
 
 struct KMeansConfig {
     std::size_t iterations = 25;
@@ -26,6 +35,7 @@ struct KMeansConfig {
     std::size_t max_points_per_centroid = 256;  ///< more rows than k times this are sampled
     Metric metric = Metric::l2;                 ///< what "nearest" means
     bool spherical = false;                     ///< centroids have length 1 (for inner product)
+    Assignment assignment = Assignment::automatic;
     const float* weights = nullptr;             ///< [n], each >= 0, or null: all equal
     std::string_view stage = "train: k-means";  ///< names the work in messages and progress events
 };
@@ -48,8 +58,9 @@ inline AlignedVector<float> training_sample(MatrixView x, std::size_t limit, std
 
 /// k centroids of x [n, d]. Stops before `iterations` when the objective no longer changes at all.
 ///
-/// Cost: n k d multiply-adds an iteration, spread over the executor; memory: 4 n d bytes if sampled, else 20 n + 8 k d.
-/// The same bits for any executor. Errors: bad_argument (shapes, weights), too_few_rows (n < k), not_finite, cancelled.
+/// Cost: n k d multiply-adds an iteration, less where pruned, spread over the executor; memory: 4 n d bytes if sampled, up to
+/// 4 n d if pruned, and 20 n + 12 k d. The same bits for any executor. Errors: bad_argument (shapes, weights), too_few_rows (n <
+/// k), not_finite, cancelled.
 inline Result<KMeans> kmeans(MatrixView x, std::size_t k, const KMeansConfig& config = {}, const Resources& resources = {});
 
 namespace detail {
@@ -67,6 +78,7 @@ public:
     Status run(std::uint32_t seed, std::size_t done, std::size_t total) {
         start(seed);
         for (std::size_t i = 0; i < config_.iterations; ++i) {
+            if (i == kFirstPruned && prunes()) begin_pruning();
             LUTRA_TRY(assign(done + i * x_.n, total));
             objective_.push_back(objective());
             group();
@@ -84,7 +96,7 @@ private:
     float* centroid(std::size_t j) { return centroids_.data() + j * x_.d; }
 
     void start(std::uint32_t seed) {
-        objective_.clear();
+        objective_.clear(), pruned_.reset();
         const std::vector<std::size_t> rows = permutation(x_.n, k_, seed);
         for (std::size_t j = 0; j < k_; ++j) {
             std::copy_n(x_.row(rows[j]), x_.d, centroid(j));
@@ -92,21 +104,46 @@ private:
         }
     }
 
+    bool prunes() const {
+        if (config_.assignment != Assignment::automatic) return config_.assignment == Assignment::pruned;
+        return k_ >= 512 && config_.iterations > 3;
+    }
+
+    // Groups of the centroids as the first iteration left them: those it began with are rows of x and move far.
+    void begin_pruning() {
+        const std::size_t n_groups = std::clamp<std::size_t>(k_ / kGroupSize, 1, x_.d);
+        KMeansConfig config;
+        config.iterations = 8, config.assignment = Assignment::plain;
+        Resources resources = resources_;
+        resources.progress = {};
+        const std::vector<float> all_equal;
+        Lloyd groups({centroids_.data(), k_, x_.d}, n_groups, config, all_equal, resources);
+        static_cast<void>(groups.run(config.seed, 0, 0));  // nobody is there to cancel it
+        pruned_.emplace(x_, config_.metric, groups.best_, n_groups, resources_);
+    }
+
     // Rows between two progress reports: about ten billion multiply-adds, some tenths of a second.
-    std::size_t rows_per_report() const { return std::max<std::size_t>(kGrain, std::size_t{10'000'000'000} / (k_ * x_.d)); }
+    std::size_t rows_per_report() const {
+        return round_up(std::max<std::size_t>(1, std::size_t{10'000'000'000} / (k_ * x_.d)), PrunedAssignment::kTile);
+    }
 
     Status assign(std::size_t done, std::size_t total) {
+        if (pruned_) pruned_->follow(centroids_.data());
         centroid_terms(config_.metric, centroids_.data(), k_, x_.d, terms_.data());
-        const CentroidsView centroids{centroids_.data(), terms_.data(), k_, x_.d, config_.metric};
         for (std::size_t i0 = 0; i0 < x_.n; i0 += rows_per_report()) {
-            const std::size_t n = std::min(rows_per_report(), x_.n - i0);
+            const std::size_t end = i0 + std::min(rows_per_report(), x_.n - i0);
             LUTRA_TRY(resources_.progress.report(config_.stage, done + i0, total));
-            resources_.executor.for_ranges(n, kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-                const std::size_t i = i0 + begin;
-                nearest(best{}, x_.row(i), end - begin, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
-            });
+            pruned_ ? pruned_->assign(i0, end, best_.data(), scores_.data()) : assign_plain(i0, end);
         }
         return {};
+    }
+
+    void assign_plain(std::size_t i0, std::size_t end) {
+        const CentroidsView centroids{centroids_.data(), terms_.data(), k_, x_.d, config_.metric};
+        resources_.executor.for_ranges(end - i0, kGrain, [&](std::size_t b, std::size_t e, std::size_t worker) {
+            const std::size_t i = i0 + b;
+            nearest(best{}, x_.row(i), e - b, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
+        });
     }
 
     double objective() const {
@@ -187,7 +224,9 @@ private:
         return std::size_t(std::max_element(sizes.begin(), sizes.end()) - sizes.begin());
     }
 
-    static constexpr std::size_t kGrain = 1536;  // rows per task: whole groups of panels on every instruction set
+    static constexpr std::size_t kGrain = 1536;     // rows per task: whole groups of panels on every instruction set
+    static constexpr std::size_t kFirstPruned = 1;  // the iteration that notes bounds
+    static constexpr std::size_t kGroupSize = 32;   // centroids of a group: four tiles of rows on AVX-512
     static constexpr std::uint32_t kSplitSeed = 1234;
     static constexpr float kSplit = 1.F / 1024;
 
@@ -203,6 +242,7 @@ private:
     std::vector<float> scores_, offsets_;     // [n] score of that cluster, and |x|^2 (what the score leaves out)
     std::vector<std::size_t> first_, members_;
     std::vector<double> objective_;
+    std::optional<PrunedAssignment> pruned_;
 };
 
 inline Status check_weights(std::size_t n, std::size_t k, const KMeansConfig& config) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -29,18 +30,25 @@ inline void centroid_terms(Metric metric, const float* centroids, std::size_t k,
     std::fill_n(terms, k, 0.F);
 }
 
-// ids [n], scores [n]: the lowest j that minimises terms[j] - {2,1} x.c_j, and that minimum. k >= 1.
-inline void nearest(scalar, const float* x, std::size_t n, const CentroidsView& c, Arena&, std::int32_t* ids, float* scores) {
-    const float scale = c.metric == Metric::l2 ? -2.F : -1.F;
-    for (std::size_t i = 0; i < n; ++i) {
-        ids[i] = 0, scores[i] = std::numeric_limits<float>::max();
-        for (std::size_t j = 0; j < c.k; ++j) {
-            float product = 0;
-            for (std::size_t t = 0; t < c.d; ++t) product += c.rows[j * c.d + t] * (scale * x[i * c.d + t]);
-            const float score = c.terms[j] + product;
-            if (score < scores[i]) scores[i] = score, ids[i] = std::int32_t(j);
+// found(i, g, j, score) for every point i < n and every group g of centroids: the lowest row j of the group that minimises
+// terms[j] - {2,1} x.c_j, and that minimum. point(i) is a pointer to d floats; groups have k >= 1 and one d and metric.
+template <class Point, class Found>
+void nearest_in_groups(scalar, std::size_t n, std::span<const CentroidsView> groups, Arena&, Point&& point, Found&& found) {
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t g = 0; g < groups.size(); ++g) {
+            const CentroidsView& c = groups[g];
+            const float* x = point(i);
+            const float scale = c.metric == Metric::l2 ? -2.F : -1.F;
+            std::size_t best_j = 0;
+            float best_score = std::numeric_limits<float>::max();
+            for (std::size_t j = 0; j < c.k; ++j) {
+                float product = 0;
+                for (std::size_t t = 0; t < c.d; ++t) product += c.rows[j * c.d + t] * (scale * x[t]);
+                const float score = c.terms[j] + product;
+                if (score < best_score) best_score = score, best_j = j;
+            }
+            found(i, g, std::int32_t(best_j), best_score);
         }
-    }
 }
 
 #if !defined(LUTRA_SCALAR_ONLY)
@@ -78,16 +86,17 @@ struct LaneArgmin {
 
 /// As the scalar one, up to the rounding of the products. Points go in groups of panels; centroids in chunks that stay in
 /// the L2 cache while every panel of the group passes over them.
-template <class Arch>
-void nearest(Arch, const float* x, std::size_t n, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
+template <class Arch, class Point, class Found>
+void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> groups, Arena& arena, Point&& point, Found&& found) {
     using Shape = PanelShape<Arch, kMaxPanelVectors>;
     using Argmin = detail::LaneArgmin<Arch, Shape>;
     constexpr std::size_t kPanels = 4;
+    const std::size_t d = groups[0].d;
     const std::size_t chunk =
-        std::max<std::size_t>(Shape::kRows, (std::size_t{128} << 10) / (c.d * sizeof(float)) / Shape::kRows * Shape::kRows);
-    const float scale = c.metric == Metric::l2 ? -2.F : -1.F;
+        std::max<std::size_t>(Shape::kRows, (std::size_t{128} << 10) / (d * sizeof(float)) / Shape::kRows * Shape::kRows);
+    const float scale = groups[0].metric == Metric::l2 ? -2.F : -1.F;
     const Arena::Frame frame(arena);
-    const auto panels = arena.take<float>(kPanels * Shape::kWidth * c.d);
+    const auto panels = arena.take<float>(kPanels * Shape::kWidth * d);
     const auto lanes = arena.take<Argmin>(kPanels);
 
     for (std::size_t i0 = 0; i0 < n; i0 += kPanels * Shape::kWidth) {
@@ -96,21 +105,32 @@ void nearest(Arch, const float* x, std::size_t n, const CentroidsView& c, Arena&
         for (std::size_t p = 0; p < n_panels; ++p) {
             const float* points[Shape::kWidth];
             for (std::size_t l = 0; l < Shape::kWidth; ++l)
-                points[l] = p * Shape::kWidth + l < n_points ? x + (i0 + p * Shape::kWidth + l) * c.d : nullptr;
-            pack_panel(points, Shape::kWidth, c.d, scale, panels.data() + p * Shape::kWidth * c.d);
-            lanes[p].reset();
+                points[l] = p * Shape::kWidth + l < n_points ? point(i0 + p * Shape::kWidth + l) : nullptr;
+            pack_panel(points, Shape::kWidth, d, scale, panels.data() + p * Shape::kWidth * d);
         }
-        for (std::size_t j0 = 0; j0 < c.k; j0 += chunk)
-            for (std::size_t p = 0; p < n_panels; ++p)
-                for_tiles<Arch, Shape>(
-                    panels.data() + p * Shape::kWidth * c.d, c.rows + j0 * c.d, std::min(chunk, c.k - j0), c.d,
-                    [&](const auto& tile, std::size_t j, std::size_t n_rows) { lanes[p].update(tile, c.terms, j0 + j, n_rows); });
-        for (std::size_t i = 0; i < n_points; ++i) {
-            ids[i0 + i] = std::bit_cast<std::int32_t>(lanes[i / Shape::kWidth].id[i % Shape::kWidth]);
-            scores[i0 + i] = lanes[i / Shape::kWidth].score[i % Shape::kWidth];
+        for (std::size_t g = 0; g < groups.size(); ++g) {
+            const CentroidsView& c = groups[g];
+            for (std::size_t p = 0; p < n_panels; ++p) lanes[p].reset();
+            for (std::size_t j0 = 0; j0 < c.k; j0 += chunk)
+                for (std::size_t p = 0; p < n_panels; ++p)
+                    for_tiles<Arch, Shape>(panels.data() + p * Shape::kWidth * d, c.rows + j0 * d, std::min(chunk, c.k - j0), d,
+                                           [&](const auto& tile, std::size_t j, std::size_t n_rows) {
+                                               lanes[p].update(tile, c.terms, j0 + j, n_rows);
+                                           });
+            for (std::size_t i = 0; i < n_points; ++i)
+                found(i0 + i, g, std::bit_cast<std::int32_t>(lanes[i / Shape::kWidth].id[i % Shape::kWidth]),
+                      lanes[i / Shape::kWidth].score[i % Shape::kWidth]);
         }
     }
 }
 #endif
+
+/// ids [n], scores [n] for x [n, d]: the lowest j that minimises terms[j] - {2,1} x.c_j, and that minimum. k >= 1.
+template <class Arch>
+void nearest(Arch arch, const float* x, std::size_t n, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
+    nearest_in_groups(
+        arch, n, {&c, 1}, arena, [&](std::size_t i) { return x + i * c.d; },
+        [&](std::size_t i, std::size_t, std::int32_t j, float score) { ids[i] = j, scores[i] = score; });
+}
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
