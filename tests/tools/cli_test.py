@@ -279,6 +279,28 @@ class CommandTest(unittest.TestCase):
         self.run_lutra("search", self.out / "x.index", self.out / "q.bvecs", "-k", 150, "-o", self.out / "f.ivecs")
         self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.out / "f.ivecs").read_bytes())
 
+    def test_advise_and_explain_name_an_index_and_what_is_unwise(self):
+        text = self.run_lutra("advise", "--n", "300000", "--d", "256", "--recall", "0.95", "--memory", "500M").stdout
+        self.assertIn("lutra build --factory IVF2048,PQ128x4fs,RFlat -o", text)
+        text = self.run_lutra("explain", "IVF1024,PQ128x4fs", "--n", "300000", "--d", "256", "--metric", "cosine").stdout
+        for part in ("L2norm", "IVF1024", "order the nearest poorly"):
+            self.assertIn(part, text)
+        self.refuse(2, "explain", "IVF1024,PQ100x4fs", "--n", "9", "--d", "256", says="PQ128x4fs")
+        self.refuse(1, "advise", "--n", "300000", "--d", "256", "--memory", "1M", says="were allowed")
+        self.refuse(2, "advise", "--n", "0", "--d", "256", says="--n")
+
+    def test_autotune_keeps_its_choice_in_the_index(self):
+        self.run_lutra("build", "--factory", "IVF16,Flat", "-o", self.out / "tuned.index", self.data / "base.fvecs")
+        text = self.run_lutra("autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs", "--base", self.data / "base.fvecs", "--recall", "1",
+                              "--seconds", "0.01").stdout
+        nprobe = json.loads(self.run_lutra("info", self.out / "tuned.index", "--json").stdout)["nprobe"]
+        self.assertIn(f"nprobe={nprobe}: recall 1.0000", text)
+        self.assertGreater(nprobe, 1)
+        self.run_lutra("autotune", "--search-factory", "--base", self.data / "base.fvecs", "--seconds", "0.01", "-o", self.out / "found.index")
+        self.assertEqual(json.loads(self.run_lutra("info", self.out / "found.index", "--json").stdout)["n"], N)
+        self.refuse(2, "autotune", "--queries", self.data / "queries.fvecs", says="--search-factory")
+        self.refuse(2, "autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs", says="--truth")
+
     def test_info_describes_indexes_and_files(self):
         paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]
         index, vectors, folder, ids = [json.loads(line) for line in self.run_lutra("info", "--json", *paths).stdout.splitlines()]

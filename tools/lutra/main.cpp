@@ -32,8 +32,9 @@ struct Command {
             "  lutra search base.index queries.fvecs -k 10 --param nprobe=16\n"
             "  lutra truth base.fvecs --queries queries.fvecs -k 10 -o truth.ivecs\n"
             "  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=16");
-        verbs = {{"build", add_build(app)}, {"search", add_search(app)}, {"eval", add_eval(app)},
-                 {"truth", add_truth(app)}, {"info", add_info(app)},     {"convert", add_convert(app)}};
+        verbs = {{"build", add_build(app)},   {"search", add_search(app)},   {"eval", add_eval(app)},
+                 {"truth", add_truth(app)},   {"info", add_info(app)},       {"convert", add_convert(app)},
+                 {"advise", add_advise(app)}, {"explain", add_explain(app)}, {"autotune", add_autotune(app)}};
     }
 
     /// "lutra build", or "lutra" before a verb is known.
@@ -45,7 +46,9 @@ struct Command {
     /// What is wrong with the command line, in better words than CLI11's where the verb is.
     std::string complaint(const CLI::ParseError& e) const {
         if (!app.get_subcommands().empty()) return e.what();
-        const std::string accepted = "build, search, eval, truth, info and convert are accepted";
+        std::string accepted;
+        for (const auto& verb : verbs) accepted.append(accepted.empty() ? "" : ", ").append(verb.first);
+        accepted += " are accepted";
         return app.remaining_size() == 0 ? "a verb is missing; " + accepted
                                          : fmt::format("\"{}\" is not a verb; {}", app.remaining().front(), accepted);
     }

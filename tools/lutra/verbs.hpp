@@ -15,5 +15,8 @@ Work add_eval(CLI::App& lutra);
 Work add_truth(CLI::App& lutra);
 Work add_info(CLI::App& lutra);
 Work add_convert(CLI::App& lutra);
+Work add_advise(CLI::App& lutra);
+Work add_explain(CLI::App& lutra);
+Work add_autotune(CLI::App& lutra);
 
 }  // namespace command

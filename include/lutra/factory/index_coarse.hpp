@@ -43,7 +43,7 @@ public:
 
     std::size_t nlist() const { return index_.ntotal(); }
     const float* centroid(std::size_t list) const { return centroids_.data() + list * index_.dim(); }
-    std::string token() const { return "(" + index_.spec() + ")"; }
+    std::string token() const { return std::string("(").append(index_.spec()).append(")"); }
     const Index& index() const { return index_; }
 
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {

@@ -1,0 +1,201 @@
+// lutra/tune/explain.hpp: what a factory string means for n vectors: each part in a sentence, memory, time, and what is unwise.
+// SPDX-License-Identifier: MIT
+//
+// Times are estimates for one core with AVX-512 (Zen 4), from rates that the benchmarks of this repository measured; a core with
+// AVX2 takes two to three times as long. They are there to compare strings, not to promise.
+#pragma once
+#include <lutra/factory/index_factory.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// What an index will hold, and how it will be searched.
+///   nprobe, k_factor   0: what is advised for a recall@10 of 0.95
+struct Workload {
+    std::size_t n = 0, d = 0;
+    Metric metric = Metric::l2;
+    std::size_t k = 10, nprobe = 0;
+    float k_factor = 0;
+};
+
+struct Explanation {
+    struct Part {
+        std::string token, sentence;
+    };
+    std::string spec;  ///< in canonical spelling
+    std::vector<Part> parts;
+    std::vector<std::string> warnings;
+    std::size_t nprobe = 0, training_rows = 0;  ///< lists visited; rows training looks at, at most n
+    float k_factor = 0;
+    double bytes = 0;                                               ///< of the index in memory
+    double train_seconds = 0, add_seconds = 0, search_seconds = 0;  ///< the last for one query of a batch
+};
+
+/// Explains a factory string for a workload. Errors: bad_argument (n or d is 0), and those of index_factory().
+Result<Explanation> explain(std::string_view spec, const Workload& workload);
+
+/// How many of nlist lists to visit so that the true neighbours are in them with this probability, 0 < recall < 1. Fitted to SIFT
+/// (1,000,000 x 128) and speech features (298,353 x 256) in 1,024 lists, where 3% of the lists hold 97% of the ten nearest.
+inline std::size_t nprobe_for(std::size_t nlist, double recall) {
+    const double share = 0.009 * std::pow(0.16 / (1 - std::clamp(recall, 0.5, 0.9999)), 0.83);
+    return std::clamp<std::size_t>(std::size_t(std::ceil(share * double(nlist))), 1, nlist);
+}
+
+namespace detail {
+
+/// Rates of one core.
+inline constexpr double kMultiplyAdds = 50e9, kLookups = 80e9, kEncodedFloats = 500e6;
+/// Seconds for a row anywhere in memory, and for beginning with a list.
+inline constexpr double kFarRow = 0.12e-6, kListVisit = 0.15e-6;
+inline constexpr float kAdvisedFactor = 8;
+
+inline std::string joined(std::initializer_list<std::string_view> pieces) {
+    std::string text;
+    for (const std::string_view piece : pieces) text.append(piece);
+    return text;
+}
+
+inline std::string count_text(double n) {
+    const std::string digits = std::to_string(std::uint64_t(std::llround(n)));
+    std::string text;
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        if (i != 0 && (digits.size() - i) % 3 == 0) text.push_back(',');
+        text.push_back(digits[i]);
+    }
+    return text;
+}
+
+inline std::string bytes_text(double bytes) {
+    const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    std::size_t unit = 0;
+    for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
+    if (bytes >= 100 || unit == 0) return joined({count_text(bytes), " ", units[unit]});
+    return joined({count_text(std::floor(bytes)), ".", std::to_string(int(bytes * 10) % 10), " ", units[unit]});
+}
+
+class Explainer {
+public:
+    Explainer(const Spec& spec, const Index& index, const Workload& work) : spec_(spec), index_(index), work_(work) {}
+
+    Explanation run() {
+        out_.spec = index_.spec();
+        out_.training_rows = std::min(work_.n, index_.training_rows());
+        out_.nprobe = nlist() == 0 ? 0 : std::min(work_.nprobe != 0 ? work_.nprobe : nprobe_for(nlist(), 0.95), nlist());
+        out_.k_factor = spec_.refine.empty() ? 0 : work_.k_factor != 0 ? work_.k_factor : is_coded() ? kAdvisedFactor : 1;
+        out_.bytes = double(work_.n) * double(index_.code_size() + sizeof(Id));
+        for (const SpecToken& transform : spec_.transforms) explain_transform(transform);
+        if (spec_.coarse) explain_coarse();
+        explain_encoding();
+        if (!spec_.refine.empty()) explain_refine();
+        warn();
+        return std::move(out_);
+    }
+
+private:
+    std::size_t nlist() const { return spec_.coarse ? spec_.coarse->nlist : 0; }
+    bool is_coded() const { return index_.code_size() - rows_kept() < work_.d * sizeof(float); }
+    std::size_t rows_kept() const { return spec_.refine.empty() ? 0 : spec_.refine.size() * work_.d * sizeof(float); }
+    double row_bytes() const { return double(work_.d) * sizeof(float); }
+    double visited() const { return nlist() == 0 ? double(work_.n) : double(work_.n) * double(out_.nprobe) / double(nlist()); }
+
+    void say(std::string token, std::string sentence) { out_.parts.push_back({std::move(token), std::move(sentence)}); }
+    void warn(std::string warning) { out_.warnings.push_back(std::move(warning)); }
+
+    void explain_transform(const SpecToken& transform) {
+        say(transform.text, work_.metric == Metric::l2
+                                ? "rows and queries are scaled to length 1; squared L2 distances are then 2 - 2 cosine"
+                                : "rows and queries are scaled to length 1; with inner product the distances are cosines");
+    }
+
+    void explain_coarse() {
+        const double lists = double(nlist()), per_list = double(work_.n) / lists, multiply_adds = lists * double(work_.d);
+        out_.bytes += lists * row_bytes();
+        out_.train_seconds += 10 * double(std::min(work_.n, 256 * nlist())) * multiply_adds / kMultiplyAdds;
+        out_.add_seconds += double(work_.n) * multiply_adds / kMultiplyAdds;
+        out_.search_seconds += multiply_adds / kMultiplyAdds + double(out_.nprobe) * kListVisit;
+        std::string text =
+            joined({"k-means parts the rows into ", count_text(lists), " lists of about ", count_text(per_list),
+                    "; a query looks into the ", count_text(double(out_.nprobe)), " nearest, ", count_text(visited()), " rows"});
+        if (!spec_.coarse->index.empty())
+            text.append(joined({"; the lists are found through ", spec_.coarse->index, " over their centroids"}));
+        say(spec_.coarse->token.text, std::move(text));
+    }
+
+    void explain_encoding() {
+        const std::size_t code = index_.code_size() - rows_kept();
+        if (!is_coded()) {
+            out_.search_seconds += visited() * double(work_.d) / kMultiplyAdds;
+            return say(spec_.encoding.text,
+                       joined({"rows are kept as they are, ", bytes_text(row_bytes()), " each, and compared exactly"}));
+        }
+        const double m = 2 * double(code);
+        out_.add_seconds += double(work_.n) * double(work_.d) / kEncodedFloats;
+        out_.search_seconds += visited() * m / kLookups;
+        say(spec_.encoding.text,
+            joined({"each row is cut into ", count_text(m), " pieces of about ", count_text(double(work_.d) / m),
+                    " floats, each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
+                    " a row; distances are sums of table look-ups in registers, fast and approximate"}));
+    }
+
+    void explain_refine() {
+        const double candidates = double(work_.k) * double(out_.k_factor);
+        out_.search_seconds += candidates * kFarRow;
+        say(spec_.refine.back().text,
+            joined({"rows are kept beside the codes, ", bytes_text(row_bytes()),
+                    " each; the best k * k_factor = ", count_text(candidates), " of what was found are compared exactly"}));
+    }
+
+    void warn() {
+        const double n = double(work_.n), lists = double(nlist()), root = std::sqrt(n);
+        const bool coded = is_coded();
+        if (nlist() != 0 && work_.n < nlist())
+            warn(joined({count_text(n), " rows cannot make ", count_text(lists), " lists: training will fail"}));
+        else if (nlist() != 0 && n < 39 * lists)
+            warn(joined({"fewer than 39 rows a list make poor lists; at most IVF",
+                         std::to_string(std::max<std::size_t>(1, work_.n / 39))}));
+        if (nlist() != 0 && lists > 16 * root && n >= 39 * lists)
+            warn(joined({"more than 16 sqrt(n) = ", count_text(16 * root), " lists: finding them costs more than they save"}));
+        if (nlist() != 0 && lists < root && work_.n > 10000)
+            warn(joined({"fewer than sqrt(n) lists are long: 4 to 16 sqrt(n), ", count_text(4 * root), " to ",
+                         count_text(16 * root), ", is usual"}));
+        if (nlist() == 0 && work_.n > 100000)
+            warn(joined({"without lists every query reads all ", count_text(n), " rows; IVF{n} in front"}));
+        if (coded && spec_.refine.empty())
+            warn("4-bit codes alone order the nearest poorly; \",RFlat\" behind them compares candidates exactly");
+        if (coded && !spec_.refine.empty() && out_.k_factor <= 1)
+            warn("k_factor 1 refines nothing but the order of what is returned; 4 to 16 finds more");
+        if (coded && work_.d > 4 * (index_.code_size() - rows_kept()))
+            warn("pieces of more than 2 floats blur much; PQ{d/2}x4fs, with 2, is usual");
+        if (!coded && !spec_.refine.empty()) warn("rows that are kept exactly gain nothing from a refine stage");
+        if (nlist() > 1 && work_.nprobe == 1) warn("nprobe 1 misses about half of the neighbours");
+        if (!spec_.transforms.empty() && !spec_.refine.empty() && work_.metric == Metric::inner_product)
+            warn("RFlat compares the rows as they were before L2norm: by inner product, not by cosine");
+    }
+
+    const Spec& spec_;
+    const Index& index_;
+    const Workload& work_;
+    Explanation out_;
+};
+
+}  // namespace detail
+
+inline Result<Explanation> explain(std::string_view text, const Workload& workload) {
+    if (workload.n == 0 || workload.d == 0)
+        return Status{Errc::bad_argument, "explain: n = {}, d = {}; both must be at least 1", workload.n, workload.d};
+    const Result<Index> index = index_factory(workload.d, text, workload.metric);
+    LUTRA_TRY(index.status());
+    const Result<Spec> spec = parse_spec(text, workload.d, kEncodingWords);
+    LUTRA_TRY(spec.status());
+    return detail::Explainer(*spec, *index, workload).run();
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,158 @@
+// Tests of tune/: explain, advise, autotune.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/tune/advise.hpp>
+#include <lutra/tune/autotune.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::Errc;
+using lutra::Explanation;
+using lutra::Id;
+using lutra::Metric;
+using lutra_test::Matrix;
+
+bool warns(const Explanation& e, std::string_view of) {
+    return std::any_of(e.warnings.begin(), e.warnings.end(), [&](const std::string& w) { return w.find(of) != w.npos; });
+}
+
+Explanation explained(std::string_view spec, std::size_t n, std::size_t d, std::size_t nprobe = 0, float k_factor = 0) {
+    lutra::Result<Explanation> e = lutra::explain(spec, {n, d, Metric::l2, 10, nprobe, k_factor});
+    REQUIRE_MESSAGE(e.ok(), e.status().message());
+    return *e;
+}
+
+struct Tuning {
+    Matrix x = lutra_test::clustered_matrix(4000, 16, 60, 1), q = lutra_test::clustered_matrix(100, 16, 60, 1);
+    std::vector<Id> truth;
+    lutra::Index index;
+
+    explicit Tuning(std::string_view spec) : index(lutra::index_factory(16, spec, Metric::l2).value()) {
+        for (std::size_t i = 0; i < q.values.size(); ++i) q.values[i] += 0.3F * float(i % 7);
+        lutra::Index flat = lutra::index_factory(16, "Flat", Metric::l2).value();
+        REQUIRE(flat.add(x).ok());
+        truth = lutra::search(flat, q, 20).value().ids;
+        REQUIRE(index.train(x).ok());
+        REQUIRE(index.add(x).ok());
+    }
+
+    double recall(std::size_t nprobe, float k_factor) const {
+        lutra::SearchParams params;
+        params.nprobe = nprobe, params.k_factor = k_factor;
+        return lutra::detail::recall_of(truth, 20, lutra::search(index, q, 10, params).value().ids, 10);
+    }
+    lutra::Tuned tuned(double recall) const {
+        lutra::AutotuneConfig config;
+        config.recall = recall, config.seconds = 0.001;
+        lutra::Result<lutra::Tuned> result = lutra::autotune(index, q, truth, config);
+        REQUIRE_MESSAGE(result.ok(), result.status().message());
+        return *result;
+    }
+};
+}  // namespace
+
+TEST_CASE("explain: one sentence a part, and the memory that the index takes") {
+    const Explanation e = explained("L2norm,IVF64,PQ8x4fs,RFlat", 100000, 16);
+    REQUIRE(e.parts.size() == 4);
+    CHECK(e.parts[0].token == "L2norm");
+    CHECK(e.parts[3].token == "RFlat");
+    CHECK(e.bytes == 100000 * (4 + 64 + 8) + 64 * 64);
+    CHECK(e.training_rows == 64 * 256);
+    CHECK(e.search_seconds > 0);
+    CHECK(e.train_seconds > 0);
+    CHECK(explained("Flat", 10, 16).train_seconds == 0);
+}
+
+TEST_CASE("explain: warns of what is unwise, and of nothing else") {
+    CHECK(warns(explained("IVF64,PQ8x4fs", 10000, 16), "order the nearest poorly"));
+    CHECK(warns(explained("IVF64,PQ8x4fs,RFlat", 10000, 16, 0, 1), "k_factor 1"));
+    CHECK(warns(explained("IVF1024,Flat", 10000, 16), "fewer than 39 rows"));
+    CHECK(warns(explained("IVF1024,Flat", 1000, 16), "training will fail"));
+    CHECK(!warns(explained("IVF8192,Flat", 400000, 16), "more than 16 sqrt(n)"));  // 16 sqrt(n) is 10,119
+    CHECK(warns(explained("IVF16384,Flat", 1000000, 16), "more than 16 sqrt(n)"));
+    CHECK(warns(explained("IVF16,Flat", 100000, 16), "fewer than sqrt(n)"));
+    CHECK(warns(explained("Flat", 1000000, 16), "without lists"));
+    CHECK(warns(explained("IVF64,Flat", 10000, 16, 1), "nprobe 1"));
+    CHECK(warns(explained("IVF256,PQ4x4fs,RFlat", 20000, 16), "pieces of more than 2"));
+    CHECK(warns(explained("IVF256,Flat,RFlat", 20000, 16), "gain nothing"));
+    CHECK(explained("IVF1024,PQ64x4fs,RFlat", 1000000, 128).warnings.empty());
+}
+
+TEST_CASE("explain and advise: nothing to explain, and strings that do not parse, are refused") {
+    CHECK(lutra::explain("Flat", {0, 4}).status().code() == Errc::bad_argument);
+    CHECK(lutra::explain("Flat", {4, 0}).status().code() == Errc::bad_argument);
+    CHECK(lutra::explain("Flut", {4, 4}).status().code() == Errc::bad_spec);
+    CHECK(lutra::advise({0, 4}).status().code() == Errc::bad_argument);
+    CHECK(lutra::advise({4, 4, Metric::l2, 1.5}).status().code() == Errc::bad_argument);
+}
+
+TEST_CASE("advise: an index that can be built, fits the memory, and follows the rules") {
+    for (std::size_t n : {1, 100, 9999, 10000, 100000, 3000000, 1000000000})
+        for (std::size_t d : {1, 3, 100, 256})
+            for (double recall : {0.5, 0.9, 0.95, 0.99, 1.0})
+                for (double memory : {0.0, 0.5 * double(n * d)}) {
+                    const lutra::Result<lutra::Advice> advice = lutra::advise({n, d, Metric::l2, recall, memory});
+                    if (memory != 0 && !advice.ok()) continue;
+                    REQUIRE(advice.ok());
+                    CAPTURE(advice->index.spec);
+                    if (memory != 0) CHECK(advice->index.bytes <= memory);
+                    const lutra::Index index = lutra::index_factory(d, advice->index.spec, Metric::l2).value();
+                    CHECK(index.nlist() * 39 <= std::max<std::size_t>(n, 39));
+                    CHECK(advice->index.nprobe <= index.nlist());
+                    if (memory == 0 && index.nlist() != 0) CHECK(advice->index.warnings.empty());
+                }
+    CHECK(lutra::advise({1000, 16}).value().index.spec == "Flat");
+    CHECK(lutra::advise({300000, 256}).value().index.spec == "IVF2048,PQ128x4fs,RFlat");
+    CHECK(lutra::advise({300000, 256, Metric::l2, 0.95, 100e6}).value().index.spec == "IVF2048,PQ128x4fs");
+    CHECK(lutra::advise({300000, 256, Metric::l2, 0.95, 1e6}).status().code() == Errc::unsupported);
+}
+
+TEST_CASE("autotune: the least nprobe that reaches the target, for the chosen k_factor") {
+    for (const std::string_view spec : {"IVF64,Flat", "IVF64,PQ8x4fs,RFlat"}) {
+        const Tuning t(spec);
+        for (double target : {0.5, 0.9, 0.99}) {
+            const lutra::Tuned tuned = t.tuned(target);
+            CAPTURE(spec);
+            CAPTURE(target);
+            REQUIRE(tuned.reached);
+            CHECK(t.recall(tuned.best.nprobe, tuned.best.k_factor) == doctest::Approx(tuned.best.recall));
+            CHECK(tuned.best.recall >= target);
+            if (tuned.best.nprobe > 1) CHECK(t.recall(tuned.best.nprobe - 1, tuned.best.k_factor) < target);
+        }
+    }
+}
+
+TEST_CASE("autotune: points that no other beats, by rising recall and falling speed") {
+    const std::vector<lutra::OperatingPoint> points = Tuning("IVF64,PQ8x4fs,RFlat").tuned(0.9).pareto;
+    REQUIRE(!points.empty());
+    for (std::size_t i = 1; i < points.size(); ++i) {
+        CHECK(points[i].recall > points[i - 1].recall);
+        CHECK(points[i].queries_per_second <= points[i - 1].queries_per_second);
+    }
+}
+
+TEST_CASE("autotune: what is out of reach is said, with the point of most recall") {
+    const Tuning t("IVF64,PQ4x4fs");
+    const lutra::Tuned tuned = t.tuned(0.999);
+    CHECK(!tuned.reached);
+    CHECK(tuned.best.recall >= t.recall(64, 0));
+}
+
+TEST_CASE("autotune: shapes that do not fit are refused") {
+    const Tuning t("IVF64,Flat");
+    lutra::AutotuneConfig config;
+    CHECK(lutra::autotune(t.index, t.q.view().rows(0, 0), t.truth, config).status().code() == Errc::bad_argument);
+    config.k = 21;
+    CHECK(lutra::autotune(t.index, t.q, t.truth, config).status().code() == Errc::bad_argument);
+    config.k = 10, config.recall = 0;
+    CHECK(lutra::autotune(t.index, t.q, t.truth, config).status().code() == Errc::bad_argument);
+    const Matrix wrong = lutra_test::normal_matrix(100, 15, 1);
+    CHECK(!lutra::autotune(t.index, wrong, t.truth).ok());
+}

@@ -1,0 +1,117 @@
+// tools/lutra/advise.cpp: lutra advise: which index for so many vectors; lutra explain: what a factory string means for them.
+// SPDX-License-Identifier: MIT
+#include "failure.hpp"
+#include "flags.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+#include <lutra/tune/advise.hpp>
+
+#include <fmt/core.h>
+
+#include <memory>
+
+namespace command {
+
+namespace {
+struct WorkFlags {
+    std::size_t n = 0, d = 0;
+    MetricFlag metric = MetricFlag::l2;
+};
+
+struct AdviseFlags {
+    WorkFlags work;
+    double recall = 0.95;
+    std::uint64_t memory = 0;
+};
+
+struct ExplainFlags {
+    WorkFlags work;
+    std::string spec;
+    std::size_t k = 10, nprobe = 0;
+    float k_factor = 0;
+};
+
+std::string microseconds_text(double seconds) { return fmt::format("{:.0f} us", seconds * 1e6); }
+
+void print_explanation(const Explanation& e) {
+    print_field("index", e.spec);
+    for (const Explanation::Part& part : e.parts) fmt::print("  {}\n      {}\n", part.token, part.sentence);
+    print_field("memory", bytes_text(std::uint64_t(e.bytes)));
+    if (e.training_rows != 0) print_field("training", fmt::format("{} rows", with_commas(e.training_rows)));
+    print_field("estimated",
+                fmt::format("train {}, add {}, {} a query (one AVX-512 core, queries in batches)", seconds_text(e.train_seconds),
+                            seconds_text(e.add_seconds), microseconds_text(e.search_seconds)));
+    for (const std::string& warning : e.warnings) print_field("warning", warning);
+}
+
+std::string search_settings(const Explanation& e) {
+    std::string text;
+    if (e.nprobe != 0) text = fmt::format("nprobe={}", e.nprobe);
+    if (e.k_factor != 0) text += fmt::format("{}k_factor={}", text.empty() ? "" : ",", e.k_factor);
+    return text;
+}
+
+void advise_verb(const AdviseFlags& flags) {
+    const Result<Advice> advice =
+        advise({flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.recall, double(flags.memory)});
+    check(advice.status());
+    const std::string settings = search_settings(advice->index);
+    print_field("advice", advice->reason);
+    print_explanation(advice->index);
+    const bool cosine = flags.work.metric == MetricFlag::cosine, ip = flags.work.metric == MetricFlag::ip;
+    fmt::print("\n  lutra build --factory {}{} -o my.index vectors.npy\n", advice->index.spec,
+               cosine ? " --metric cosine"
+               : ip   ? " --metric ip"
+                      : "");
+    fmt::print("  lutra search my.index queries.npy{}\n", settings.empty() ? "" : " --param " + settings);
+}
+
+void explain_verb(const ExplainFlags& flags) {
+    const std::string spec = spec_for(flags.spec, flags.work.metric);
+    const Result<Explanation> explanation =
+        explain(spec, {flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.k, flags.nprobe, flags.k_factor});
+    if (!explanation.ok()) throw BadUsage(explanation.status());
+    print_explanation(*explanation);
+}
+
+void add_work(CLI::App* verb, WorkFlags& work) {
+    const auto count = CLI::Range(std::size_t{1}, std::size_t{1} << 48);
+    verb->add_option("--n", work.n, "How many vectors the index will hold")->required()->check(count)->option_text("N");
+    verb->add_option("--d", work.d, "Their dimension")
+        ->required()
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
+        ->option_text("D");
+    add_metric(verb, work.metric);
+}
+}  // namespace
+
+Work add_advise(CLI::App& lutra) {
+    const auto flags = std::make_shared<AdviseFlags>();
+    CLI::App* verb = lutra.add_subcommand("advise", "Advise an index for so many vectors");
+    add_work(verb, flags->work);
+    verb->add_option("--recall", flags->recall, "Share of the true nearest to find; default: 0.95")
+        ->check(CLI::Range(0.01, 1.0))
+        ->option_text("R");
+    verb->add_option("--memory", flags->memory, "What the index may take: 500M, 2G; default: anything")
+        ->transform(CLI::AsSizeValue(true))
+        ->option_text("BYTES");
+    verb->footer(
+        "Rules of thumb and estimates; lutra autotune measures.\n\nExample:\n  lutra advise --n 300000 --d 256 --recall 0.95 "
+        "--memory 500M");
+    return [flags] { advise_verb(*flags); };
+}
+
+Work add_explain(CLI::App& lutra) {
+    const auto flags = std::make_shared<ExplainFlags>();
+    CLI::App* verb = lutra.add_subcommand("explain", "Explain a factory string: each part, memory, time, what is unwise");
+    verb->add_option("SPEC", flags->spec, "A factory string: IVF1024,PQ64x4fs,RFlat")->required()->option_text(" ");
+    add_work(verb, flags->work);
+    add_k(verb, flags->k);
+    verb->add_option("--nprobe", flags->nprobe, "Lists visited; default: for a recall of 0.95")->option_text("N");
+    verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, for each answer; default: 8")->option_text("F");
+    verb->footer("Example:\n  lutra explain IVF1024,PQ64x4fs,RFlat --n 1000000 --d 128");
+    return [flags] { explain_verb(*flags); };
+}
+
+}  // namespace command

@@ -1,0 +1,248 @@
+// tools/lutra/autotune.cpp: lutra autotune: the fastest settings, or the fastest index, that reach a recall, by measuring.
+// Main path: tune_file() or tune_factory() -> autotune() -> settings into the index -> save.  SPDX-License-Identifier: MIT
+#include "failure.hpp"
+#include "flags.hpp"
+#include "index_file.hpp"
+#include "inputs.hpp"
+#include "interrupt.hpp"
+#include "outputs.hpp"
+#include "stopwatch.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+#include <lutra/core/random.hpp>
+#include <lutra/parallel/threads.hpp>
+#include <lutra/tune/advise.hpp>
+#include <lutra/tune/autotune.hpp>
+
+#include <fmt/core.h>
+
+#include <memory>
+#include <optional>
+
+namespace command {
+
+namespace {
+constexpr std::size_t kMostQueries = 2000, kHeldOut = 1000;
+
+struct AutotuneFlags {
+    std::string index, queries, truth, output;
+    std::vector<std::string> base;
+    bool search_factory = false;
+    MetricFlag metric = MetricFlag::l2;
+    AutotuneConfig config;
+    std::size_t threads = 1;
+};
+
+/// Queries and their true neighbours, [n, d] and [n, k].
+struct Questions {
+    AlignedVector<float> rows;
+    std::size_t n = 0, d = 0, k = 0;
+    std::vector<Id> truth;
+
+    MatrixView view() const { return {rows.data(), n, d}; }
+};
+
+Questions read_queries(const std::string& path) {
+    const Inputs file({path});
+    Questions q{{}, std::min(file.n(), kMostQueries), file.d(), 0, {}};
+    q.rows.resize(q.n * q.d);
+    file.read(0, q.n, q.rows.data());
+    return q;
+}
+
+void read_truth(Questions& q, const std::string& path, std::size_t k) {
+    const IdRows truth = read_id_rows(path).value();
+    if (truth.n < q.n || truth.k < k)
+        throw Error(
+            Status{Errc::bad_argument, "{} has {} rows of {} neighbours; {} queries need {} each", path, truth.n, truth.k, q.n, k});
+    q.k = truth.k;
+    q.truth.assign(truth.ids.begin(), truth.ids.begin() + std::ptrdiff_t(q.n * q.k));
+}
+
+void find_truth(Questions& q, MatrixView base, MetricFlag metric, std::size_t k, const Resources& resources) {
+    Index flat = make_index(base.d, "Flat", metric);
+    check(flat.add(base, resources));
+    q.k = k;
+    q.truth = search(flat, q.view(), k, {}, resources).value().ids;
+}
+
+std::string settings(const OperatingPoint& point) {
+    std::string text;
+    if (point.nprobe != 0) text = fmt::format("nprobe={}", point.nprobe);
+    if (point.k_factor != 0) text += fmt::format("{}k_factor={}", text.empty() ? "" : ",", point.k_factor);
+    return text.empty() ? "no settings" : text;
+}
+
+void print_points(const Tuned& tuned) {
+    const Table table({"nprobe", "k_factor", "recall", "queries/s"});
+    for (const OperatingPoint& p : tuned.pareto)
+        table.row({p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
+                   fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))});
+}
+
+void print_choice(const std::string& spec, const Tuned& tuned, double recall) {
+    if (!tuned.reached)
+        fmt::print(stderr, "lutra autotune: warning: {} does not reach a recall of {}; this is the most it does\n", spec, recall);
+    print_field("chosen", fmt::format("{} {}: recall {:.4f}, {} queries/s", spec, settings(tuned.best), tuned.best.recall,
+                                      with_commas(std::uint64_t(tuned.best.queries_per_second))));
+}
+
+void keep_settings(Index& index, const OperatingPoint& point) {
+    if (point.nprobe != 0) index.set_nprobe(point.nprobe);
+    if (point.k_factor != 0) check(index.set_k_factor(point.k_factor));
+}
+
+void save_to(const Index& index, const std::string& path) {
+    FileWriter file = FileWriter::create(path).value();
+    InterruptibleWriter out(file);
+    check(index.save(out));
+    check(file.commit());
+    print_field("saved", path);
+}
+
+AlignedVector<float> read_all(const Inputs& inputs) {
+    AlignedVector<float> rows(inputs.n() * inputs.d());
+    inputs.read(0, inputs.n(), rows.data());
+    inputs.check_finite({rows.data(), inputs.n(), inputs.d()}, [](std::size_t i) { return i; });
+    return rows;
+}
+
+void tune_file(const AutotuneFlags& flags, const Resources& resources) {
+    Index index = open_index(flags.index);
+    Questions q = read_queries(flags.queries);
+    check_queries(index, flags.index, q.d, flags.queries);
+    if (!flags.truth.empty()) {
+        read_truth(q, flags.truth, flags.config.k);
+    } else {
+        const Inputs base(flags.base);
+        const AlignedVector<float> rows = read_all(base);
+        const std::string word = metric_word(index);
+        find_truth(q, {rows.data(), base.n(), base.d()},
+                   word == "l2"   ? MetricFlag::l2
+                   : word == "ip" ? MetricFlag::ip
+                                  : MetricFlag::cosine,
+                   flags.config.k, resources);
+    }
+    const Tuned tuned = autotune(index, q.view(), q.truth, flags.config, resources).value();
+    print_points(tuned);
+    print_choice(index.spec(), tuned, flags.config.recall);
+    keep_settings(index, tuned.best);
+    save_to(index, flags.output.empty() ? flags.index : flags.output);
+}
+
+std::vector<std::string> candidate_specs(std::size_t n, std::size_t d) {
+    std::vector<std::string> specs{"Flat"};
+    const std::string codes = lutra::detail::codes_for(d, 2);
+    const std::size_t lists = lutra::detail::lists_for(n);
+    for (std::size_t nlist : {lists / 2, lists, std::min(2 * lists, n / 39)}) {
+        if (nlist < 2) continue;
+        for (const std::string& spec : {fmt::format("IVF{},Flat", nlist), fmt::format("IVF{},{},RFlat", nlist, codes)})
+            if (std::find(specs.begin(), specs.end(), spec) == specs.end()) specs.push_back(spec);
+    }
+    return specs;
+}
+
+Index build(const std::string& spec, MetricFlag metric, MatrixView rows, const Resources& resources) {
+    Index index = make_index(rows.d, spec, metric);
+    if (!index.is_trained()) check(index.train(rows, resources));
+    check(index.add(rows, resources));
+    return index;
+}
+
+/// Without queries some rows are held out of the trial indexes and ask; the index that is saved holds all rows.
+void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
+    const Inputs inputs(flags.base);
+    const AlignedVector<float> rows = read_all(inputs);
+    AlignedVector<float> kept;
+    MatrixView base{rows.data(), inputs.n(), inputs.d()};
+    Questions q;
+    if (!flags.queries.empty()) {
+        q = read_queries(flags.queries);
+    } else {
+        q.n = std::min(kHeldOut, base.n / 10), q.d = base.d;
+        std::vector<std::size_t> order = permutation(base.n, base.n, 1234);
+        const auto held = order.begin() + std::ptrdiff_t(q.n);
+        std::sort(held, order.end());
+        for (auto i = order.begin(); i != order.end(); ++i) {
+            AlignedVector<float>& to = i < held ? q.rows : kept;
+            to.insert(to.end(), base.row(*i), base.row(*i) + base.d);
+        }
+        base = {kept.data(), base.n - q.n, base.d};
+    }
+    if (q.d != base.d)
+        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}", flags.queries, q.d, inputs.path(), base.d});
+    if (q.n == 0) throw Error(Status{Errc::too_few_rows, "{} rows are too few to hold some out; give --queries", base.n});
+    find_truth(q, base, flags.metric, flags.config.k, resources);
+    const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
+    std::string best_spec;
+    std::optional<Tuned> best;
+    for (const std::string& spec : candidate_specs(base.n, base.d)) {
+        if (flags.metric == MetricFlag::cosine && spec.ends_with("RFlat")) continue;  // refines by inner product, not by cosine
+        const Tuned tuned =
+            autotune(build(spec, flags.metric, base, resources), q.view(), q.truth, flags.config, resources).value();
+        const OperatingPoint& p = tuned.best;
+        table.row({spec, p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
+                   fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))});
+        const bool better =
+            !best || (tuned.reached != best->reached ? tuned.reached : p.queries_per_second > best->best.queries_per_second);
+        if (better) best = tuned, best_spec = spec;
+    }
+    print_choice(best_spec, *best, flags.config.recall);
+    Index index = build(best_spec, flags.metric, {rows.data(), inputs.n(), inputs.d()}, resources);
+    keep_settings(index, best->best);
+    save_to(index, flags.output);
+}
+
+void check_flags(const AutotuneFlags& flags) {
+    const auto bad = [](std::string_view text) { throw BadUsage(Status{Errc::bad_argument, "{}", text}); };
+    if (flags.search_factory != flags.index.empty())
+        bad("give --index FILE to tune, or --search-factory to find an index; one of them");
+    if (flags.search_factory && (flags.base.empty() || flags.output.empty())) bad("--search-factory needs --base and -o");
+    if (flags.search_factory && !flags.truth.empty()) bad("--truth has no effect with --search-factory: it is computed");
+    if (!flags.search_factory && flags.queries.empty()) bad("--queries is missing: what the index is asked for");
+    if (!flags.search_factory && flags.truth.empty() == flags.base.empty()) bad("give --truth, or --base to find it; one of them");
+    if (!flags.output.empty()) {
+        check_not_input(flags.output, flags.base);
+        check_not_input(flags.output, {flags.queries, flags.truth});
+    }
+}
+
+void autotune_verb(const AutotuneFlags& flags) {
+    const Interrupt interrupt;
+    check_flags(flags);
+    ThreadPool pool(flags.threads);
+    Workspace workspace;
+    const Resources resources{pool.executor(), &workspace, {}};
+    flags.search_factory ? tune_factory(flags, resources) : tune_file(flags, resources);
+}
+}  // namespace
+
+Work add_autotune(CLI::App& lutra) {
+    const auto flags = std::make_shared<AutotuneFlags>();
+    CLI::App* verb = lutra.add_subcommand("autotune", "Find the fastest settings, or index, that reach a recall");
+    verb->add_option("--index", flags->index, "The index to tune; its own nprobe and k_factor become the ones found")
+        ->option_text("FILE");
+    verb->add_flag("--search-factory", flags->search_factory, "Try several factory strings on --base, and save the best index");
+    verb->add_option("--queries", flags->queries,
+                     "Queries like those to come, the first 2,000 of them; with --search-factory by default rows held out")
+        ->option_text("FILE");
+    verb->add_option("--truth", flags->truth, "Their true neighbours (lutra truth)")->option_text("FILE");
+    verb->add_option("--base", flags->base, "The vectors themselves, to find the truth or to build from")->option_text("FILE ...");
+    add_metric(verb, flags->metric)->description("With --search-factory: l2 (default), ip or cosine");
+    verb->add_option("--recall", flags->config.recall, "Share of the true k nearest to find; default: 0.95")
+        ->check(CLI::Range(0.01, 1.0))
+        ->option_text("R");
+    add_k(verb, flags->config.k);
+    verb->add_option("--seconds", flags->config.seconds, "To time each setting that reaches the recall; default: 0.5")
+        ->check(CLI::Range(0.001, 60.0))
+        ->option_text("S");
+    add_threads(verb, flags->threads);
+    verb->add_option("-o,--output", flags->output, "Where the index goes; default: --index itself")->option_text("FILE");
+    verb->footer(
+        "The choice is kept in the index file, so lutra search, and faiss, use it without being told.\n\n"
+        "Example:\n  lutra autotune --index base.index --queries queries.fvecs --truth truth.ivecs --recall 0.95");
+    return [flags] { autotune_verb(*flags); };
+}
+
+}  // namespace command
