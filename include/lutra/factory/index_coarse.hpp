@@ -4,7 +4,9 @@
 // The outer index's k-means compares centroids exactly; the inner index is trained with those centroids and holds them. What it
 // answers is approximate, for add() and for search() alike.
 #pragma once
+#include <lutra/core/topk.hpp>
 #include <lutra/factory/index.hpp>
+#include <lutra/kernels/distance.hpp>
 
 #include <cstddef>
 #include <numeric>

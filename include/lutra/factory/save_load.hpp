@@ -3,10 +3,8 @@
 // The first four bytes say which record follows; the catalog knows who reads it. Wrappers ("IxPT", a transform; "IxMp" and
 // "IxM2", an id map; "IxRF", rows to refine with) hold another record.
 #pragma once
-#include <lutra/factory/catalog.hpp>
+#include <lutra/factory/index_factory.hpp>
 #include <lutra/io/file.hpp>
-#include <lutra/refine/refine_file.hpp>
-#include <lutra/transform/transformed.hpp>
 
 #include <cstddef>
 #include <string>
