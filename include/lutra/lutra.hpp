@@ -26,6 +26,7 @@
 #include <lutra/factory/save_load.hpp>       // save_index, load_index: faiss's own files
 #include <lutra/factory/search_params.hpp>   // "nprobe=8,k_factor=4" as SearchParams
 // opt-in, not included here:
+//   lutra/embedding/query_expansion.hpp     // each row a mean of its nearest, weighted by similarity^alpha
 //   lutra/tune/advise.hpp                   // which index for n vectors; explain.hpp: what a factory string means for them
 //   lutra/tune/autotune.hpp                 // the fastest nprobe and k_factor that reach a recall, measured
 //   lutra/parallel/threads.hpp              // ThreadPool

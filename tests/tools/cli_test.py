@@ -301,6 +301,25 @@ class CommandTest(unittest.TestCase):
         self.refuse(2, "autotune", "--queries", self.data / "queries.fvecs", says="--search-factory")
         self.refuse(2, "autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs", says="--truth")
 
+    def test_expand_sums_the_nearest_by_similarity(self):
+        out = self.out / "expanded.npy"
+        self.run_lutra("expand", self.data / "base.fvecs", "--num-expand", 3, "--alpha", 2, "-o", out)
+        unit = lambda row: [v / sum(w * w for w in row) ** 0.5 for v in row]
+        rows = read_npy(out, "<f4", "f")
+        self.assertEqual(len(rows), N)
+        for i in (0, 17, 599):
+            near = nearest(self.base, self.base[i], 3, "cosine")
+            weights = [sum(a * b for a, b in zip(unit(self.base[i]), unit(self.base[j]))) ** 2 for j in near]
+            want = unit([sum(w * unit(self.base[j])[t] for w, j in zip(weights, near)) for t in range(D)])
+            for a, b in zip(rows[i], want):
+                self.assertAlmostEqual(a, b, places=4)
+        self.run_lutra("expand", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-o", self.out / "q.fvecs")
+        self.assertEqual(len(read_texmex(self.out / "q.fvecs", "f")), NQ)
+        self.refuse(1, "expand", self.data / "base.fvecs", "--num-expand", N + 1, "-o", self.out / "x.npy", says=f"1 to {N}")
+        self.refuse(1, "expand", self.data / "base.fvecs", "--alpha", -1, "-o", self.out / "x.npy", says="alpha = -1")
+        self.refuse(1, "expand", self.data / "base.fvecs", "--queries", self.data / "wide.fvecs", "-o", self.out / "x.npy", says="columns")
+        self.refuse(2, "expand", self.data / "base.fvecs", "--nprobe", 4, "-o", self.out / "x.npy", says="no lists")
+
     def test_info_describes_indexes_and_files(self):
         paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]
         index, vectors, folder, ids = [json.loads(line) for line in self.run_lutra("info", "--json", *paths).stdout.splitlines()]

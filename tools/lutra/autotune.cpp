@@ -101,13 +101,6 @@ void save_to(const Index& index, const std::string& path) {
     print_field("saved", path);
 }
 
-AlignedVector<float> read_all(const Inputs& inputs) {
-    AlignedVector<float> rows(inputs.n() * inputs.d());
-    inputs.read(0, inputs.n(), rows.data());
-    inputs.check_finite({rows.data(), inputs.n(), inputs.d()}, [](std::size_t i) { return i; });
-    return rows;
-}
-
 void tune_file(const AutotuneFlags& flags, const Resources& resources) {
     Index index = open_index(flags.index);
     Questions q = read_queries(flags.queries);
@@ -116,7 +109,7 @@ void tune_file(const AutotuneFlags& flags, const Resources& resources) {
         read_truth(q, flags.truth, flags.config.k);
     } else {
         const Inputs base(flags.base);
-        const AlignedVector<float> rows = read_all(base);
+        const AlignedVector<float> rows = base.read_all();
         const std::string word = metric_word(index);
         find_truth(q, {rows.data(), base.n(), base.d()},
                    word == "l2"   ? MetricFlag::l2
@@ -153,7 +146,7 @@ Index build(const std::string& spec, MetricFlag metric, MatrixView rows, const R
 /// Without queries some rows are held out of the trial indexes and ask; the index that is saved holds all rows.
 void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     const Inputs inputs(flags.base);
-    const AlignedVector<float> rows = read_all(inputs);
+    const AlignedVector<float> rows = inputs.read_all();
     AlignedVector<float> kept;
     MatrixView base{rows.data(), inputs.n(), inputs.d()};
     Questions q;

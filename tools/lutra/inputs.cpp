@@ -35,6 +35,13 @@ void Inputs::read(std::size_t begin, std::size_t end, float* out) const {
     }
 }
 
+AlignedVector<float> Inputs::read_all() const {
+    AlignedVector<float> rows(n() * d());
+    read(0, n(), rows.data());
+    check_finite({rows.data(), n(), d()}, [](std::size_t i) { return i; });
+    return rows;
+}
+
 AlignedVector<float> Inputs::gather(std::span<const std::size_t> rows) const {
     std::vector<std::size_t> order(rows.size());
     std::iota(order.begin(), order.end(), std::size_t{0});

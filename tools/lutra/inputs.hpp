@@ -27,6 +27,8 @@ public:
 
     /// Rows [begin, end) into out [end - begin, d].
     void read(std::size_t begin, std::size_t end, float* out) const;
+    /// Every row, [n, d]. Throws if one is not finite.
+    AlignedVector<float> read_all() const;
     /// The given rows in the given order; the files are read from front to back.
     AlignedVector<float> gather(std::span<const std::size_t> rows) const;
     /// Row i of x is number row_of(i) of all. Throws if one is not finite, and names its file and its row there.

@@ -34,7 +34,8 @@ struct Command {
             "  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=16");
         verbs = {{"build", add_build(app)},   {"search", add_search(app)},   {"eval", add_eval(app)},
                  {"truth", add_truth(app)},   {"info", add_info(app)},       {"convert", add_convert(app)},
-                 {"advise", add_advise(app)}, {"explain", add_explain(app)}, {"autotune", add_autotune(app)}};
+                 {"advise", add_advise(app)}, {"explain", add_explain(app)}, {"autotune", add_autotune(app)},
+                 {"expand", add_expand(app)}};
     }
 
     /// "lutra build", or "lutra" before a verb is known.

@@ -18,5 +18,6 @@ Work add_convert(CLI::App& lutra);
 Work add_advise(CLI::App& lutra);
 Work add_explain(CLI::App& lutra);
 Work add_autotune(CLI::App& lutra);
+Work add_expand(CLI::App& lutra);
 
 }  // namespace command

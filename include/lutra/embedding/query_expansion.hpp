@@ -1,0 +1,141 @@
+// lutra/embedding/query_expansion.hpp: each row becomes a mean of its nearest ones, weighted by similarity^alpha.
+// SPDX-License-Identifier: MIT
+//
+// Rows of one kind (frames of one sound, pictures of one place) move together, so a search finds more of the kind. With the
+// database expanded and the queries not, or both, or only the queries: whatever measures best.
+// Source: alpha query expansion, Radenovic, Tolias, Chum, IEEE TPAMI 41(7), 2019, as told in Gordo, Radenovic, Berg, arXiv
+// 2007.08019; for the rows of a database: Turcot and Lowe, ICCV workshops 2009.
+#pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/kernels/normalize.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// num_expand   neighbours that are summed, 1 to the number of rows
+/// alpha        0 or more: 0 weighs all neighbours alike, 3 is usual; the larger, the less distant ones count
+/// with_self    for rows of the database: whether the row itself counts as one of its neighbours
+struct ExpansionConfig {
+    std::size_t num_expand = 10;
+    float alpha = 3;
+    bool with_self = true;
+};
+
+/// out [q.n, d] = queries q, expanded by rows of a database: the sum of the num_expand nearest, each scaled to length 1 and times
+/// max(similarity, 0)^alpha, scaled to length 1. A query all of whose weights are 0 (a row of zeros, say) is only scaled.
+///
+///   neighbours   an index whose distances are cosines: "L2norm,..." with inner product, or rows of length 1; id i is row i of
+///   database     [n, d], of any length
+///
+/// Cost: the search, and num_expand d multiply-adds a query. Memory: 12 num_expand bytes for some thousand queries at a time. out
+/// may not be q or database. Errors: bad_argument (shapes, num_expand, alpha, a metric that is not inner product, ids that are no
+/// rows), those of search(). Thread-safe.
+template <SearchIndex I>
+Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, float* out,
+                      const SearchParams& params = {}, const Resources& resources = {});
+
+/// The same for the database's own rows: out [n, d] replaces it. Row i is found among its own neighbours and kept or left out, as
+/// config.with_self says; num_expand is at most n - 1 without it.
+template <SearchIndex I>
+Status expand_database(const I& neighbours, MatrixView database, const ExpansionConfig& config, float* out,
+                       const SearchParams& params = {}, const Resources& resources = {});
+
+namespace detail {
+
+inline Status check_expansion(MatrixView database, MatrixView q, const ExpansionConfig& config, Metric metric, std::size_t most) {
+    if (database.n == 0 || q.n == 0 || database.d == 0 || q.d != database.d)
+        return {Errc::bad_argument,
+                "expand: {} rows of {} columns, {} queries of {}; both need rows, of the same columns",
+                database.n,
+                database.d,
+                q.n,
+                q.d};
+    if (metric != Metric::inner_product)
+        return {Errc::bad_argument,
+                "expand: the index compares by {}; similarities are cosines, so it must be \"L2norm,...\" by inner product",
+                metric_name(metric)};
+    if (config.num_expand == 0 || config.num_expand > most)
+        return {Errc::bad_argument, "expand: num_expand = {}; accepted: 1 to {}, the rows there are", config.num_expand, most};
+    if (!(config.alpha >= 0) || !is_finite(config.alpha))
+        return {Errc::bad_argument, "expand: alpha = {}; accepted: finite, 0 or more", config.alpha};
+    LUTRA_TRY(check_finite("expand", database));
+    return check_finite("expand", q);
+}
+
+/// What expands a row: its neighbours' ids [k] and similarities [k], of which one may be left out.
+struct Neighbours {
+    const Id* ids;
+    const float* similarities;
+    std::size_t k;
+    Id left_out;
+};
+
+// sum [d] in double, added up in the order of the neighbours: the same bits for any number of threads.
+inline void expand_row(MatrixView database, const float* row, const Neighbours& near, const ExpansionConfig& config, double* sum,
+                       float* scaled, float* out) {
+    std::fill_n(sum, database.d, 0.0);
+    std::size_t used = 0;
+    bool any = false;
+    for (std::size_t j = 0; j < near.k && used < config.num_expand && near.ids[j] != kNoId; ++j) {
+        if (near.ids[j] == near.left_out) continue;
+        ++used;
+        if (!(near.similarities[j] > 0)) continue;
+        const double weight = std::pow(double(near.similarities[j]), double(config.alpha));
+        normalize_rows(database.row(std::size_t(near.ids[j])), 1, database.d, scaled);
+        for (std::size_t t = 0; t < database.d; ++t) sum[t] += weight * double(scaled[t]);
+        any = true;
+    }
+    for (std::size_t t = 0; t < database.d; ++t) out[t] = any ? float(sum[t]) : row[t];
+    normalize_rows(out, 1, database.d, out);
+}
+
+/// wanted: neighbours asked for; first_id: the id of q's first row, to be left out with those after it, or -1.
+template <SearchIndex I>
+Status expand(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, std::size_t wanted,
+              Id first_id, float* out, const SearchParams& params, const Resources& resources) {
+    constexpr std::size_t kTogether = 4096;
+    Hits hits(std::min(q.n, kTogether), wanted);
+    std::vector<std::vector<double>> sums(resources.executor.workers(), std::vector<double>(q.d));
+    std::vector<std::vector<float>> scaled(sums.size(), std::vector<float>(q.d));
+    for (std::size_t i0 = 0; i0 < q.n; i0 += kTogether) {
+        const MatrixView part = q.rows(i0, std::min(q.n, i0 + kTogether));
+        LUTRA_TRY(resources.progress.report("expand", i0, q.n));
+        LUTRA_TRY(neighbours.search(part, wanted, hits.view(), params, resources));
+        for (const Id id : hits.ids)
+            if (id >= Id(database.n))
+                return {Errc::bad_argument, "expand: the index holds id {}; the database has {} rows", id, database.n};
+        resources.executor.for_ranges(part.n, 16, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            for (std::size_t i = begin; i < end; ++i) {
+                const Neighbours near{hits.ids.data() + i * wanted, hits.distances.data() + i * wanted, wanted,
+                                      first_id < 0 ? kNoId - 1 : first_id + Id(i0 + i)};
+                expand_row(database, part.row(i), near, config, sums[worker].data(), scaled[worker].data(), out + (i0 + i) * q.d);
+            }
+        });
+    }
+    return resources.progress.report("expand", q.n, q.n);
+}
+
+}  // namespace detail
+
+template <SearchIndex I>
+Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, float* out,
+                      const SearchParams& params, const Resources& resources) {
+    LUTRA_TRY(detail::check_expansion(database, q, config, neighbours.metric(), database.n));
+    return detail::expand(neighbours, database, q, config, config.num_expand, kNoId, out, params, resources);
+}
+
+template <SearchIndex I>
+Status expand_database(const I& neighbours, MatrixView database, const ExpansionConfig& config, float* out,
+                       const SearchParams& params, const Resources& resources) {
+    const std::size_t others = database.n - std::min<std::size_t>(database.n, config.with_self ? 0 : 1);
+    LUTRA_TRY(detail::check_expansion(database, database, config, neighbours.metric(), others));
+    return detail::expand(neighbours, database, database, config, config.num_expand + (config.with_self ? 0 : 1),
+                          config.with_self ? kNoId : 0, out, params, resources);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,122 @@
+// Tests of embedding/query_expansion.hpp against the plain formula.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/embedding/query_expansion.hpp>
+#include <lutra/factory/index_factory.hpp>
+#include <lutra/parallel/threads.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::Errc;
+using lutra::ExpansionConfig;
+using lutra::Metric;
+using lutra_test::Matrix;
+
+std::vector<double> unit(const float* row, std::size_t d) {
+    std::vector<double> u(row, row + d);
+    const double length = std::sqrt(std::inner_product(u.begin(), u.end(), u.begin(), 0.0));
+    for (double& v : u) v = length > 0 ? v / length : 0;
+    return u;
+}
+
+/// The formula, with every similarity computed. left_out: a row that does not count, or x.n.
+std::vector<double> expanded(const Matrix& x, const float* q, const ExpansionConfig& config, std::size_t left_out) {
+    const std::vector<double> u = unit(q, x.d);
+    std::vector<std::pair<double, std::size_t>> order;
+    for (std::size_t i = 0; i < x.n; ++i) {
+        const std::vector<double> row = unit(x.row(i), x.d);
+        if (i != left_out) order.emplace_back(-std::inner_product(u.begin(), u.end(), row.begin(), 0.0), i);
+    }
+    std::sort(order.begin(), order.end());
+    std::vector<double> sum(x.d, 0);
+    double weights = 0;
+    for (std::size_t j = 0; j < config.num_expand; ++j) {
+        if (-order[j].first <= 1e-9) continue;
+        const double weight = std::pow(-order[j].first, config.alpha);
+        const std::vector<double> row = unit(x.row(order[j].second), x.d);
+        for (std::size_t t = 0; t < x.d; ++t) sum[t] += weight * row[t];
+        weights += weight;
+    }
+    std::vector<float> narrow(sum.begin(), sum.end());
+    return weights > 0 ? unit(narrow.data(), x.d) : u;
+}
+
+lutra::Index cosines(const Matrix& x) {
+    lutra::Index index = lutra::index_factory(x.d, "L2norm,Flat", Metric::inner_product).value();
+    REQUIRE(index.add(x).ok());
+    return index;
+}
+
+void check_rows(const Matrix& x, const Matrix& q, const Matrix& got, const ExpansionConfig& config, bool own) {
+    for (std::size_t i = 0; i < q.n; ++i) {
+        const std::vector<double> want = expanded(x, q.row(i), config, own && !config.with_self ? i : x.n);
+        for (std::size_t t = 0; t < x.d; ++t) CHECK(double(got.row(i)[t]) == doctest::Approx(want[t]).epsilon(1e-4));
+    }
+}
+}  // namespace
+
+TEST_CASE("expand_database and expand_queries: the formula, with and without the row itself") {
+    const Matrix x = lutra_test::clustered_matrix(200, 12, 7, 1), q = lutra_test::normal_matrix(30, 12, 2);
+    const lutra::Index index = cosines(x);
+    for (const float alpha : {0.F, 1.F, 3.F})
+        for (const bool with_self : {true, false}) {
+            const ExpansionConfig config{8, alpha, with_self};
+            Matrix out(x.n, x.d), answers(q.n, q.d);
+            REQUIRE(lutra::expand_database(index, x, config, out.values.data()).ok());
+            check_rows(x, x, out, config, true);
+            REQUIRE(lutra::expand_queries(index, x, q, config, answers.values.data()).ok());
+            check_rows(x, q, answers, config, false);
+        }
+}
+
+TEST_CASE("expansion: neighbours that point away weigh nothing; a row without others is only scaled; zeros stay zeros") {
+    Matrix x(3, 2);
+    x.values = {3, 0, -5, 0, 0, 0};
+    Matrix out(3, 2);
+    REQUIRE(lutra::expand_database(cosines(x), x, {2, 2, false}, out.values.data()).ok());  // a square is never negative
+    CHECK(out.values == std::vector<float>{1, 0, -1, 0, 0, 0});
+}
+
+TEST_CASE("expansion: the same bits for any number of threads") {
+    const Matrix x = lutra_test::normal_matrix(300, 9, 3);
+    const lutra::Index index = cosines(x);
+    Matrix one(x.n, x.d), many(x.n, x.d);
+    lutra::ThreadPool pool(3);
+    REQUIRE(lutra::expand_database(index, x, {}, one.values.data()).ok());
+    REQUIRE(lutra::expand_database(index, x, {}, many.values.data(), {}, {pool.executor(), nullptr, {}}).ok());
+    CHECK(one.values == many.values);
+}
+
+TEST_CASE("expansion: what makes no sense is refused") {
+    const Matrix x = lutra_test::normal_matrix(20, 4, 1), wide = lutra_test::normal_matrix(5, 5, 1);
+    const lutra::Index index = cosines(x), l2 = [&] {
+        lutra::Index flat = lutra::index_factory(4, "Flat", Metric::l2).value();
+        REQUIRE(flat.add(x).ok());
+        return flat;
+    }();
+    Matrix out(20, 5);
+    const auto code = [&](const lutra::Index& i, lutra::MatrixView q, ExpansionConfig c) {
+        return lutra::expand_queries(i, x, q, c, out.values.data()).code();
+    };
+    CHECK(code(index, x, {0, 3}) == Errc::bad_argument);
+    CHECK(code(index, x, {21, 3}) == Errc::bad_argument);
+    CHECK(code(index, x, {5, -1}) == Errc::bad_argument);
+    CHECK(code(index, x, {5, std::numeric_limits<float>::quiet_NaN()}) == Errc::bad_argument);
+    CHECK(code(index, wide, {5, 3}) == Errc::bad_argument);
+    CHECK(code(index, x.view().rows(0, 0), {5, 3}) == Errc::bad_argument);
+    CHECK(code(l2, x, {5, 3}) == Errc::bad_argument);
+    CHECK(lutra::expand_database(index, x, {20, 3, false}, out.values.data()).code() == Errc::bad_argument);
+    CHECK(lutra::expand_database(index, x.view().rows(0, 0), {1, 3, false}, out.values.data()).code() == Errc::bad_argument);
+    CHECK(lutra::expand_queries(index, x.view().rows(0, 7), x, {5, 3}, out.values.data()).code() == Errc::bad_argument);
+    Matrix bad = x;
+    bad.row(3)[1] = std::numeric_limits<float>::infinity();
+    CHECK(code(index, bad, {5, 3}) == Errc::not_finite);
+}
