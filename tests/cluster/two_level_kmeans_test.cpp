@@ -1,0 +1,91 @@
+// Tests of cluster/two_level_kmeans.hpp.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/cluster/two_level_kmeans.hpp>
+#include <lutra/parallel/threads.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::Errc;
+using lutra::Resources;
+using lutra::TwoLevelConfig;
+using lutra_test::clustered_matrix;
+using lutra_test::Matrix;
+using lutra_test::normal_matrix;
+
+double distance_to(const Matrix& x, const lutra::AlignedVector<float>& centroids) {
+    const std::size_t k = centroids.size() / x.d;
+    std::vector<float> distances(k);
+    double sum = 0;
+    for (std::size_t i = 0; i < x.n; ++i) {
+        lutra::score_rows(lutra::Metric::l2, x.row(i), centroids.data(), k, x.d, distances.data());
+        sum += double(*std::min_element(distances.begin(), distances.end()));
+    }
+    return sum / double(x.n);
+}
+}  // namespace
+
+TEST_CASE("two_level_kmeans: nearly as good as k-means over all, and refining makes it better") {
+    const Matrix x = clustered_matrix(4000, 12, 500, 1);
+    lutra::KMeansConfig full;
+    full.iterations = 10;
+    const double best = distance_to(x, lutra::kmeans(x, 200, full).value().centroids);
+    TwoLevelConfig config;
+    config.refine_rounds = 0;
+    const double split = distance_to(x, lutra::two_level_kmeans(x, 200, config).value());
+    config.refine_rounds = 5;
+    const double refined = distance_to(x, lutra::two_level_kmeans(x, 200, config).value());
+    CHECK(refined < split);
+    CHECK(refined < 1.05 * best);
+}
+
+TEST_CASE("two_level_kmeans: the same bits for any number of workers") {
+    const Matrix x = normal_matrix(3000, 9, 2);
+    const auto serial = lutra::two_level_kmeans(x, 300).value();
+    lutra::ThreadPool pool(3);
+    Resources resources;
+    resources.executor = pool.executor();
+    CHECK(lutra::two_level_kmeans(x, 300, {}, resources).value() == serial);
+}
+
+TEST_CASE("two_level_kmeans: any k from 1 to n, equal rows too") {
+    const Matrix x = normal_matrix(130, 5, 3), equal(130, 5);
+    for (const std::size_t k : {1, 2, 3, 50, 129, 130})
+        for (const Matrix* rows : {&x, &equal}) {
+            CAPTURE(k);
+            const auto result = lutra::two_level_kmeans(*rows, k);
+            REQUIRE_MESSAGE(result.ok(), result.status().message());
+            CHECK(result->size() == 5 * k);
+            CHECK(std::all_of(result->begin(), result->end(), [](float v) { return std::isfinite(v); }));
+        }
+}
+
+TEST_CASE("two_level_kmeans: bad shapes, settings and values are refused") {
+    Matrix x = normal_matrix(30, 4, 4);
+    CHECK(lutra::two_level_kmeans(x, 0).status().code() == Errc::bad_argument);
+    CHECK(lutra::two_level_kmeans(x, 31).status().code() == Errc::too_few_rows);
+    CHECK(lutra::two_level_kmeans({x.row(0), 0, 4}, 1).status().code() == Errc::bad_argument);
+    TwoLevelConfig config;
+    config.near_groups = 0;
+    CHECK(lutra::two_level_kmeans(x, 3, config).status().code() == Errc::bad_argument);
+    x.row(9)[0] = std::numeric_limits<float>::quiet_NaN();
+    CHECK(lutra::two_level_kmeans(x, 3).status().code() == Errc::not_finite);
+}
+
+TEST_CASE("two_level_kmeans: can be cancelled at any report") {
+    const Matrix x = normal_matrix(300, 4, 5);
+    for (const std::size_t stop_at : {std::size_t{1}, std::size_t{3}, std::size_t{5}}) {
+        std::size_t seen = 0;
+        auto stop = [&](const lutra::ProgressEvent&) { return ++seen < stop_at; };
+        Resources resources;
+        resources.progress = lutra::Progress(stop);
+        CHECK(lutra::two_level_kmeans(x, 30, {}, resources).status().code() == Errc::cancelled);
+    }
+}
