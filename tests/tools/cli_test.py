@@ -343,6 +343,89 @@ class CommandTest(unittest.TestCase):
         self.run_lutra("convert", self.out / "t.npy", "-o", self.out / "t.ivecs")
         self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.data / "truth.ivecs").read_bytes())
 
+    def test_compress_makes_as_many_centres_as_asked_for_by_every_algorithm(self):
+        means = {}
+        for algorithm in [[], ["--algorithm", "kmeans"], ["--algorithm", "minibatch", "--batch", 64], ["--algorithm", "minibatch", "--init", "afk-mc2"]]:
+            for threads in [1, 2] if "--batch" in algorithm else [2]:
+                done = self.run_lutra("compress", "-n", 30, *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "parts")
+                self.assertIn("600 rows of 8 compressed to 30", done.stdout)
+            centres = read_npy(self.out / "2.npy", "<f4", "f")
+            self.assertEqual((len(centres), len(centres[0])), (30, D))
+            means[str(algorithm)] = sum(min(scores(centres, row, "l2")) for row in self.base) / N
+        self.assertEqual((self.out / "1.npy").read_bytes()[:10], (self.out / "2.npy").read_bytes()[:10])
+        some = sum(min(scores(self.base[:30], row, "l2")) for row in self.base) / N
+        self.assertLess(max(means.values()), 0.8 * some, means)
+        self.assertLess(means["[]"], 1.02 * min(means.values()))
+
+    def test_compress_gives_the_same_file_for_any_number_of_threads(self):
+        for algorithm in ["auto", "kmeans", "minibatch"]:
+            batch = ["--batch", 100] if algorithm == "minibatch" else []
+            for threads in [1, 3]:
+                self.run_lutra("compress", "-n", 20, "--algorithm", algorithm, *batch, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "base.fvecs")
+            self.assertEqual((self.out / "1.npy").read_bytes(), (self.out / "3.npy").read_bytes())
+
+    def test_compress_on_two_levels_from_a_thousand_centres_on(self):
+        base = self.data / "base.fvecs"
+        done = self.run_lutra("compress", "-n", 1000, "-o", self.out / "c.npy", base, base)
+        self.assertIn("1,000 by k-means on two levels", done.stdout)
+        self.assertEqual(len(read_npy(self.out / "c.npy", "<f4", "f")), 1000)
+
+    def test_compress_refuses_more_centres_than_rows_and_flags_without_effect(self):
+        base, out = self.data / "base.fvecs", self.out / "x.npy"
+        for algorithm in ["auto", "kmeans", "minibatch"]:
+            self.refuse(1, "compress", "-n", 601, "--algorithm", algorithm, "-o", out, base, says=["-n 601", "600 rows"])
+        self.refuse(2, "compress", "-n", 5, "--batch", 9, "-o", out, base, says="--batch has no effect")
+        self.refuse(2, "compress", "-n", 5, "--algorithm", "kmeans", "--init", "random", "-o", out, base, says="--init has no effect")
+        self.refuse(2, "compress", "-n", 0, "-o", out, base, says="-n")
+        self.refuse(2, "compress", "-n", 5, "--algorithm", "magic", "-o", out, base, says=["magic", "minibatch"])
+
+    def test_compress_sample_and_dedup_name_the_file_with_other_columns_and_the_nan(self):
+        (self.out / "mixed").mkdir()
+        write_npy(self.out / "mixed" / "a.npy", self.base[:9])
+        write_npy(self.out / "mixed" / "b.npy", [row[:5] for row in self.base[:9]])
+        write_texmex(self.out / "none.fvecs", [], "f")
+        write_npy(self.out / "nan.npy", self.base[:9] + [[float("nan")] * D])
+        for verb in [["compress", "-n", 2], ["compress", "-n", 2, "--algorithm", "minibatch"], ["sample", "-n", 2], ["dedup"], ["dedup", "--threshold", 1]]:
+            self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "mixed", says="mixed/b.npy")
+            self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "none.fvecs", says="none.fvecs")
+            if verb[0] != "sample":
+                self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "nan.npy", says=["nan.npy: row 9", "column 0"])
+            self.refuse(2, *verb, "-o", self.out / "nan.npy", self.out / "nan.npy", says="nan.npy")
+
+    def test_sample_draws_different_rows_and_more_begin_with_fewer(self):
+        draw = lambda n, seed: self.run_lutra("sample", "-n", n, "--seed", seed, "-o", self.out / "s.npy", self.data / "parts") and read_npy(self.out / "s.npy", "<f4", "f")
+        few, more, other, every = draw(50, 1), draw(200, 1), draw(50, 2), draw(N, 1)
+        self.assertEqual(more[:50], few)
+        self.assertNotEqual(other, few)
+        self.assertEqual(sorted(every), sorted(self.base))
+        self.assertNotEqual(every, self.base)
+        self.refuse(1, "sample", "-n", N + 1, "-o", self.out / "x.npy", self.data / "parts", says=["-n 601", "600 rows"])
+
+    def test_dedup_keeps_the_first_of_equal_rows(self):
+        rows = [list(row) for row in self.base[:40]]
+        zero, minus = [0.0] * D, [-0.0] * D
+        write_npy(self.out / "a.npy", rows + [zero] + rows[5:9] + [minus])
+        write_npy(self.out / "b.npy", rows[:3] + self.base[40:50])
+        done = self.run_lutra("dedup", "-o", self.out / "u.npy", self.out / "a.npy", self.out / "b.npy")
+        self.assertEqual(read_npy(self.out / "u.npy", "<f4", "f"), rows + [zero] + self.base[40:50])
+        self.assertIn("51 of 59 rows kept", done.stdout)
+        self.assertIn("8 equal", done.stdout)
+
+    def test_dedup_leaves_out_rows_near_one_that_stays(self):
+        line = [[float(x)] * 2 for x in [0, 1, 2, 3, 10, 10.5, 9, 0]] * 700  # in several batches
+        write_npy(self.out / "a.npy", line)
+        done = self.run_lutra("dedup", "--threshold", 2 ** 0.5 + 1e-6, "-o", self.out / "u.npy", self.out / "a.npy")
+        self.assertEqual([row[0] for row in read_npy(self.out / "u.npy", "<f4", "f")], [0, 2, 10])
+        self.assertIn("3 of 5,600 rows kept", done.stdout)
+        threshold, kept = 2.0, []
+        for row in self.base:
+            if not kept or min(scores(kept, row, "l2")) > threshold ** 2:
+                kept.append(row)
+        self.run_lutra("dedup", "--threshold", threshold, "-o", self.out / "u.npy", self.data / "parts")
+        self.assertEqual(read_npy(self.out / "u.npy", "<f4", "f"), kept)
+        for bad in ["-1", "nan", "inf"]:
+            self.refuse(2, "dedup", f"--threshold={bad}", "-o", self.out / "x.npy", self.data / "parts", says="--threshold")
+
     def test_help_ends_with_an_example(self):
         for verb in VERBS:
             done = self.run_lutra(verb, "--help")
@@ -541,7 +624,7 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(size(self.out / "ids.ivecs"), 400 * N * 44)
 
 
-VERBS = ["build", "search", "eval", "truth", "info", "convert"]
+VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune"]
 
 if __name__ == "__main__":
     LUTRA = str(Path(sys.argv.pop(1)).resolve())

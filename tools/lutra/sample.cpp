@@ -1,0 +1,64 @@
+// tools/lutra/sample.cpp: lutra sample: rows drawn at random, none twice.  SPDX-License-Identifier: MIT
+#include "failure.hpp"
+#include "flags.hpp"
+#include "inputs.hpp"
+#include "interrupt.hpp"
+#include "outputs.hpp"
+#include "progress_bar.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+#include <lutra/core/random.hpp>
+
+#include <fmt/core.h>
+
+#include <memory>
+
+namespace command {
+
+namespace {
+struct SampleFlags {
+    std::vector<std::string> inputs;
+    std::string output;
+    std::size_t rows = 0;
+    std::uint32_t seed = 1234;
+};
+
+void sample(const SampleFlags& flags) {
+    const Interrupt interrupt;
+    const Inputs inputs(flags.inputs);
+    if (flags.rows > inputs.n())
+        throw Error(Status{Errc::too_few_rows, "-n {}: there are {} rows; ask for at most as many", flags.rows, inputs.n()});
+    check_not_input(flags.output, flags.inputs);
+    RowFile file(flags.output, RowFile::Holds::vectors, flags.rows, inputs.d());
+    const std::vector<std::size_t> rows = permutation(inputs.n(), flags.rows, flags.seed);
+    ProgressBar bar;
+    for (std::size_t begin = 0; begin < rows.size(); begin += inputs.batch()) {
+        bar.report("sample", begin, rows.size());
+        const std::span some = std::span(rows).subspan(begin, std::min(inputs.batch(), rows.size() - begin));
+        file.append(inputs.gather(some).data(), some.size());
+    }
+    bar.report("sample", rows.size(), rows.size());
+    file.commit();
+    fmt::print("{} of {} rows of {} written to {}\n", with_commas(flags.rows), with_commas(inputs.n()), inputs.d(), flags.output);
+}
+}  // namespace
+
+Work add_sample(CLI::App& lutra) {
+    const auto flags = std::make_shared<SampleFlags>();
+    CLI::App* verb = lutra.add_subcommand("sample", "Draw rows at random, none twice");
+    add_inputs(verb, flags->inputs);
+    verb->add_option("-n", flags->rows, "Rows to draw, 1 or more")
+        ->required()
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
+        ->option_text("N");
+    verb->add_option("--seed", flags->seed, "Seed of the order; default: 1234")->option_text("N");
+    verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");
+    verb->footer(
+        "Rows come in the order they were drawn: with -n as large as the inputs they are shuffled. A larger -n with the same seed\n"
+        "begins with the same rows. Inputs may be larger than memory.\n\n"
+        "Example:\n  lutra sample -n 10000 --seed 7 -o some.npy 3_feature256/");
+    return [flags] { sample(*flags); };
+}
+
+}  // namespace command
