@@ -91,7 +91,8 @@ TEST_CASE("training_rows: what the partition and the codebook sample") {
     const auto rows = [](const char* spec) { return lutra::index_factory(8, spec).value().training_rows(); };
     CHECK(rows("Flat") == 0);
     CHECK(rows("IVF4,Flat") == 1024);
-    CHECK(rows("PQ2x4fs") == 4096);
-    CHECK(rows("L2norm,IVF4,PQ2x4fs,RFlat") == 4096);
-    CHECK(rows("IVF100,PQ2x4fs") == 25600);
+    CHECK(rows("PQ2x4fs") == 32768);
+    CHECK(rows("L2norm,IVF4,PQ2x4fs,RFlat") == 32768);
+    CHECK(rows("IVF100,PQ2x4fs") == 32768);
+    CHECK(rows("IVF200,PQ2x4fs") == 51200);
 }

@@ -163,9 +163,9 @@ class CommandTest(unittest.TestCase):
         self.assertNotEqual((self.out / "x.index").read_bytes(), (self.data / "ivf.index").read_bytes())
 
     def test_training_uses_as_many_rows_as_the_encoding_or_the_lists_take(self):
-        write_texmex(self.out / "many.fvecs", self.base * 9, "f")
-        for spec, rows in [("PQ4x4fs", "4,096"), ("IVF4,PQ4x4fs", "4,096"), ("IVF4,Flat", "1,024"), ("IVF20,PQ4x4fs,RFlat", "5,120"),
-                           ("IVF32,Flat", "5,400")]:
+        write_texmex(self.out / "many.fvecs", self.base * 60, "f")
+        for spec, rows in [("PQ4x4fs", "32,768"), ("IVF4,PQ4x4fs", "32,768"), ("IVF4,Flat", "1,024"), ("IVF130,PQ4x4fs,RFlat", "33,280"),
+                           ("IVF200,Flat", "36,000")]:
             done = self.run_lutra("build", "--factory", spec, "-o", self.out / "x.index", self.out / "many.fvecs")
             self.assertRegex(done.stdout, f"trained .* on {rows} rows\n", spec)
 

@@ -1,6 +1,6 @@
 // lutra/encodings/pq4fs/pq4fs.hpp: "PQ{M}x4fs": 4-bit product quantization, scanned by look-ups inside registers (FastScan).
 // SPDX-License-Identifier: MIT
-// Main path: train() -> codebook.hpp;  encode() -> blocks of 32 (layout.hpp);  prepare() -> look-up tables (lut.hpp);
+// Main path: train() -> train_codebook.hpp;  encode() -> blocks of 32 (layout.hpp);  prepare() -> look-up tables (lut.hpp);
 // scan() -> scan_pq4() (kernel*.hpp) for up to four queries a pass -> survivors into each query's candidates.
 // Source: Andre, Kermarrec, Le Scouarnec, "Cache locality is not enough", VLDB 2015; Johnson, Douze, Jegou, "Billion-scale
 // similarity search with GPUs", IEEE Trans. Big Data 2019, for the pipeline around it.
@@ -11,6 +11,7 @@
 #include <lutra/encodings/pq4fs/kernel_quad.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
+#include <lutra/encodings/pq4fs/train_codebook.hpp>
 #include <lutra/io/record.hpp>
 
 #include <array>
@@ -150,7 +151,7 @@ public:
 private:
     Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs);
 
-    static constexpr std::size_t kTrainingRows = 256 * kPq4Centroids;
+    static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;
     // Vectors between two looks at the thresholds; fewer while a query has none yet.
     static constexpr std::size_t kChunk = 1024, kFirstChunk = 256;
 
