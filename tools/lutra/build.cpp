@@ -135,7 +135,7 @@ Work add_build(CLI::App& lutra) {
     verb->add_option("-o,--output", flags->output, "The index file to write")->required()->option_text("FILE");
     verb->footer(
         "Ids are row numbers over all inputs. Inputs may be larger than memory.\n"
-        "IVF{n} trains on at most 256 n rows and PQ{M}x4fs on 4,096, both on the larger number: on those that come first in a\n"
+        "IVF{n} trains on at most 256 n rows and PQ{M}x4fs on 32,768, both on the larger number: on those that come first in a\n"
         "random order of all rows, made by --seed.\n\n"
         "Example:\n  lutra build --factory IVF512,Flat --metric cosine -o base.index base.fvecs more/");
     return [flags] { build(*flags); };
