@@ -28,6 +28,7 @@
 #include <lutra/refine/refine.hpp>             // exact distances of what a base proposes: RFlat
 #include <lutra/transform/transformed.hpp>     // L2norm in front of an index
 // opt-in, not included here:
+//   lutra/embedding/blend.hpp               // each query mixed with its nearest, for audio threads
 //   lutra/embedding/query_expansion.hpp     // each row a mean of its nearest, weighted by similarity^alpha
 //   lutra/tune/advise.hpp                   // which index for n vectors; explain.hpp: what a factory string means for them
 //   lutra/tune/autotune.hpp                 // the fastest nprobe and k_factor that reach a recall, measured

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "support/count_new.hpp"
 #include "support/matrices.hpp"
 
 namespace {
@@ -64,6 +65,21 @@ TEST_CASE("DirectMap: an array becomes a hash table when ids do not fit, and sta
     CHECK(finds_all(index, x, numbers(30)));
     std::vector<float> row(3);
     CHECK(index.reconstruct(1000, row.data()).ok());
+}
+
+TEST_CASE("DirectMap: with one, reconstruct allocates nothing; make_direct_map keeps the kind that is there") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(30, 3, 6);
+    std::vector<float> row(3);
+    for (const DirectMapKind kind : kKinds) {
+        IvfFlat index = filled(x);
+        index.set_direct_map(kind);
+        REQUIRE(index.make_direct_map().ok());
+        CHECK(index.direct_map() == (kind == DirectMapKind::none ? DirectMapKind::array : kind));
+        const std::size_t before = lutra_test::allocations();
+        const bool found = index.reconstruct(17, row.data()).ok() && !index.reconstruct(30, row.data()).ok();
+        CHECK(lutra_test::allocations() == before);
+        CHECK(found);
+    }
 }
 
 TEST_CASE("DirectMap: follows add, remove_ids, merge_from and reset") {

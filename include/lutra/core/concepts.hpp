@@ -112,6 +112,8 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   reset()                    forgets the vectors, keeps the training
 ///   save(out) const            writes faiss's record
 ///   map_ids(map)               number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0
+///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (about 40 where ids are not
+///                              below ntotal()), and a file keeps it. unsupported where there is no such map
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
 ///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps
 ///   k_factor()                 0 where there is no refine stage; set_k_factor() says what it accepts
@@ -140,6 +142,7 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     i.reset();
     { ci.save(writer) } -> std::same_as<Status>;
     { i.map_ids(std::span<const Id>()) } -> std::same_as<Status>;
+    { i.make_direct_map() } -> std::same_as<Status>;
     { ci.ids_are_places() } -> std::same_as<bool>;
     { ci.nlist() } -> std::same_as<std::size_t>;
     { ci.nprobe() } -> std::same_as<std::size_t>;

@@ -43,6 +43,7 @@ struct AnyIndex {
     virtual void reset() = 0;
     virtual Status save(Writer&) const = 0;
     virtual Status map_ids(std::span<const Id>) = 0;
+    virtual Status make_direct_map() = 0;
     virtual bool ids_are_places() const = 0;
 };
 
@@ -84,6 +85,7 @@ struct IndexModel final : AnyIndex {
     void reset() override { index.reset(); }
     Status save(Writer& out) const override { return index.save(out); }
     Status map_ids(std::span<const Id> map) override { return index.map_ids(map); }
+    Status make_direct_map() override { return index.make_direct_map(); }
     bool ids_are_places() const override { return index.ids_are_places(); }
 
     I index;
@@ -132,6 +134,7 @@ public:
     void reset() { model_->reset(); }
     Status save(Writer& out) const { return model_->save(out); }
     Status map_ids(std::span<const Id> map) { return model_->map_ids(map); }
+    Status make_direct_map() { return model_->make_direct_map(); }
     bool ids_are_places() const { return model_->ids_are_places(); }
 
 private:

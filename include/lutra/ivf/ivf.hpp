@@ -202,6 +202,10 @@ public:
     DirectMapKind direct_map() const { return direct_map_.kind(); }
     /// Keeps a map from ids to places from now on (8 bytes a vector as an array, about 40 as a hash table).
     void set_direct_map(DirectMapKind kind) { direct_map_.build(kind, lists_); }
+    Status make_direct_map() {
+        if (direct_map_.kind() == DirectMapKind::none) set_direct_map(DirectMapKind::array);
+        return {};
+    }
 
     Status save(Writer& out) const;
     static bool reads(Fourcc fourcc);

@@ -185,6 +185,12 @@ public:
     Status save(Writer& out) const;
     static Result<Refine> assemble(Base base, AlignedVector<float> rows, float k_factor);
     Status map_ids(std::span<const Id> map);
+    /// Places need no map; there is none for ids of the caller's.
+    Status make_direct_map() const {
+        if (ids_.empty()) return {};
+        return {Errc::unsupported, "direct map: {} holds ids of the caller's; it finds rows fast by place only: add() without ids",
+                spec()};
+    }
     bool ids_are_places() const;
 
 private:

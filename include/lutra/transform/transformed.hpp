@@ -65,6 +65,7 @@ public:
         return base_.save(out);
     }
     Status map_ids(std::span<const Id> map) { return base_.map_ids(map); }
+    Status make_direct_map() { return base_.make_direct_map(); }
     bool ids_are_places() const { return base_.ids_are_places(); }
 
 private:

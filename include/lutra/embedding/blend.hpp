@@ -1,0 +1,134 @@
+// lutra/embedding/blend.hpp: each query mixed with a mean of its nearest vectors, for audio threads.  SPDX-License-Identifier: MIT
+//
+//   out = rate * sum_j w_j x_j / sum_j w_j + (1 - rate) * q,    w_j = 1 / score_j^2
+//
+// What voice conversion (RVC) does to every frame: the score is the squared L2 distance, so a neighbour's weight falls with the
+// fourth power of its distance. BlendWeight::inverse_score is the other reading, 1 / distance^2.
+// Main path: Blender::make() -> a direct map and memory;  operator() -> search -> mix() for each row.
+#pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/core/hits.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/core/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+enum class BlendWeight {
+    inverse_square_of_score,  ///< 1 / score^2 = 1 / distance^4, as RVC does
+    inverse_score             ///< 1 / score = 1 / distance^2
+};
+
+struct BlendConfig {
+    std::size_t k = 8;   ///< neighbours, 1 or more
+    float rate = 0.75F;  ///< share of the neighbours in the result, 0 to 1 (RVC's index_rate)
+    BlendWeight weight = BlendWeight::inverse_square_of_score;
+    std::size_t rows = 64;  ///< queries searched together; of more in a call each part of so many is searched by itself
+    SearchParams params{};  ///< nprobe, k_factor, ...
+};
+
+/// Blends rows with what an L2 index holds: with the vectors themselves where it has them (Flat, RFlat), else with what the codes
+/// stand for. No second copy of them is made.
+///
+/// An exact hit outweighs all others (several count alike). A query that finds nothing, because of an empty list or a NaN in it,
+/// stays as it is. operator() throws nothing, takes no lock and, once it has seen blocks like those to come, allocates nothing.
+/// One blender a thread; several may share an index. The index must outlive it and may not change meanwhile.
+template <SearchIndex I>
+class Blender {
+public:
+    /// Makes the index's direct map, if it has none. Errors: bad_argument (k, rate, rows, an index by inner product), not_trained,
+    /// unsupported (no direct map is possible).
+    static Result<Blender> make(I& index, const BlendConfig& config) {
+        LUTRA_TRY(check(index, config));
+        LUTRA_TRY(index.make_direct_map());
+        Blender blender(index, config);
+        const std::vector<float> silence(config.rows * index.dim());
+        std::vector<float> out(silence.size());
+        LUTRA_TRY(blender({silence.data(), config.rows, index.dim()}, out.data()));
+        return blender;
+    }
+
+    /// out [q.n, d]; may be q itself. Errors: bad_argument (q.d), those of search() and reconstruct().
+    Status operator()(MatrixView q, float* out) noexcept {
+        Resources resources;
+        resources.workspace = workspace_.get();
+        for (std::size_t i0 = 0; i0 < q.n; i0 += config_.rows) {
+            const MatrixView part = q.rows(i0, std::min(q.n, i0 + config_.rows));
+            LUTRA_TRY(index_->search(part, config_.k, hits_.view(), config_.params, resources));
+            for (std::size_t i = 0; i < part.n; ++i) LUTRA_TRY(mix(part.row(i), i, out + (i0 + i) * q.d));
+        }
+        return {};
+    }
+
+private:
+    Blender(const I& index, const BlendConfig& config)
+        : index_(&index),
+          config_(config),
+          workspace_(std::make_unique<Workspace>()),
+          hits_(config.rows, config.k),
+          row_(index.dim()),
+          sum_(index.dim()) {}
+
+    static Status check(const I& index, const BlendConfig& config) {
+        if (config.k == 0 || config.rows == 0)
+            return {Errc::bad_argument, "blend: k = {}, rows = {}; both must be at least 1", config.k, config.rows};
+        if (!(config.rate >= 0 && config.rate <= 1))
+            return {Errc::bad_argument, "blend: rate = {}; accepted: 0 (the query alone) to 1 (its neighbours alone)", config.rate};
+        if (index.metric() != Metric::l2)
+            return {Errc::bad_argument, "blend: the index compares by {}; weights are of L2 distances: build it with L2",
+                    metric_name(index.metric())};
+        return {};
+    }
+
+    // In shares of the nearest one's weight, which is 1: neither 0 nor infinity can come of it.
+    double weight(float score, float least) const {
+        if (!(score > 0)) return 1;
+        const double share = double(least) / double(score);
+        return config_.weight == BlendWeight::inverse_score ? share : share * share;
+    }
+
+    Status mix(const float* q, std::size_t i, float* out) {
+        const float* scores = hits_.distances.data() + i * config_.k;
+        const Id* ids = hits_.ids.data() + i * config_.k;
+        const float least = std::max(0.F, scores[0]);
+        double total = 0;
+        std::fill(sum_.begin(), sum_.end(), 0.0);
+        for (std::size_t j = 0; j < config_.k && ids[j] != kNoId; ++j) {
+            const double w = weight(scores[j], least);
+            LUTRA_TRY(index_->reconstruct(ids[j], row_.data()));
+            for (std::size_t t = 0; t < row_.size(); ++t) sum_[t] += w * double(row_[t]);
+            total += w;
+        }
+        const double rate = total > 0 ? double(config_.rate) : 0;
+        for (std::size_t t = 0; t < row_.size(); ++t) {
+            const double mean = total > 0 ? sum_[t] / total : 0;
+            out[t] = rate > 0 ? float(rate * mean + (1 - rate) * double(q[t])) : q[t];
+        }
+        return {};
+    }
+
+    const I* index_;
+    BlendConfig config_;
+    std::unique_ptr<Workspace> workspace_;
+    Hits hits_;                // [rows, k]
+    std::vector<float> row_;   // [d]
+    std::vector<double> sum_;  // [d]
+};
+
+/// One call for what a Blender does for a stream: out [q.n, d], which may be q itself. Errors: those of Blender.
+template <SearchIndex I>
+Status search_and_blend(I& index, MatrixView q, std::size_t k, float rate, float* out, const SearchParams& params = {}) {
+    BlendConfig config;
+    config.k = k, config.rate = rate, config.params = params;
+    Result<Blender<I>> blender = Blender<I>::make(index, config);
+    LUTRA_TRY(blender.status());
+    return (*blender)(q, out);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
