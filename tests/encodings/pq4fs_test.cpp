@@ -90,6 +90,33 @@ TEST_CASE("train: sixteen far groups of rows have a centroid each, whatever the 
     CHECK(distortion(x, codebook.centroid(0, 0)) < 0.025 * double(x.n));
 }
 
+TEST_CASE("train: rows past the last whole sixteen count, and nothing beside them") {
+    Matrix x = lutra_test::normal_matrix(33, 2, 6);
+    for (std::size_t i = 0; i < x.n * x.d; ++i) x.row(0)[i] += 1000;
+    Pq4Codebook codebook(2, 1);
+    REQUIRE(train_codebook(x, codebook, {}).ok());
+    for (const float c : codebook.centroids()) CHECK(c > 990);
+}
+
+TEST_CASE("train: of more rows than the starts look at, each centroid is near the mean of all its rows") {
+    const Matrix x = lutra_test::normal_matrix(30000, 2, 7);
+    Pq4Codebook codebook(2, 1);
+    REQUIRE(train_codebook(x, codebook, {}).ok());
+    std::vector<double> sums(32), counts(16);
+    for (std::size_t i = 0; i < x.n; ++i) {
+        std::size_t best = 0;
+        for (std::size_t c = 1; c < 16; ++c)
+            if (squared_distance(x.row(i), codebook.centroid(0, c), 2) < squared_distance(x.row(i), codebook.centroid(0, best), 2))
+                best = c;
+        ++counts[best];
+        for (std::size_t t = 0; t < 2; ++t) sums[2 * best + t] += double(x.row(i)[t]);
+    }
+    double away = 0;
+    for (std::size_t c = 0; c < 16; ++c)
+        for (std::size_t t = 0; t < 2; ++t) away += std::abs(sums[2 * c + t] / counts[c] - double(codebook.centroid(0, c)[t])) / 32;
+    CHECK(away < 0.012);
+}
+
 TEST_CASE("train: lanes hold the centroids side by side") {
     for (const Shape& s : kShapes) {
         Pq4Codebook codebook(s.d(), s.m);

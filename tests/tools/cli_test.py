@@ -426,6 +426,49 @@ class CommandTest(unittest.TestCase):
         for bad in ["-1", "nan", "inf"]:
             self.refuse(2, "dedup", f"--threshold={bad}", "-o", self.out / "x.npy", self.data / "parts", says="--threshold")
 
+    def write_voice(self, d=256, files=3, rows=60):
+        folder = self.out / "alice" / "3_feature256"
+        folder.mkdir(parents=True)
+        written = [[[random.gauss(0, 1) for _ in range(d)] for _ in range(rows)] for _ in range(files)]
+        for i, part in enumerate(written):
+            write_npy(folder / f"{i}.npy", part)
+        return folder, [struct.unpack(f"<{d}f", struct.pack(f"<{d}f", *row)) for part in written for row in part]
+
+    def test_rvc_train_writes_the_files_that_rvc_looks_for(self):
+        folder, rows = self.write_voice()
+        done = self.run_lutra("rvc-train", folder)
+        voice = folder.parent
+        names = ["added_IVF4_Flat_nprobe_1_alice_v1.index", "total_fea.npy", "trained_IVF4_Flat_nprobe_1_alice_v1.index"]
+        self.assertEqual(sorted(p.name for p in voice.iterdir() if p.is_file()), names)
+        for name in names:
+            self.assertIn(name, done.stdout)
+        total = [tuple(row) for row in read_npy(voice / "total_fea.npy", "<f4", "f")]
+        self.assertEqual(sorted(total), sorted(rows))
+        self.assertNotEqual(total, rows)
+        self.assertIn("180", self.run_lutra("info", voice / names[0]).stdout)
+        self.run_lutra("search", voice / names[0], voice / "total_fea.npy", "-k", 1, "-o", self.out / "found.ivecs", "--param", "nprobe=4")
+        self.assertEqual([row[0] for row in read_texmex(self.out / "found.ivecs", "i")], list(range(180)))
+        first = (voice / names[0]).read_bytes()
+        self.run_lutra("rvc-train", folder)  # again, over the files that are there
+        self.assertEqual((voice / names[0]).read_bytes(), first)
+
+    def test_rvc_train_by_the_guides_recipe(self):
+        folder, _ = self.write_voice(768, 2, 80)
+        (self.out / "to").mkdir()
+        self.run_lutra("rvc-train", folder, "-o", self.out / "to", "--name", "bob", "--fast", "--guide-nprobe", "--seed", 5)
+        names = ["added_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index", "total_fea.npy", "trained_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index"]
+        self.assertEqual(sorted(p.name for p in (self.out / "to").iterdir()), names)
+
+    def test_rvc_train_refuses_what_is_no_folder_of_features(self):
+        folder, _ = self.write_voice()
+        self.refuse(2, "rvc-train", folder, "-o", folder, says="total_fea.npy")
+        self.refuse(1, "rvc-train", folder, "-o", self.out / "none", says="none")
+        write_npy(folder / "wrong.npy", [[0.0] * 255])
+        self.refuse(1, "rvc-train", folder, says=["wrong.npy", "255"])
+        (self.out / "few").mkdir()
+        write_npy(self.out / "few" / "a.npy", [[0.0] * 4])
+        self.refuse(1, "rvc-train", self.out / "few", says=["4 columns", "256 (v1) or 768 (v2)"])
+
     def test_help_ends_with_an_example(self):
         for verb in VERBS:
             done = self.run_lutra(verb, "--help")
@@ -624,7 +667,7 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(size(self.out / "ids.ivecs"), 400 * N * 44)
 
 
-VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune"]
+VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "rvc-train"]
 
 if __name__ == "__main__":
     LUTRA = str(Path(sys.argv.pop(1)).resolve())

@@ -32,11 +32,11 @@ struct Command {
             "  lutra search base.index queries.fvecs -k 10 --param nprobe=16\n"
             "  lutra truth base.fvecs --queries queries.fvecs -k 10 -o truth.ivecs\n"
             "  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=16");
-        verbs = {{"build", add_build(app)},       {"search", add_search(app)},     {"eval", add_eval(app)},
-                 {"truth", add_truth(app)},       {"info", add_info(app)},         {"convert", add_convert(app)},
-                 {"advise", add_advise(app)},     {"explain", add_explain(app)},   {"autotune", add_autotune(app)},
-                 {"compress", add_compress(app)}, {"sample", add_sample(app)},     {"dedup", add_dedup(app)},
-                 {"expand", add_expand(app)}};
+        verbs = {{"build", add_build(app)},       {"search", add_search(app)},      {"eval", add_eval(app)},
+                 {"truth", add_truth(app)},       {"info", add_info(app)},          {"convert", add_convert(app)},
+                 {"advise", add_advise(app)},     {"explain", add_explain(app)},    {"autotune", add_autotune(app)},
+                 {"compress", add_compress(app)}, {"sample", add_sample(app)},      {"dedup", add_dedup(app)},
+                 {"expand", add_expand(app)},     {"rvc-train", add_rvc_train(app)}};
     }
 
     /// "lutra build", or "lutra" before a verb is known.

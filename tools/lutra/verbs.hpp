@@ -22,5 +22,6 @@ Work add_advise(CLI::App& lutra);
 Work add_explain(CLI::App& lutra);
 Work add_autotune(CLI::App& lutra);
 Work add_expand(CLI::App& lutra);
+Work add_rvc_train(CLI::App& lutra);
 
 }  // namespace command

@@ -1,0 +1,150 @@
+// tools/lutra/rvc_train.cpp: lutra rvc-train: a folder of voice features becomes the three files that RVC looks for.
+// Main path: rvc_train() -> features(): joined, shuffled, compressed -> total_fea.npy -> train -> trained_*.index -> add ->
+// added_*.index.  SPDX-License-Identifier: MIT
+#include "failure.hpp"
+#include "flags.hpp"
+#include "index_file.hpp"
+#include "inputs.hpp"
+#include "interrupt.hpp"
+#include "outputs.hpp"
+#include "progress_bar.hpp"
+#include "stopwatch.hpp"
+#include "text.hpp"
+#include "verbs.hpp"
+
+#include <lutra/cluster/two_level_kmeans.hpp>
+#include <lutra/core/random.hpp>
+#include <lutra/parallel/threads.hpp>
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+namespace command {
+
+namespace {
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostRows = 200'000, kCentres = 10'000;  // more rows than these are compressed to so many
+constexpr std::size_t kRowsPerList = 39;
+
+struct RvcFlags {
+    std::string folder, output, name;
+    bool fast = false, guide_nprobe = false;
+    std::size_t threads = 1;
+    std::uint32_t seed = 1234;
+};
+
+struct Files {
+    std::string total, trained, added;
+};
+
+std::size_t lists_for(std::size_t n) {
+    return std::max<std::size_t>(1, std::min(std::size_t(16 * std::sqrt(double(n))), n / kRowsPerList));
+}
+
+/// HuBERT features of RVC's two versions.
+std::string version_of(const Inputs& inputs) {
+    if (inputs.d() == 256) return "v1";
+    if (inputs.d() == 768) return "v2";
+    throw Error(
+        Status{Errc::bad_argument, "{} has {} columns; accepted: features of 256 (v1) or 768 (v2)", inputs.path(), inputs.d()});
+}
+
+/// Where RVC keeps a voice: the folder that the folder of features lies in.
+fs::path voice_folder(const std::string& features) {
+    const fs::path path = fs::absolute(features).lexically_normal();
+    return (path.has_filename() ? path : path.parent_path()).parent_path();
+}
+
+Files file_names(const RvcFlags& flags, const Index& index, const std::string& version) {
+    const fs::path folder = flags.output.empty() ? voice_folder(flags.folder) : fs::path(flags.output);
+    std::string spec = index.spec();
+    std::replace(spec.begin(), spec.end(), ',', '_');
+    const std::string name = flags.name.empty() ? voice_folder(flags.folder).filename().string() : flags.name;
+    const std::string end = fmt::format("{}_nprobe_{}_{}_{}.index", spec, index.nprobe(), name, version);
+    return {(folder / "total_fea.npy").string(), (folder / ("trained_" + end)).string(), (folder / ("added_" + end)).string()};
+}
+
+Index index_for(const RvcFlags& flags, std::size_t n, std::size_t d) {
+    const std::size_t nlist = lists_for(n);
+    const std::string codes = flags.fast ? fmt::format("PQ{}x4fs,RFlat", d / 2) : "Flat";
+    Index index = make_index(d, fmt::format("IVF{},{}", nlist, codes), MetricFlag::l2);
+    index.set_nprobe(flags.guide_nprobe ? std::size_t(std::pow(double(nlist), 0.3)) : 1);
+    if (flags.fast) check(index.set_k_factor(4));
+    return index;
+}
+
+/// All rows in the random order of the seed, or centres of them.
+AlignedVector<float> features(const RvcFlags& flags, const Inputs& inputs, std::size_t n, const Resources& resources) {
+    const std::vector<std::size_t> rows = permutation(inputs.n(), inputs.n(), flags.seed);
+    AlignedVector<float> x = inputs.gather(rows);
+    inputs.check_finite({x.data(), inputs.n(), inputs.d()}, [&](std::size_t i) { return rows[i]; });
+    if (n == inputs.n()) return x;
+    TwoLevelConfig config;
+    config.seed = flags.seed, config.stage = "compress";
+    return two_level_kmeans({x.data(), inputs.n(), inputs.d()}, n, config, resources).value();
+}
+
+void save(const Index& index, FileWriter& file) {
+    InterruptibleWriter out(file);
+    check(index.save(out));
+}
+
+void rvc_train(const RvcFlags& flags) {
+    const Interrupt interrupt;
+    const Inputs inputs({flags.folder});
+    const std::size_t n = inputs.n() > kMostRows ? kCentres : inputs.n();
+    const std::string version = version_of(inputs);
+    Index index = index_for(flags, n, inputs.d());
+    const Files names = file_names(flags, index, version);
+    check_not_input(names.total, {flags.folder});
+    RowFile total(names.total, RowFile::Holds::vectors, n, inputs.d());
+    FileWriter trained = FileWriter::create(names.trained).value(), added = FileWriter::create(names.added).value();
+    ThreadPool pool(flags.threads);
+    ProgressBar bar;
+    const Resources resources{pool.executor(), nullptr, Progress(bar)};
+    const Stopwatch watch;
+    const AlignedVector<float> x = features(flags, inputs, n, resources);
+    if (n != inputs.n())
+        print_field("compressed",
+                    fmt::format("{} rows to {}: {}", with_commas(inputs.n()), with_commas(n), seconds_text(watch.seconds())));
+    total.append(x.data(), n);
+    check(index.train({x.data(), n, inputs.d()}, resources));
+    save(index, trained);
+    check(index.add({x.data(), n, inputs.d()}, resources));
+    save(index, added);
+    total.commit();
+    check(trained.commit());
+    check(added.commit());
+    print_field("index", fmt::format("{}, nprobe {}, {} vectors of d = {}, in {}", index.spec(), index.nprobe(), with_commas(n),
+                                     inputs.d(), seconds_text(watch.seconds())));
+    for (const std::string& name : {names.total, names.trained, names.added}) print_field("saved", name);
+}
+}  // namespace
+
+Work add_rvc_train(CLI::App& lutra) {
+    const auto flags = std::make_shared<RvcFlags>();
+    CLI::App* verb = lutra.add_subcommand("rvc-train", "Make the index of a voice from its features, as RVC does");
+    verb->add_option("folder", flags->folder, "Folder of .npy features, 256 or 768 columns")->required()->option_text("DIR");
+    verb->add_option("-o,--output", flags->output, "Folder to write to; default: the one that DIR lies in")->option_text("OUT");
+    verb->add_option("--name", flags->name, "The voice's name in file names; default: that of the folder DIR lies in")
+        ->option_text("NAME");
+    verb->add_flag("--fast", flags->fast, "IVF{n},PQ{d/2}x4fs,RFlat in place of IVF{n},Flat, k_factor 4");
+    verb->add_flag("--guide-nprobe", flags->guide_nprobe, "nprobe is the whole part of n^0.3 in place of 1");
+    add_threads(verb, flags->threads);
+    verb->add_option("--seed", flags->seed, "Seed of all random choices; default: 1234")->option_text("N");
+    verb->footer(
+        "Rows are joined in the order of the file names, shuffled, and from 200,001 on compressed to 10,000 centres; all are held "
+        "in\n"
+        "memory. n = min(16 sqrt(rows), rows / 39), at least 1. Writes total_fea.npy, trained_IVF{n}_Flat_nprobe_1_NAME_v1.index "
+        "and\n"
+        "added_IVF{n}_Flat_nprobe_1_NAME_v1.index (v2 for 768 columns).\n\n"
+        "Example:\n  lutra rvc-train logs/alice/3_feature256");
+    return [flags] { rvc_train(*flags); };
+}
+
+}  // namespace command
