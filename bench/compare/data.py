@@ -173,8 +173,8 @@ def from_hdf5(path, cache):
     return DataSet(os.path.splitext(os.path.basename(path))[0], metric, base, query, base, truth, [])
 
 
-def open_set(data, name, metric, cache, queries=None):
-    """The set `name` in `data` with its truth checked; at most so many queries."""
+def open_set(data, name, metric, cache, queries=None, train=None):
+    """The set `name` in `data` with its truth checked; at most so many queries and training rows."""
     if os.path.isfile(data):
         found = from_hdf5(data, cache)
     elif os.path.isdir(data):
@@ -186,5 +186,7 @@ def open_set(data, name, metric, cache, queries=None):
     if queries and queries < len(found.queries):
         found = DataSet(found.name, found.metric, found.base, limited(cache, found.query, queries), found.train,
                         found.truth[:queries], found.notes + ["the first %s queries" % "{:,}".format(queries)])
+    if train and train < len(np.load(found.train, mmap_mode="r")):
+        found.train = limited(cache, found.train, train)
     check_truth(found)
     return found

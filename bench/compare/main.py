@@ -53,14 +53,14 @@ def commands():
 
 
 def set_opener(options, cache):
-    """open_set(name, metric, queries) for suites. The sample has no words: speech stands in, with the same metric."""
-    def open_set(name, metric, queries=None):
+    """open_set(name, metric, queries, train) for suites. The sample has no words: speech stands in, with the same metric."""
+    def open_set(name, metric, queries=None, train=None):
         if options.data:
-            return data.open_set(options.data, name, metric, cache, queries)
+            return data.open_set(options.data, name, metric, cache, queries, train)
         sample = os.path.join(options.root, SAMPLE)
         if name != "words":
-            return data.open_set(sample, name, metric, cache, queries)
-        found = data.open_set(sample, "speech", metric, cache, queries)
+            return data.open_set(sample, name, metric, cache, queries, train)
+        found = data.open_set(sample, "speech", metric, cache, queries, train)
         found.notes.append("The shipped sample has no words: speech frames stand in.")
         return found
     return open_set

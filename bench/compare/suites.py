@@ -121,6 +121,19 @@ def kmeans(open_set):
     return ClusterPlan(dataset, k, (1, 2, 3, 5, 8, 12, 18, 25), entries, notes)
 
 
+def compress(open_set):
+    """Many rows to few, as before the index of a voice is built."""
+    dataset = open_set("speech", "l2", train=200_000)
+    rows = data.np.load(dataset.train, mmap_mode="r")
+    k, batch = min(10_000, len(rows) // 20), 512
+    notes = ["%s rows of d = %d to %s centres. Mini-batches: 512 rows a step, random rows to begin with, 4 passes without an early stop; "
+             "scikit-learn computes no labels." % ("{:,}".format(len(rows)), dataset.d, "{:,}".format(k))]
+    entries = [Entry("sklearn", "MiniBatchKMeans", settings={"kind": "minibatch", "init": "random", "batch": batch}),
+               Entry("lutra", "minibatch", settings={"kind": "minibatch", "batch": batch}),
+               Entry("lutra", "two-level", settings={"kind": "two-level"})]
+    return ClusterPlan(dataset, k, (4,), entries, notes)
+
+
 SUITES = {
     "sift-ivfpq": (ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat on SIFT descriptors"),
     "speech-rvc": (speech_rvc, "IVF{N//39},Flat, nprobe 1, calls of 1, 50 and 1,000 speech frames: voice conversion"),
@@ -128,5 +141,6 @@ SUITES = {
     "words-ip": (ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product"),
     "flat": (flat, "exact search"),
     "kmeans": (kmeans, "k-means: seconds at equal inertia"),
+    "compress": (compress, "many rows to few centres: mini-batches and k-means on two levels"),
     "pareto": (pareto, "each system at its own best settings: recall@10 against queries/s"),
 }

@@ -38,7 +38,7 @@ class ScikitLearn(System):
         settings = ask["settings"]
         options = dict(n_clusters=ask["k"], init=settings["init"], n_init=1, max_iter=ask["iterations"], random_state=ask["seed"], tol=0)
         if settings["kind"] == "minibatch":
-            model = MiniBatchKMeans(max_no_improvement=None, **options)
+            model = MiniBatchKMeans(max_no_improvement=None, batch_size=settings.get("batch", 1024), compute_labels=False, **options)
         else:
             model = KMeans(algorithm="lloyd", **options)
         return model.fit(rows).cluster_centers_

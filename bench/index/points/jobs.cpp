@@ -5,6 +5,8 @@
 #include "support/memory.hpp"
 
 #include <lutra/cluster/kmeans.hpp>
+#include <lutra/cluster/minibatch_kmeans.hpp>
+#include <lutra/cluster/two_level_kmeans.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/search_params.hpp>
 #include <lutra/io/vectors.hpp>
@@ -21,6 +23,24 @@ constexpr std::size_t kMostCalls = 50'000;
 
 void check(const Status& status) {
     if (!status) throw Error(status);
+}
+
+AlignedVector<float> centroids_of(MatrixView x, const KMeansJob& job, const Resources& resources) {
+    if (job.kind == "full") {
+        const KMeansConfig config{.iterations = job.iterations, .seed = job.seed, .max_points_per_centroid = x.n};
+        return lutra::kmeans(x, job.k, config, resources).value().centroids;
+    }
+    if (job.kind == "minibatch") {
+        MiniBatchConfig config;
+        config.batch = job.batch, config.seed = job.seed, config.max_no_improvement = 0;
+        config.max_steps = std::max<std::size_t>(1, job.iterations * x.n / job.batch);
+        return minibatch_kmeans(MatrixRows(x), job.k, config, resources).value().centroids;
+    }
+    if (job.kind != "two-level")
+        throw Error(Status{Errc::bad_argument, "kind \"{}\"; full, minibatch and two-level are accepted", job.kind});
+    TwoLevelConfig config;
+    config.seed = job.seed;
+    return two_level_kmeans(x, job.k, config, resources).value();
 }
 
 Index make_index(std::size_t d, const BuildJob& job) {
@@ -135,12 +155,9 @@ double Bench::search_prepared() {
 Clustered Bench::kmeans(const KMeansJob& job) {
     use_threads(job.threads);
     if (clustered_file_ != job.base) clustered_ = load_rows(job.base), clustered_file_ = job.base;
-    const KMeansConfig config{.iterations = job.iterations, .seed = job.seed, .max_points_per_centroid = clustered_.n};
-    std::optional<Result<KMeans>> result;
     Clustered done;
-    done.seconds = seconds([&] { result.emplace(lutra::kmeans(clustered_.view(), job.k, config, resources())); });
-    KMeans& found = result->value();
-    done.centroids = std::move(found.centroids), done.k = found.k, done.d = found.d;
+    done.k = job.k, done.d = clustered_.d;
+    done.seconds = seconds([&] { done.centroids = centroids_of(clustered_.view(), job, resources()); });
     return done;
 }
 

@@ -55,6 +55,8 @@ struct KMeansJob {
     std::string base;
     std::size_t k = 0, iterations = 25, threads = 1;
     std::uint32_t seed = 1234;
+    std::string kind = "full";  ///< or "minibatch" (iterations: passes over the rows), or "two-level" (iterations do not matter)
+    std::size_t batch = 1024;   ///< rows of a step of minibatch
 };
 
 struct Clustered {

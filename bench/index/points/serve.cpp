@@ -83,11 +83,14 @@ json ids(const Hits& hits) {
 }
 
 json kmeans(Session& session, const json& ask) {
+    const json settings = ask.value("settings", json::object());
     const Clustered done = session.bench.kmeans({.base = ask.at("base").get<std::string>(),
                                                  .k = ask.at("k").get<std::size_t>(),
                                                  .iterations = ask.at("iterations").get<std::size_t>(),
                                                  .threads = ask.value("threads", std::size_t{1}),
-                                                 .seed = ask.value("seed", std::uint32_t{1234})});
+                                                 .seed = ask.value("seed", std::uint32_t{1234}),
+                                                 .kind = settings.value("kind", std::string("full")),
+                                                 .batch = settings.value("batch", std::size_t{1024})});
     const MatrixView centroids{done.centroids.data(), done.k, done.d};
     const Status saved =
         write_file(ask.at("centroids_file").get<std::string>(), [&](Writer& out) { return write_npy(out, centroids); });
