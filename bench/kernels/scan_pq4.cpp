@@ -5,7 +5,7 @@
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/encodings/pq4fs/encode.hpp>
-include <lutra/encodings/pq4fs/kernel_lane.hpp>
+#include <lutra/encodings/pq4fs/kernel_lane.hpp>
 #include <lutra/encodings/pq4fs/kernel_quad.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
 #include <lutra/encodings/pq4fs/train_codebook.hpp>
