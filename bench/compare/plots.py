@@ -143,7 +143,8 @@ def search_plots(plan, rows, title, folder):
     title += " (%s)" % plan.dataset.describe()
     if only_single_points(plan, rows):
         return [single_point_bars(plan, rows, title, folder), build_bars(rows, title, folder)]
-    return [rate_curves(plan, rows, title, folder), latency_curves(plan, rows, title, folder), build_bars(rows, title, folder)]
+    latency = [latency_curves(plan, rows, title, folder)] if any(plan.batches) else []
+    return [rate_curves(plan, rows, title, folder)] + latency + [build_bars(rows, title, folder)]
 
 
 def cluster_plots(plan, rows, title, folder):

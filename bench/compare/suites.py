@@ -121,6 +121,19 @@ def kmeans(open_set):
     return ClusterPlan(dataset, k, (1, 2, 3, 5, 8, 12, 18, 25), entries, notes)
 
 
+def guide(open_set):
+    """What each part of a factory string does for speed and recall, one part at a time."""
+    notes = []
+    dataset = open_set("speech", "l2", queries=2000)
+    lists = "IVF%d" % nlist_for(1024, dataset.n, notes)
+    codes = "PQ%dx4fs" % (dataset.d // 2)
+    probes = [{"nprobe": p} for p in powers(128)]
+    refined_points = [{"nprobe": p, "k_factor": 4} for p in powers(128)]
+    entries = [Entry("lutra", f, f, points=p) for f, p in (("Flat", [{}]), (lists + ",Flat", probes), (lists + "," + codes, probes),
+                                                           (lists + "," + codes + ",RFlat", refined_points))]
+    return Plan(dataset, entries, (0,), notes=notes)
+
+
 def compress(open_set):
     """Many rows to few, as before the index of a voice is built."""
     dataset = open_set("speech", "l2", train=200_000)
@@ -141,6 +154,7 @@ SUITES = {
     "words-ip": (ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product"),
     "flat": (flat, "exact search"),
     "kmeans": (kmeans, "k-means: seconds at equal inertia"),
+    "guide": (guide, "what each part of IVF1024,PQ128x4fs,RFlat does, on speech frames"),
     "compress": (compress, "many rows to few centres: mini-batches and k-means on two levels"),
     "pareto": (pareto, "each system at its own best settings: recall@10 against queries/s"),
 }
