@@ -88,6 +88,14 @@ TEST_CASE("minibatch_kmeans: comes near to what full k-means finds") {
     }
 }
 
+TEST_CASE("minibatch_kmeans: more centroids than one task looks at") {
+    const Matrix x = clustered_matrix(3000, 6, 900, 11);
+    MiniBatchConfig config;
+    config.batch = 1000, config.seeding = Seeding::kmeans_plus_plus;
+    const double best = mean_distance(x, lutra::kmeans(x, 900).value().centroids.data(), 900);
+    CHECK(mean_distance(x, fitted(x, 900, config).centroids.data(), 900) < 1.1 * best);
+}
+
 TEST_CASE("minibatch_kmeans: stops when the mean falls no more, or the centroids hardly move, or after max_steps") {
     const Matrix x = clustered_matrix(500, 4, 3, 3);
     MiniBatchConfig config;
@@ -110,6 +118,16 @@ TEST_CASE("minibatch_kmeans: a centroid without rows is moved to some") {
         const double moved = mean_distance(x, fitted(x, 40, config).centroids.data(), 40);
         CHECK(moved < 200);  // the far rows, 3 in 100, have a centroid
     }
+}
+
+TEST_CASE("minibatch_kmeans: centroids that began as equal rows are moved to rows that have none") {
+    Matrix x(1000, 2);
+    for (std::size_t i = 0; i < 300; ++i) x.row(i)[0] = 1000 + 100 * float(i / 10);  // thirty heaps; the other rows are all zero
+    MiniBatchConfig config;
+    config.batch = 200, config.init_size = 1000, config.max_steps = 60, config.max_no_improvement = 0;
+    const double moved = mean_distance(x, fitted(x, 40, config).centroids.data(), 40);
+    config.reassignment_ratio = 0;
+    CHECK(moved < 0.5 * mean_distance(x, fitted(x, 40, config).centroids.data(), 40));
 }
 
 TEST_CASE("minibatch_kmeans: reads only its sample and its batches") {

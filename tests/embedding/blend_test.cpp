@@ -1,8 +1,11 @@
 // Tests of embedding/blend.hpp against the plain formula.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/coarse/flat_coarse.hpp>
 #include <lutra/embedding/blend.hpp>
+#include <lutra/encodings/flat/flat.hpp>
 #include <lutra/factory/index_factory.hpp>
+#include <lutra/ivf/ivf.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -133,6 +136,16 @@ TEST_CASE("blend: after the first blocks nothing is allocated") {
         CHECK(lutra_test::allocations() == before);
         CHECK(ok);
     }
+}
+
+TEST_CASE("blend: the index keeps a direct map, so that a neighbour is found in the time of one look-up") {
+    const Matrix x = lutra_test::normal_matrix(200, 4, 10);
+    lutra::Ivf<lutra::FlatCoarse, lutra::Flat> index(4, lutra::Metric::l2, 4, lutra::FlatCoarse{}, lutra::Flat(4));
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    CHECK(index.direct_map() == lutra::DirectMapKind::none);
+    REQUIRE(Blender<decltype(index)>::make(index, {}).ok());
+    CHECK(index.direct_map() == lutra::DirectMapKind::array);
 }
 
 TEST_CASE("blend: bad settings, other columns and indexes by inner product are refused") {
