@@ -68,6 +68,10 @@ TEST_CASE("explain: one sentence a part, and the memory that the index takes") {
     CHECK(e.search_seconds > 0);
     CHECK(e.train_seconds > 0);
     CHECK(explained("Flat", 10, 16).train_seconds == 0);
+    CHECK(e.parts[2].sentence.find("laid across") == std::string::npos);
+    const auto aware = lutra::explain("PQ8x4fsa", {1000, 32, Metric::inner_product, 10, 0, 0});
+    REQUIRE(aware.ok());
+    CHECK(aware->parts[0].sentence.find("laid across") != std::string::npos);
 }
 
 TEST_CASE("explain: warns of what is unwise, and of nothing else") {

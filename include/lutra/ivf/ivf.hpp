@@ -56,9 +56,11 @@ public:
 
     /// Finds the centroids (10 iterations of k-means; unit length for inner product) and trains the encoding, on residuals if
     /// it is by_residual().
-    /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already.
+    /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already, or if the
+    /// encoding is not for the metric.
     Status train(MatrixView x, const Resources& resources = {}) {
         LUTRA_TRY(check_shape("train", x, d_));
+        LUTRA_TRY(encoding_.check_metric(metric_));
         if (ntotal_ != 0)
             return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
         if (x.n < encoding_.least_training_rows())

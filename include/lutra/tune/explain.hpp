@@ -142,7 +142,10 @@ private:
         say(spec_.encoding.text,
             joined({"each row is cut into ", count_text(m), " pieces of about ", count_text(double(work_.d) / m),
                     " floats, each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
-                    " a row; distances are sums of table look-ups in registers, fast and approximate"}));
+                    " a row; distances are sums of table look-ups in registers, fast and approximate",
+                    spec_.encoding.text.find("x4fsa") == std::string::npos
+                        ? ""
+                        : "; errors are laid across the rows, where they change the best inner products least"}));
     }
 
     void explain_refine() {

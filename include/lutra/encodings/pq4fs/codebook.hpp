@@ -4,6 +4,7 @@
 #pragma once
 #include <lutra/core/aligned.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -31,12 +32,20 @@ public:
     void set(AlignedVector<float> centroids) {
         centroids_ = std::move(centroids);
         lanes_.resize(centroids_.size());
-        for (std::size_t m = 0; m < m_; ++m)
-            for (std::size_t t = 0; t < dsub(); ++t)
-                for (std::size_t c = 0; c < kPq4Centroids; ++c) lanes_[(m * dsub() + t) * kPq4Centroids + c] = centroid(m, c)[t];
+        for (std::size_t m = 0; m < m_; ++m) set_lanes(m);
+    }
+    /// Those of one sub-quantizer, [16, dsub], where all are set.
+    void set(std::size_t m, const float* centroids) {
+        std::copy_n(centroids, kPq4Centroids * dsub(), centroids_.data() + m * kPq4Centroids * dsub());
+        set_lanes(m);
     }
 
 private:
+    void set_lanes(std::size_t m) {
+        for (std::size_t t = 0; t < dsub(); ++t)
+            for (std::size_t c = 0; c < kPq4Centroids; ++c) lanes_[(m * dsub() + t) * kPq4Centroids + c] = centroid(m, c)[t];
+    }
+
     std::size_t d_, m_;
     AlignedVector<float> centroids_, lanes_;
 };

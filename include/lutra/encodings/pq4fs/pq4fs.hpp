@@ -11,7 +11,9 @@
 #include <lutra/encodings/pq4fs/kernel_quad.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
+#include <lutra/encodings/pq4fs/score_aware.hpp>
 #include <lutra/encodings/pq4fs/train_codebook.hpp>
+#include <lutra/encodings/pq4fs/train_score_aware.hpp>
 #include <lutra/io/record.hpp>
 
 #include <array>
@@ -66,18 +68,22 @@ public:
         Pq4Lut lut;
     };
 
-    /// bbs: vectors per block in files; 32 is what faiss handles best.
-    explicit Pq4FastScan(std::size_t d, std::size_t m, bool by_residual = false, std::size_t bbs = kBlock)
-        : codebook_(d, m), by_residual_(by_residual), bbs_(bbs) {}
+    /// bbs: vectors per block in files; 32 is what faiss handles best. score_aware: codes for inner products (score_aware.hpp),
+    /// not by residual. Files are as without it, so what is loaded encodes further rows plainly, by the codebook it has.
+    explicit Pq4FastScan(std::size_t d, std::size_t m, bool by_residual = false, std::size_t bbs = kBlock, bool score_aware = false)
+        : codebook_(d, m), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {
+        LUTRA_ASSERT(!by_residual || !score_aware);
+    }
 
     static std::optional<Result<Pq4FastScan>> parse(std::string_view text, std::size_t d, bool in_lists) {
         const std::optional<detail::Pq4Token> token = detail::read_pq4_token(text);
         if (!token) return std::nullopt;
         if (Status status = detail::check_pq4_token(*token, d, in_lists); !status.ok())
             return std::optional<Result<Pq4FastScan>>(std::in_place, status);
-        return std::optional<Result<Pq4FastScan>>(std::in_place, Pq4FastScan(d, token->m, token->by_residual, token->bbs));
+        return std::optional<Result<Pq4FastScan>>(std::in_place,
+                                                  Pq4FastScan(d, token->m, token->by_residual, token->bbs, token->score_aware));
     }
-    std::string token() const { return detail::write_pq4_token({m(), bbs_, by_residual_}); }
+    std::string token() const { return detail::write_pq4_token({m(), bbs_, by_residual_, score_aware_}); }
     static std::string repair(std::string_view text, std::size_t d, bool in_lists) {
         return detail::repair_pq4_token(text, d, in_lists);
     }
@@ -91,9 +97,18 @@ public:
 
     std::size_t training_rows() const { return kTrainingRows; }
     std::size_t least_training_rows() const { return kPq4Centroids; }
-    Status train(MatrixView x, const Resources& resources) { return train_codebook(x, codebook_, resources); }
+    Status check_metric(Metric metric) const {
+        if (!score_aware_ || metric == Metric::inner_product) return {};
+        return {Errc::bad_argument, "{}: score-aware codes are for inner product or cosine, not {}; plain: PQ{}x4fs", token(),
+                metric_name(metric), m()};
+    }
+    Status train(MatrixView x, const Resources& resources) {
+        LUTRA_TRY(train_codebook(x, codebook_, resources));
+        return score_aware_ ? train_score_aware(x, codebook_, resources) : Status();
+    }
 
     void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
+        if (score_aware_) return encode_score_aware(rows, codes, first);
         AlignedVector<float> lanes;
         encode_rows(codebook_, rows, centroid, lanes, [&](std::size_t i, std::size_t m, const float* run, std::size_t n) {
             for (std::size_t l = 0, v = first + i; l < n; ++l, ++v)
@@ -150,6 +165,15 @@ public:
 
 private:
     Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs);
+
+    void encode_score_aware(std::span<const float* const> rows, std::byte* codes, std::size_t first) const {
+        detail::ScoreAwareEncoder encoder(codebook_);
+        for (std::size_t i = 0, v = first; i < rows.size(); ++i, ++v) {
+            const std::vector<std::uint8_t>& chosen = encoder.encode(rows[i]);
+            for (std::size_t m = 0; m < chosen.size(); ++m)
+                set_code<Layout>(codes + v / kBlock * block_bytes(), m, v % kBlock, chosen[m]);
+        }
+    }
 
     static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;
     // Vectors between two looks at the thresholds; fewer while a query has none yet.
@@ -233,7 +257,7 @@ private:
     }
 
     Pq4Codebook codebook_;
-    bool by_residual_;
+    bool by_residual_, score_aware_ = false;
     std::size_t bbs_;
 };
 

@@ -1,4 +1,5 @@
-// lutra/encodings/pq4fs/pq4fs_token.hpp: "PQ16x4fsr_64" read, checked, written, and guessed from what is nearly one.
+// lutra/encodings/pq4fs/pq4fs_token.hpp: "PQ16x4fsr_64" and "PQ16x4fsa" read, checked, written, and guessed from what is nearly
+// one.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
@@ -14,10 +15,11 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// What "PQ16x4fsr_64" says: 16 sub-quantizers, by residual, blocks of 64 vectors in files.
+/// What "PQ16x4fsr_64" says: 16 sub-quantizers, by residual, blocks of 64 vectors in files. "a" in the place of "r": score-aware
+/// codes, of lutra alone.
 struct Pq4Token {
     std::size_t m = 0, bbs = kPq4Block;
-    bool by_residual = false;
+    bool by_residual = false, score_aware = false;
 };
 
 inline constexpr std::size_t kMaxPq4FileBlock = 65536;
@@ -41,6 +43,7 @@ inline std::optional<Pq4Token> read_pq4_token(std::string_view text) {
     Pq4Token token;
     if (!take_pq4_word(text, "PQ") || !take_pq4_number(text, token.m) || !take_pq4_word(text, "x4fs")) return std::nullopt;
     token.by_residual = take_pq4_word(text, "r");
+    token.score_aware = !token.by_residual && take_pq4_word(text, "a");
     if (take_pq4_word(text, "_") && !take_pq4_number(text, token.bbs)) return std::nullopt;
     if (!text.empty()) return std::nullopt;
     return token;
@@ -58,7 +61,7 @@ inline Status check_pq4_token(const Pq4Token& token, std::size_t d, bool in_list
 }
 
 inline std::string write_pq4_token(const Pq4Token& token) {
-    return "PQ" + std::to_string(token.m) + "x4fs" + (token.by_residual ? "r" : "") +
+    return "PQ" + std::to_string(token.m) + "x4fs" + (token.by_residual ? "r" : "") + (token.score_aware ? "a" : "") +
            (token.bbs != kPq4Block ? "_" + std::to_string(token.bbs) : std::string());
 }
 
@@ -90,6 +93,7 @@ inline std::string repair_pq4_token(std::string_view text, std::size_t d, bool i
     if (!take_pq4_number(rest, token.m) || (!is_pq && !rest.starts_with("x4fs"))) return {};
     const std::size_t end = std::min(rest.find('_'), rest.size());
     token.by_residual = in_lists && rest.substr(0, end).ends_with('r');
+    token.score_aware = rest.substr(0, end).ends_with('a');
     rest.remove_prefix(end);
     if (take_pq4_word(rest, "_")) take_pq4_number(rest, token.bbs);
     token.m = nearest_divisor(d, token.m);

@@ -1,0 +1,143 @@
+// lutra/encodings/pq4fs/train_score_aware.hpp: a codebook moved to where score-aware codes (score_aware.hpp) have the least loss.
+// SPDX-License-Identifier: MIT
+// Main path: train_score_aware() -> rounds over the sub-quantizers: choose the codes of one anew, move its centroids.
+// Source: Guo et al., ICML 2020, section 4; they solve for all centroids at once, here each step moves those of one sub-quantizer.
+#pragma once
+#include <lutra/core/params.hpp>
+#include <lutra/encodings/pq4fs/score_aware.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+namespace detail {
+
+/// What the rows with one code say about its centroid: A c = b at the least loss.
+class CentroidEquations {
+public:
+    explicit CentroidEquations(std::size_t dsub) : dsub_(dsub), a_(dsub * dsub), b_(dsub) {}
+
+    /// A row with piece x [dsub], whose other pieces have an error of `rest` along it.
+    void add(const float* x, float inverse, float rest, double weight) {
+        double along = double(rest);
+        for (std::size_t t = 0; t < dsub_; ++t) along += double(x[t]) * double(x[t]) * double(inverse);
+        rows_ += 1;
+        for (std::size_t t = 0; t < dsub_; ++t) {
+            const double scaled = weight * double(x[t]) * double(inverse);
+            b_[t] += double(x[t]) + scaled * along;
+            for (std::size_t s = 0; s < dsub_; ++s) a_[t * dsub_ + s] += scaled * double(x[s]) * double(inverse);
+        }
+    }
+    void add(const CentroidEquations& other) {
+        rows_ += other.rows_;
+        for (std::size_t i = 0; i < a_.size(); ++i) a_[i] += other.a_[i];
+        for (std::size_t t = 0; t < dsub_; ++t) b_[t] += other.b_[t];
+    }
+
+    /// Sets each component to its best for the others, twice: the loss only falls. Without rows c stays.
+    void move(float* c) const {
+        for (std::size_t i = 0; i < 2 * dsub_ && rows_ > 0; ++i) {
+            const std::size_t t = i % dsub_;
+            double left = b_[t];
+            for (std::size_t s = 0; s < dsub_; ++s) left -= s == t ? 0 : a_[t * dsub_ + s] * double(c[s]);
+            c[t] = float(left / (rows_ + a_[t * dsub_ + t]));
+        }
+    }
+
+private:
+    std::size_t dsub_;
+    double rows_ = 0;            // the rows' own share of A: their number on its diagonal
+    std::vector<double> a_, b_;  // [dsub, dsub], [dsub]
+};
+
+class ScoreAwareTrainer {
+public:
+    ScoreAwareTrainer(MatrixView x, Pq4Codebook& codebook, const Executor& executor)
+        : x_(x),
+          codebook_(codebook),
+          executor_(executor),
+          weight_(score_aware_weight(x.d)),
+          codes_(x.n * codebook.m()),
+          inverse_(x.n),
+          along_(x.n) {
+        for_rows([this](ScoreAwareEncoder& encoder, std::size_t i) {
+            inverse_[i] = inverse_norm(x_.row(i), x_.d);
+            std::copy_n(encoder.encode(x_.row(i)).data(), codebook_.m(), codes(i));
+            along_[i] = 0;
+            for (std::size_t m = 0; m < codebook_.m(); ++m) along_[i] += along(i, m);
+        });
+    }
+
+    /// The codes and the centroids of sub-quantizer m.
+    void improve(std::size_t m) {
+        const std::size_t chunks = (x_.n + kChunk - 1) / kChunk;
+        std::vector<CentroidEquations> equations(chunks * kPq4Centroids, CentroidEquations(codebook_.dsub()));
+        executor_.for_ranges(x_.n, kChunk, [&](std::size_t begin, std::size_t end, std::size_t) {
+            for (std::size_t i = begin; i < end; ++i) choose(i, m, equations.data() + begin / kChunk * kPq4Centroids);
+        });
+        for (std::size_t e = kPq4Centroids; e < equations.size(); ++e) equations[e % kPq4Centroids].add(equations[e]);
+        AlignedVector<float> centroids(codebook_.centroid(m, 0), codebook_.centroid(m, kPq4Centroids));
+        for (std::size_t c = 0; c < kPq4Centroids; ++c) equations[c].move(centroids.data() + c * codebook_.dsub());
+        codebook_.set(m, centroids.data());
+        for (std::size_t i = 0; i < x_.n; ++i) along_[i] += along(i, m);
+    }
+
+private:
+    static constexpr std::size_t kChunk = 2048;
+
+    template <class Work>
+    void for_rows(Work&& work) {
+        executor_.for_ranges(x_.n, kChunk, [&](std::size_t begin, std::size_t end, std::size_t) {
+            ScoreAwareEncoder encoder(codebook_);
+            for (std::size_t i = begin; i < end; ++i) work(encoder, i);
+        });
+    }
+
+    std::uint8_t* codes(std::size_t i) { return codes_.data() + i * codebook_.m(); }
+
+    // The error of piece m along row i.
+    float along(std::size_t i, std::size_t m) {
+        const float *x = x_.row(i) + m * codebook_.dsub(), *c = codebook_.centroid(m, codes(i)[m]);
+        float sum = 0;
+        for (std::size_t t = 0; t < codebook_.dsub(); ++t) sum += (x[t] - c[t]) * (x[t] * inverse_[i]);
+        return sum;
+    }
+
+    // Leaves in along_ what the other pieces have.
+    void choose(std::size_t i, std::size_t m, CentroidEquations* equations) {
+        const float* x = x_.row(i) + m * codebook_.dsub();
+        PieceErrors errors;
+        errors.set(codebook_, m, x, inverse_[i]);
+        along_[i] -= along(i, m);
+        const std::size_t code = errors.best(along_[i], float(weight_));
+        codes(i)[m] = std::uint8_t(code);
+        equations[code].add(x, inverse_[i], along_[i], weight_);
+    }
+
+    MatrixView x_;
+    Pq4Codebook& codebook_;
+    const Executor& executor_;
+    double weight_;
+    std::vector<std::uint8_t> codes_;     // [n, M]
+    std::vector<float> inverse_, along_;  // [n] 1 / |row|; the error along it
+};
+
+}  // namespace detail
+
+/// Goes on from a codebook that is trained (train_codebook.hpp), on rows x [n, d], spread over the executor. Cost: 10 rounds of
+/// 32 n d + n d d / M multiply-adds; memory: (M + 8) n bytes. The same bits for any executor. Errors: cancelled.
+inline Status train_score_aware(MatrixView x, Pq4Codebook& codebook, const Resources& resources) {
+    constexpr std::size_t kRounds = 10;
+    const std::size_t steps = kRounds * codebook.m();
+    detail::ScoreAwareTrainer trainer(x, codebook, resources.executor);
+    for (std::size_t step = 0; step < steps; ++step) {
+        LUTRA_TRY(resources.progress.report("train: score-aware codebook", step, steps));
+        trainer.improve(step % codebook.m());
+    }
+    return resources.progress.report("train: score-aware codebook", steps, steps);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

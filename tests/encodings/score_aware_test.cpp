@@ -1,0 +1,198 @@
+// Tests of score-aware codes, PQ{M}x4fsa: score_aware.hpp and train_score_aware.hpp, against the loss itself.
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/factory/index_factory.hpp>
+#include <lutra/factory/save_load.hpp>
+#include <lutra/parallel/threads.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "encodings/pq4_shapes.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace lutra;
+using namespace pq4_test;
+using lutra_test::Matrix;
+
+namespace {
+
+/// |e|^2 + weight (e . x / |x|)^2 of row x decoded as y.
+double loss(const float* x, const float* y, std::size_t d, double weight) {
+    double squared = 0, along = 0, norm = 0;
+    for (std::size_t t = 0; t < d; ++t) {
+        const double e = double(x[t]) - double(y[t]);
+        squared += e * e, along += e * double(x[t]), norm += double(x[t]) * double(x[t]);
+    }
+    return squared + (norm > 0 ? weight * along * along / norm : 0);
+}
+
+double loss(const Pq4FastScan& encoding, const Matrix& x) {
+    const Matrix y = decoded(encoding, encoded(encoding, x), x.n);
+    double sum = 0;
+    for (std::size_t i = 0; i < x.n; ++i) sum += loss(x.row(i), y.row(i), x.d, detail::score_aware_weight(x.d));
+    return sum;
+}
+
+Pq4FastScan made(const Shape& s, const Matrix& x, bool score_aware, const Resources& resources = {}) {
+    Pq4FastScan encoding(s.d(), s.m, false, kPq4Block, score_aware);
+    REQUIRE(encoding.train(x, resources).ok());
+    return encoding;
+}
+
+constexpr Shape kLarge[] = {{40, 1}, {33, 2}, {10, 7}, {4, 16}, {1, 64}, {300, 2}};  // d above 25, so that the weight is above 0
+
+}  // namespace
+
+TEST_CASE("score-aware: the weight is that of theorem 3.4 for T = 0.2, and none where it would favour errors along the row") {
+    CHECK(detail::score_aware_weight(100) == doctest::Approx(99 * 0.04 / 0.96 - 1));
+    CHECK(detail::score_aware_weight(257) == doctest::Approx(256 * 0.04 / 0.96 - 1));
+    for (const std::size_t d : {1, 2, 25}) CHECK(detail::score_aware_weight(d) < 1e-12);
+}
+
+TEST_CASE("score-aware encode: no other choice of one piece has less loss") {
+    for (const Shape& s : kLarge) {
+        CAPTURE(s);
+        const Matrix x = lutra_test::normal_matrix(60, s.d(), 3);
+        Pq4FastScan encoding = made(s, lutra_test::normal_matrix(200, s.d(), 4), true);
+        Matrix y = decoded(encoding, encoded(encoding, x), x.n);
+        const double weight = detail::score_aware_weight(s.d());
+        double excess = 0;
+        for (std::size_t i = 0; i < x.n; ++i) {
+            const double chosen = loss(x.row(i), y.row(i), s.d(), weight);
+            for (std::size_t m = 0; m < s.m; ++m) {
+                const std::vector<float> piece(y.row(i) + m * s.dsub, y.row(i) + (m + 1) * s.dsub);
+                for (std::size_t c = 0; c < 16; ++c) {
+                    std::copy_n(encoding.codebook().centroid(m, c), s.dsub, y.row(i) + m * s.dsub);
+                    excess = std::max(excess, 1 - loss(x.row(i), y.row(i), s.d(), weight) / chosen);
+                }
+                std::copy(piece.begin(), piece.end(), y.row(i) + m * s.dsub);
+            }
+        }
+        CHECK(excess < 1e-5);
+    }
+}
+
+TEST_CASE("score-aware: training lowers the loss of its codes below that of a plain codebook, and that below plain codes") {
+    for (const Shape& s : kLarge) {
+        if (s.m == 1) continue;  // with one piece there is little to win
+        CAPTURE(s);
+        const Matrix x = lutra_test::normal_matrix(3000, s.d(), 5);
+        const Pq4FastScan plain = made(s, x, false), aware = made(s, x, true);
+        detail::ScoreAwareEncoder encoder(plain.codebook());
+        double between = 0;
+        for (std::size_t i = 0; i < x.n; ++i) {
+            const std::vector<std::uint8_t>& codes = encoder.encode(x.row(i));
+            std::vector<float> y(s.d());
+            for (std::size_t m = 0; m < s.m; ++m) std::copy_n(plain.codebook().centroid(m, codes[m]), s.dsub, &y[m * s.dsub]);
+            between += loss(x.row(i), y.data(), s.d(), detail::score_aware_weight(s.d()));
+        }
+        CHECK(between < loss(plain, x));
+        CHECK(loss(aware, x) < 0.998 * between);
+    }
+}
+
+TEST_CASE("score-aware: where the weight is 0, codebook and codes are the plain ones, but for equal distances") {
+    const Shape s{8, 3};
+    const Matrix x = lutra_test::normal_matrix(5000, s.d(), 6);
+    const double plain = loss(made(s, x, false), x);
+    CHECK(loss(made(s, x, true), x) <= 1.0001 * plain);
+}
+
+TEST_CASE("score-aware: the best of each query keep more of their inner products than with plain codes") {
+    const Shape s{32, 2};
+    const Matrix x = lutra_test::normal_matrix(4000, s.d(), 7), q = lutra_test::normal_matrix(50, s.d(), 8);
+    const auto error = [&](bool score_aware) {
+        const Pq4FastScan encoding = made(s, x, score_aware);
+        const Matrix y = decoded(encoding, encoded(encoding, x), x.n);
+        double sum = 0;
+        for (std::size_t i = 0; i < q.n; ++i) {
+            std::vector<std::pair<double, double>> pairs(x.n);
+            for (std::size_t j = 0; j < x.n; ++j) {
+                for (std::size_t t = 0; t < s.d(); ++t) {
+                    pairs[j].first += double(q.row(i)[t]) * double(x.row(j)[t]);
+                    pairs[j].second += double(q.row(i)[t]) * double(y.row(j)[t]);
+                }
+            }
+            std::partial_sort(pairs.begin(), pairs.begin() + 10, pairs.end(), std::greater<>());
+            for (std::size_t j = 0; j < 10; ++j) sum += std::pow(pairs[j].first - pairs[j].second, 2);
+        }
+        return sum;
+    };
+    CHECK(error(true) < 0.9 * error(false));
+}
+
+TEST_CASE("score-aware: the same bits for any number of workers") {
+    const Shape s{10, 7};
+    const Matrix x = lutra_test::normal_matrix(9000, s.d(), 9);
+    ThreadPool pool(3);
+    Resources resources;
+    resources.executor = pool.executor();
+    CHECK(made(s, x, true).codebook().centroids() == made(s, x, true, resources).codebook().centroids());
+}
+
+TEST_CASE("score-aware: rows of zeros, equal rows and huge rows are no trouble") {
+    const Shape s{20, 2};
+    Matrix x = lutra_test::normal_matrix(100, s.d(), 10);
+    for (std::size_t i = 0; i < 40; ++i) std::fill_n(x.row(i), s.d(), i < 20 ? 0.F : 3.F);
+    for (const float scale : {1e-30F, 1.F, 1e30F}) {
+        CAPTURE(scale);
+        Matrix scaled = x;
+        for (float& v : scaled.values) v *= scale;
+        const Pq4FastScan encoding = made(s, scaled, true);
+        for (const float c : encoding.codebook().centroids()) CHECK(std::isfinite(c));
+        encoded(encoding, scaled);
+    }
+}
+
+TEST_CASE("score-aware: training can be cancelled at any report") {
+    const Matrix x = lutra_test::normal_matrix(200, 30, 11);
+    for (const std::size_t stop_at : {1, 2, 3, 20, 60}) {
+        std::size_t seen = 0;
+        auto stop = [&](const ProgressEvent&) { return ++seen < stop_at; };
+        Resources resources;
+        resources.progress = Progress(stop);
+        Index index = index_factory(30, "PQ10x4fsa", Metric::inner_product).value();
+        CHECK(index.train(x, resources).code() == Errc::cancelled);
+        CHECK(!index.is_trained());
+    }
+}
+
+TEST_CASE("PQ{M}x4fsa: for inner product and cosine; L2, and \"a\" with \"r\", are refused") {
+    for (const char* spec : {"PQ8x4fsa", "IVF4,PQ8x4fsa_64", "L2norm,IVF4,PQ8x4fsa,RFlat"}) {
+        CAPTURE(spec);
+        CHECK(index_factory(32, spec, Metric::inner_product).value().spec() == spec);
+        const Status status = index_factory(32, spec, Metric::l2).status();
+        CHECK(status.code() == Errc::bad_argument);
+        CHECK(status.message().find("score-aware codes are for inner product or cosine, not l2; plain: PQ8x4fs") !=
+              std::string::npos);
+    }
+    for (const char* spec : {"IVF4,PQ8x4fsra", "IVF4,PQ8x4fsar", "PQ8x4fsaa"})
+        CHECK(!index_factory(32, spec, Metric::inner_product).ok());
+    Ivf<OneList, Pq4FastScan> index(32, Metric::l2, 1, OneList{}, Pq4FastScan(32, 8, false, kPq4Block, true));
+    CHECK(index.train(lutra_test::normal_matrix(100, 32, 1)).code() == Errc::bad_argument);
+}
+
+TEST_CASE("PQ{M}x4fsa: in lists and behind RFlat, and a file is as of PQ{M}x4fs and answers the same") {
+    const Matrix x = lutra_test::normal_matrix(800, 32, 12), q = lutra_test::normal_matrix(20, 32, 13);
+    const lutra_test::TempDir dir;
+    for (const char* spec : {"PQ8x4fsa", "IVF4,PQ8x4fsa", "IVF4,PQ8x4fsa,RFlat"}) {
+        CAPTURE(spec);
+        Index index = index_factory(32, spec, Metric::inner_product).value();
+        REQUIRE(index.train(x).ok());
+        REQUIRE(index.add(x).ok());
+        const std::string path = dir.file("a.index");
+        REQUIRE(save_index(index, path).ok());
+        const Index loaded = load_index(path).value();
+        std::string plain = spec;
+        plain.erase(plain.find("fsa") + 2, 1);
+        CHECK(loaded.spec() == plain);
+        const Hits a = search(index, q, 10).value(), b = search(loaded, q, 10).value();
+        CHECK(a.ids == b.ids);
+        CHECK(a.distances == b.distances);
+    }
+}
