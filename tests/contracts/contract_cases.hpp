@@ -34,8 +34,9 @@ struct Case {
     bool has_lists() const { return spec.find("IVF") != std::string_view::npos; }
     /// Codes are not the rows themselves: distances are those of what is stored, roughly. What the calls promise of each other
     /// holds all the same; that the distances are right is checked by pq4fs_contract_test.cpp.
-    bool is_lossy() const { return spec.find("PQ") != std::string_view::npos; }
-    bool needs_training() const { return has_lists() || is_lossy(); }
+    bool is_lossy() const { return has_codes() && !spec.ends_with(",RFlat"); }
+    bool has_codes() const { return spec.find("PQ") != std::string_view::npos; }
+    bool needs_training() const { return has_lists() || has_codes(); }
 };
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << ")";
@@ -65,7 +66,9 @@ void for_each_case(F&& f) {
                           {"IVF16,PQ8x4fs", {32}},
                           {"IVF16,PQ25x4fs_64", {100}},
                           {"IVF16,PQ3x4fsr", {3}},
-                          {"IVF16,PQ8x4fsr", {32}}};
+                          {"IVF16,PQ8x4fsr", {32}},
+                          {"PQ8x4fs,RFlat", {32}},
+                          {"IVF16,PQ8x4fsr,RFlat", {32}}};
     for (const Kind& kind : kinds)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const std::size_t d : kind.dims) {
@@ -137,9 +140,11 @@ inline Found range_search(const lutra::Index& index, lutra::MatrixView q, float 
     require_ok(index.range_search(q, radius, hits, params, resources));
     return rows_of(hits);
 }
+/// All lists, and all that is found in them compared exactly where there is a refine stage.
 inline lutra::SearchParams all_lists(const lutra::Index& index) {
     lutra::SearchParams params;
     params.nprobe = index.nlist();
+    if (index.k_factor() > 0) params.k_factor = float(index.ntotal() + 1);
     return params;
 }
 

@@ -79,10 +79,10 @@ TEST_CASE("search: nprobe above nlist means all lists; 0 means the index's own")
     for_each_case([](const Case& c) {
         const Matrix x = rows_with_ties(300, c.d), q = rows_with_ties(10, c.d, 5);
         lutra::Index index = filled(c, x);
-        lutra::SearchParams params;
+        lutra::SearchParams params = all_lists(index);
         params.nprobe = 1000000;
         CHECK(search(index, q, 20, params) == search(index, q, 20, all_lists(index)));
-        params.nprobe = 3;
+        params = {}, params.nprobe = 3;
         const Found three = search(index, q, 20, params);
         index.set_nprobe(3);
         CHECK(search(index, q, 20) == three);
