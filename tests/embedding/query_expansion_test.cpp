@@ -77,12 +77,21 @@ TEST_CASE("expand_database and expand_queries: the formula, with and without the
         }
 }
 
-TEST_CASE("expansion: neighbours that point away weigh nothing; a row without others is only scaled; zeros stay zeros") {
+TEST_CASE("expansion: neighbours that point away weigh nothing; a row without others is only scaled") {
     Matrix x(3, 2);
-    x.values = {3, 0, -5, 0, 0, 0};
+    x.values = {3, 0, -5, 0, 0, 4};
     Matrix out(3, 2);
     REQUIRE(lutra::expand_database(cosines(x), x, {2, 2, false}, out.values.data()).ok());  // a square is never negative
-    CHECK(out.values == std::vector<float>{1, 0, -1, 0, 0, 0});
+    CHECK(out.values == std::vector<float>{1, 0, -1, 0, 0, 1});
+}
+
+TEST_CASE("expansion: a large alpha leaves the nearest one, never zeros") {
+    const Matrix x = lutra_test::normal_matrix(60, 8, 4);
+    Matrix nearest(x.n, x.d), out(x.n, x.d);
+    const lutra::Index index = cosines(x);
+    REQUIRE(lutra::expand_database(index, x, {1, 1, false}, nearest.values.data()).ok());
+    REQUIRE(lutra::expand_database(index, x, {5, 1e6F, false}, out.values.data()).ok());
+    for (std::size_t i = 0; i < out.values.size(); ++i) CHECK(out.values[i] == doctest::Approx(nearest.values[i]).epsilon(1e-4));
 }
 
 TEST_CASE("expansion: the same bits for any number of threads") {

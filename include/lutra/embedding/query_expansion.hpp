@@ -27,14 +27,14 @@ struct ExpansionConfig {
 };
 
 /// out [q.n, d] = queries q, expanded by rows of a database: the sum of the num_expand nearest, each scaled to length 1 and times
-/// max(similarity, 0)^alpha, scaled to length 1. A query all of whose weights are 0 (a row of zeros, say) is only scaled.
+/// max(similarity, 0)^alpha, scaled to length 1. A query without a positive similarity is only scaled.
 ///
 ///   neighbours   an index whose distances are cosines: "L2norm,..." with inner product, or rows of length 1; id i is row i of
 ///   database     [n, d], of any length
 ///
 /// Cost: the search, and num_expand d multiply-adds a query. Memory: 12 num_expand bytes for some thousand queries at a time. out
 /// may not be q or database. Errors: bad_argument (shapes, num_expand, alpha, a metric that is not inner product, ids that are no
-/// rows), those of search(). Thread-safe.
+/// rows), not_finite, those of search(). Thread-safe.
 template <SearchIndex I>
 Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, float* out,
                       const SearchParams& params = {}, const Resources& resources = {});
@@ -75,22 +75,23 @@ struct Neighbours {
     Id left_out;
 };
 
-// sum [d] in double, added up in the order of the neighbours: the same bits for any number of threads.
+// sum [d] in double, added up in the order of the neighbours: the same bits for any number of threads. Weights are in shares of
+// the nearest one's, which is 1: no alpha turns all of them to 0, and the scale is gone when the sum has length 1.
 inline void expand_row(MatrixView database, const float* row, const Neighbours& near, const ExpansionConfig& config, double* sum,
                        float* scaled, float* out) {
     std::fill_n(sum, database.d, 0.0);
     std::size_t used = 0;
-    bool any = false;
+    double largest = 0;
     for (std::size_t j = 0; j < near.k && used < config.num_expand && near.ids[j] != kNoId; ++j) {
         if (near.ids[j] == near.left_out) continue;
         ++used;
         if (!(near.similarities[j] > 0)) continue;
-        const double weight = std::pow(double(near.similarities[j]), double(config.alpha));
+        if (largest == 0) largest = double(near.similarities[j]);
+        const double weight = std::pow(double(near.similarities[j]) / largest, double(config.alpha));
         normalize_rows(database.row(std::size_t(near.ids[j])), 1, database.d, scaled);
         for (std::size_t t = 0; t < database.d; ++t) sum[t] += weight * double(scaled[t]);
-        any = true;
     }
-    for (std::size_t t = 0; t < database.d; ++t) out[t] = any ? float(sum[t]) : row[t];
+    for (std::size_t t = 0; t < database.d; ++t) out[t] = largest > 0 ? float(sum[t]) : row[t];
     normalize_rows(out, 1, database.d, out);
 }
 
