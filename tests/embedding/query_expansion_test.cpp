@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <string_view>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -92,6 +93,20 @@ TEST_CASE("expansion: a large alpha leaves the nearest one, never zeros") {
     REQUIRE(lutra::expand_database(index, x, {1, 1, false}, nearest.values.data()).ok());
     REQUIRE(lutra::expand_database(index, x, {5, 1e6F, false}, out.values.data()).ok());
     for (std::size_t i = 0; i < out.values.size(); ++i) CHECK(out.values[i] == doctest::Approx(nearest.values[i]).epsilon(1e-4));
+}
+
+TEST_CASE("expansion: a row or a query of zeros has no direction and is refused") {
+    const Matrix x = lutra_test::normal_matrix(20, 4, 1);
+    Matrix with_zeros = x, out(20, 4);
+    std::fill_n(with_zeros.row(7), 4, -0.F);
+    const auto says = [](const lutra::Status& status, const char* words) {
+        CHECK(status.code() == Errc::bad_argument);
+        CHECK(status.message().find(words) != std::string_view::npos);
+    };
+    const lutra::Index index = cosines(x);
+    says(lutra::expand_queries(index, x, with_zeros, {5, 3}, out.values.data()), "query 7 is all zeros");
+    says(lutra::expand_queries(index, with_zeros, x, {5, 3}, out.values.data()), "row 7 is all zeros");
+    says(lutra::expand_database(index, with_zeros, {5, 3}, out.values.data()), "row 7 is all zeros");
 }
 
 TEST_CASE("expansion: the same bits for any number of threads") {

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -33,8 +34,8 @@ struct ExpansionConfig {
 ///   database     [n, d], of any length
 ///
 /// Cost: the search, and num_expand d multiply-adds a query. Memory: 12 num_expand bytes for some thousand queries at a time. out
-/// may not be q or database. Errors: bad_argument (shapes, num_expand, alpha, a metric that is not inner product, ids that are no
-/// rows), not_finite, those of search(). Thread-safe.
+/// may not be q or database. Errors: bad_argument (shapes, num_expand, alpha, a row of zeros, a metric that is not inner product,
+/// ids that are no rows), not_finite, those of search(). Thread-safe.
 template <SearchIndex I>
 Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, float* out,
                       const SearchParams& params = {}, const Resources& resources = {});
@@ -46,6 +47,19 @@ Status expand_database(const I& neighbours, MatrixView database, const Expansion
                        const SearchParams& params = {}, const Resources& resources = {});
 
 namespace detail {
+
+inline bool is_zero(const float* row, std::size_t d) {
+    return std::all_of(row, row + d, [](float v) { return v == 0; });
+}
+
+/// bad_argument if a row is all zeros. `what` names a row in the message.
+inline Status check_directions(std::string_view what, MatrixView x) {
+    for (std::size_t i = 0; i < x.n; ++i)
+        if (is_zero(x.row(i), x.d))
+            return {Errc::bad_argument, "expand: {} {} is all zeros and has no direction; accepted: rows with other values too",
+                    what, i};
+    return {};
+}
 
 inline Status check_expansion(MatrixView database, MatrixView q, const ExpansionConfig& config, Metric metric, std::size_t most) {
     if (database.n == 0 || q.n == 0 || database.d == 0 || q.d != database.d)
@@ -64,7 +78,9 @@ inline Status check_expansion(MatrixView database, MatrixView q, const Expansion
     if (!(config.alpha >= 0) || !is_finite(config.alpha))
         return {Errc::bad_argument, "expand: alpha = {}; accepted: finite, 0 or more", config.alpha};
     LUTRA_TRY(check_finite("expand", database));
-    return check_finite("expand", q);
+    LUTRA_TRY(check_finite("expand", q));
+    LUTRA_TRY(check_directions("row", database));
+    return check_directions("query", q);
 }
 
 /// What expands a row: its neighbours' ids [k] and similarities [k], of which one may be left out.
