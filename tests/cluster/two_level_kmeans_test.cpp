@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -30,6 +32,15 @@ double distance_to(const Matrix& x, const lutra::AlignedVector<float>& centroids
     }
     return sum / double(x.n);
 }
+
+/// Normal rows, but one in forty is in a clump of ten far from all others.
+Matrix with_clumps(std::size_t n, std::size_t d, std::uint32_t seed) {
+    Matrix x = normal_matrix(n, d, seed);
+    const std::vector<float> middles = lutra::Rng(seed + 1).normal((n / 400 + 1) * d);
+    for (std::size_t i = 0; i < n / 40; ++i)
+        for (std::size_t t = 0; t < d; ++t) x.row(i * 40)[t] += 5 * middles[i / 10 * d + t];
+    return x;
+}
 }  // namespace
 
 TEST_CASE("two_level_kmeans: nearly as good as k-means over all, and refining makes it better") {
@@ -46,13 +57,23 @@ TEST_CASE("two_level_kmeans: nearly as good as k-means over all, and refining ma
     CHECK(refined < 1.05 * best);
 }
 
+TEST_CASE("two_level_kmeans: a group of few rows has a centroid too") {
+    for (const auto& [n, k] : {std::pair<std::size_t, std::size_t>{20000, 1000}, {4000, 200}}) {
+        const Matrix x = with_clumps(n, 8, 1);
+        lutra::KMeansConfig full;
+        full.iterations = 10;
+        const double best = distance_to(x, lutra::kmeans(x, k, full).value().centroids);
+        CAPTURE(n);
+        CHECK(distance_to(x, lutra::two_level_kmeans(x, k).value()) < (k == 200 ? 1.2 : 1.05) * best);
+    }
+}
+
 TEST_CASE("two_level_kmeans: the same bits for any number of workers") {
-    const Matrix x = normal_matrix(3000, 9, 2);
-    const auto serial = lutra::two_level_kmeans(x, 300).value();
     lutra::ThreadPool pool(3);
     Resources resources;
     resources.executor = pool.executor();
-    CHECK(lutra::two_level_kmeans(x, 300, {}, resources).value() == serial);
+    for (const Matrix& x : {normal_matrix(3000, 9, 2), with_clumps(3000, 9, 2)})
+        CHECK(lutra::two_level_kmeans(x, 300, {}, resources).value() == lutra::two_level_kmeans(x, 300).value());
 }
 
 TEST_CASE("two_level_kmeans: any k from 1 to n, equal rows too") {

@@ -95,10 +95,13 @@ private:
         return {};
     }
 
-    // As many centroids for a group as its share of the rows; never more than rows, as k <= n.
+    // One centroid for every group with rows, the others by shares of the rows that are left; never more than rows, as k <= n.
     void share_out(const Grouped& rows, std::size_t n_groups) {
+        std::vector<std::size_t> used(n_groups + 1);  // groups with rows before each
+        for (std::size_t g = 0; g < n_groups; ++g) used[g + 1] = used[g] + (rows.size(g) != 0);
+        const std::size_t n_left = std::max<std::size_t>(1, x_.n - used.back()), k_left = k_ - used.back();
         first_.resize(n_groups + 1);
-        for (std::size_t g = 0; g <= n_groups; ++g) first_[g] = rows.first[g] * k_ / x_.n;
+        for (std::size_t g = 0; g <= n_groups; ++g) first_[g] = used[g] + (rows.first[g] - used[g]) * k_left / n_left;
     }
 
     Status split_group(std::span<const std::size_t> rows, std::size_t g) {
