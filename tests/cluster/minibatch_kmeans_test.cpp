@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <limits>
 #include <set>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -160,8 +160,14 @@ TEST_CASE("minibatch_kmeans: bad settings, too few rows and rows that are not fi
     CHECK(code(2, config) == Errc::bad_argument);
     config = {}, config.init_size = 4;
     CHECK(code(5, config) == Errc::bad_argument);
-    config = {}, config.reassignment_ratio = -1;
-    CHECK(code(2, config) == Errc::bad_argument);
+    for (const float ratio : {-1.F, 1.01F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+        config = {}, config.reassignment_ratio = ratio;
+        const lutra::Status status = lutra::minibatch_kmeans(MatrixRows(x), 2, config).status();
+        CHECK(status.code() == Errc::bad_argument);
+        CHECK(status.message().find("0 to 1") != std::string_view::npos);
+    }
+    config = {}, config.reassignment_ratio = 1;
+    CHECK(code(2, config) == Errc::ok);
     config = {}, config.tol = std::numeric_limits<float>::quiet_NaN();
     CHECK(code(2, config) == Errc::bad_argument);
     CHECK(code(20) == Errc::ok);

@@ -26,7 +26,7 @@ struct MiniBatchConfig {
     Seeding seeding = Seeding::random;
     std::size_t init_size = 0;  ///< rows the first centroids are chosen from; 0: three times the batch or k, whichever is more
     std::uint32_t seed = 1234;
-    float reassignment_ratio = 0.01F;     ///< centroids with less than this share of the largest one's rows are starved
+    float reassignment_ratio = 0.01F;     ///< 0 to 1: centroids with less than this share of the largest one's rows are starved
     std::size_t max_no_improvement = 10;  ///< stop after so many steps without a better mean; 0: never
     float tol = 0;                        ///< stop when a step moves the centroids by no more, in sum of squares; 0: never
     std::string_view stage = "mini-batch k-means";
@@ -229,9 +229,9 @@ inline Status check_minibatch(std::size_t n, std::size_t d, std::size_t k, const
     if (config.batch == 0) return {Errc::bad_argument, "{}: batch = 0; accepted: 1 or more", config.stage};
     if (config.init_size != 0 && config.init_size < k)
         return {Errc::bad_argument, "{}: init_size = {}; accepted: 0, or at least k = {}", config.stage, config.init_size, k};
-    if (!(config.reassignment_ratio >= 0) || !(config.tol >= 0))
-        return {Errc::bad_argument, "{}: reassignment_ratio = {}, tol = {}; both must be 0 or more", config.stage,
-                config.reassignment_ratio, config.tol};
+    if (!(config.reassignment_ratio >= 0 && config.reassignment_ratio <= 1))
+        return {Errc::bad_argument, "{}: reassignment_ratio = {}; accepted: 0 to 1", config.stage, config.reassignment_ratio};
+    if (!(config.tol >= 0)) return {Errc::bad_argument, "{}: tol = {}; accepted: 0 or more", config.stage, config.tol};
     return {};
 }
 
