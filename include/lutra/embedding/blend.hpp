@@ -38,7 +38,8 @@ struct BlendConfig {
 ///
 /// An exact hit outweighs all others (several count alike). A query that finds nothing, because of an empty list or a NaN in it,
 /// stays as it is. operator() throws nothing, takes no lock and, once it has seen blocks like those to come, allocates nothing.
-/// One blender a thread; several may share an index. The index must outlive it and may not change meanwhile.
+/// One blender a thread; several may share an index. The index must outlive it and may not change meanwhile: make() may change it,
+/// so make all blenders, or call make_direct_map(), before threads share it.
 template <SearchIndex I>
 class Blender {
 public:
@@ -121,7 +122,8 @@ private:
     std::vector<double> sum_;  // [d]
 };
 
-/// One call for what a Blender does for a stream: out [q.n, d], which may be q itself. Errors: those of Blender.
+/// One call for what a Blender does for a stream: out [q.n, d], which may be q itself. Makes the index's direct map, if it has
+/// none: call make_direct_map() before threads share it. Errors: those of Blender.
 template <SearchIndex I>
 Status search_and_blend(I& index, MatrixView q, std::size_t k, float rate, float* out, const SearchParams& params = {}) {
     BlendConfig config;
