@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <lutra/io/vectors.hpp>
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "io/bytes.hpp"
@@ -103,6 +105,22 @@ TEST_CASE("VectorFile: read() gives any range, also across files and from files 
                 CHECK(std::equal(got.begin(), got.end(), kFolder.begin() + std::ptrdiff_t(begin * 2)));
             }
     }
+}
+
+TEST_CASE("VectorFile: place() names the file of a row, and the row in it") {
+    const TempDir dir;
+    fill_folder(dir);
+    const std::vector<std::pair<const char*, std::size_t>> places{{"0_0.npy", 0}, {"0_0.npy", 1}, {"0_0.npy", 2}, {"100_0.npy", 0},
+                                                                  {"2_0.npy", 0}, {"2_0.npy", 1}, {"2_0.npy", 2}, {"2_0.npy", 3}};
+    for (const std::size_t max_maps : {0U, 100U}) {
+        const VectorFile file = open(dir.path().string(), max_maps);
+        for (std::size_t row = 0; row < places.size(); ++row) {
+            CHECK(file.place(row).path == dir.file(places[row].first));
+            CHECK(file.place(row).row == places[row].second);
+        }
+    }
+    CHECK(open(dir.file("2_0.npy")).place(3).path == dir.file("2_0.npy"));
+    CHECK(open(dir.file("2_0.npy")).place(3).row == 3);
 }
 
 TEST_CASE("VectorFile: rows past the end are refused, with the number there are") {

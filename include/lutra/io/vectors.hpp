@@ -40,6 +40,13 @@ public:
     /// Errc::bad_argument: not begin <= end <= n; bad_file: a malformed row, a file that changed; io_error.
     Status read(std::size_t begin, std::size_t end, float* out) const;
 
+    /// The file that row `row` lies in, and its number in it: another than the whole's in a folder. Needs: row < n().
+    struct Place {
+        std::string path;
+        std::size_t row;
+    };
+    Place place(std::size_t row) const;
+
     /// All rows where they lie in the file, without a copy; nothing if they need conversion or joining (anything but one
     /// little-endian, C-order f4 array). Lives as long as this object.
     std::optional<MatrixView> view() const;
@@ -170,6 +177,11 @@ inline const VectorFile::Part& VectorFile::part_of(std::size_t row) const {
     const auto after =
         std::upper_bound(parts_.begin(), parts_.end(), row, [](std::size_t r, const Part& p) { return r < p.first; });
     return *(after - 1);  // parts without rows share their `first` with the next one and come before it
+}
+
+inline VectorFile::Place VectorFile::place(std::size_t row) const {
+    const Part& part = part_of(row);
+    return {part.path, row - part.first};
 }
 
 inline Status VectorFile::check_range(std::size_t begin, std::size_t end) const {
