@@ -89,6 +89,15 @@ TEST_CASE("explain: warns of what is unwise, and of nothing else") {
     CHECK(explained("IVF1024,PQ64x4fs,RFlat", 1000000, 128).warnings.empty());
 }
 
+TEST_CASE("explain: the pieces of a row are those of the string, an odd number too") {
+    const auto pieces = [](std::string_view spec, std::size_t d) { return explained(spec, 1000, d).parts[0].sentence; };
+    CHECK(pieces("PQ7x4fs", 14).starts_with("each row is cut into 7 pieces of 2 floats, "));
+    CHECK(pieces("PQ255x4fs", 255).starts_with("each row is cut into 255 pieces of 1 float, "));
+    CHECK(pieces("PQ7x4fs_64", 14).find("4 bytes a row") != std::string::npos);
+    CHECK(warns(explained("PQ3x4fs", 1000, 9), "pieces of more than 2"));
+    CHECK(!warns(explained("PQ7x4fs", 1000, 14), "pieces of more than 2"));
+}
+
 TEST_CASE("explain and advise: nothing to explain, and strings that do not parse, are refused") {
     CHECK(lutra::explain("Flat", {0, 4}).status().code() == Errc::bad_argument);
     CHECK(lutra::explain("Flat", {4, 0}).status().code() == Errc::bad_argument);

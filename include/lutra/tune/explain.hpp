@@ -4,6 +4,7 @@
 // Times are estimates for one core with AVX-512 (Zen 4), from rates that the benchmarks of this repository measured; a core with
 // AVX2 takes two to three times as long. They are there to compare strings, not to promise.
 #pragma once
+#include <lutra/encodings/pq4fs/pq4fs_token.hpp>
 #include <lutra/factory/index_factory.hpp>
 
 #include <algorithm>
@@ -81,6 +82,8 @@ inline std::string bytes_text(double bytes) {
     return joined({count_text(std::floor(bytes)), ".", std::to_string(int(bytes * 10) % 10), " ", units[unit]});
 }
 
+inline std::string floats_text(std::size_t n) { return joined({count_text(double(n)), n == 1 ? " float" : " floats"}); }
+
 class Explainer {
 public:
     Explainer(const Spec& spec, const Index& index, const Workload& work) : spec_(spec), index_(index), work_(work) {}
@@ -102,6 +105,7 @@ public:
 private:
     std::size_t nlist() const { return spec_.coarse ? spec_.coarse->nlist : 0; }
     bool is_coded() const { return index_.code_size() - rows_kept() < work_.d * sizeof(float); }
+    Pq4Token codes() const { return read_pq4_token(spec_.encoding.text).value_or(Pq4Token{work_.d}); }
     std::size_t rows_kept() const { return spec_.refine.empty() ? 0 : spec_.refine.size() * work_.d * sizeof(float); }
     double row_bytes() const { return double(work_.d) * sizeof(float); }
     double visited() const { return nlist() == 0 ? double(work_.n) : double(work_.n) * double(out_.nprobe) / double(nlist()); }
@@ -136,16 +140,15 @@ private:
             return say(spec_.encoding.text,
                        joined({"rows are kept as they are, ", bytes_text(row_bytes()), " each, and compared exactly"}));
         }
-        const double m = 2 * double(code);
+        const Pq4Token token = codes();
         out_.add_seconds += double(work_.n) * double(work_.d) / kEncodedFloats;
-        out_.search_seconds += visited() * m / kLookups;
+        out_.search_seconds += visited() * double(token.m) / kLookups;
         say(spec_.encoding.text,
-            joined({"each row is cut into ", count_text(m), " pieces of about ", count_text(double(work_.d) / m),
-                    " floats, each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
-                    " a row; distances are sums of table look-ups in registers, fast and approximate",
-                    spec_.encoding.text.find("x4fsa") == std::string::npos
-                        ? ""
-                        : "; errors are laid across the rows, where they change the best inner products least"}));
+            joined(
+                {"each row is cut into ", count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
+                 ", each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
+                 " a row; distances are sums of table look-ups in registers, fast and approximate",
+                 token.score_aware ? "; errors are laid across the rows, where they change the best inner products least" : ""}));
     }
 
     void explain_refine() {
@@ -175,8 +178,7 @@ private:
             warn("4-bit codes alone order the nearest poorly; \",RFlat\" behind them compares candidates exactly");
         if (coded && !spec_.refine.empty() && out_.k_factor <= 1)
             warn("k_factor 1 refines nothing but the order of what is returned; 4 to 16 finds more");
-        if (coded && work_.d > 4 * (index_.code_size() - rows_kept()))
-            warn("pieces of more than 2 floats blur much; PQ{d/2}x4fs, with 2, is usual");
+        if (coded && work_.d > 2 * codes().m) warn("pieces of more than 2 floats blur much; PQ{d/2}x4fs, with 2, is usual");
         if (!coded && !spec_.refine.empty()) warn("rows that are kept exactly gain nothing from a refine stage");
         if (nlist() > 1 && work_.nprobe == 1) warn("nprobe 1 misses about half of the neighbours");
         if (!spec_.transforms.empty() && !spec_.refine.empty() && work_.metric == Metric::inner_product)
