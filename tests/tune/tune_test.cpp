@@ -87,6 +87,7 @@ TEST_CASE("explain: warns of what is unwise, and of nothing else") {
     CHECK(warns(explained("IVF256,PQ4x4fs,RFlat", 20000, 16), "pieces of more than 2"));
     CHECK(warns(explained("IVF256,Flat,RFlat", 20000, 16), "gain nothing"));
     CHECK(explained("IVF1024,PQ64x4fs,RFlat", 1000000, 128).warnings.empty());
+    CHECK(explained("IVF1,Flat", 20, 16).warnings.empty());
 }
 
 TEST_CASE("explain: the pieces of a row are those of the string, an odd number too") {
@@ -96,6 +97,12 @@ TEST_CASE("explain: the pieces of a row are those of the string, an odd number t
     CHECK(pieces("PQ7x4fs_64", 14).find("4 bytes a row") != std::string::npos);
     CHECK(warns(explained("PQ3x4fs", 1000, 9), "pieces of more than 2"));
     CHECK(!warns(explained("PQ7x4fs", 1000, 14), "pieces of more than 2"));
+}
+
+TEST_CASE("explain: codes need rows to be learned from") {
+    CHECK(warns(explained("PQ8x4fs,RFlat", 15, 16), "training will fail"));
+    CHECK(warns(explained("IVF2,PQ8x4fs", 15, 16), "at least 16 rows"));
+    CHECK(!warns(explained("PQ8x4fs,RFlat", 16, 16), "training will fail"));
 }
 
 TEST_CASE("explain and advise: nothing to explain, and strings that do not parse, are refused") {

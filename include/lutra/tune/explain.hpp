@@ -4,6 +4,7 @@
 // Times are estimates for one core with AVX-512 (Zen 4), from rates that the benchmarks of this repository measured; a core with
 // AVX2 takes two to three times as long. They are there to compare strings, not to promise.
 #pragma once
+#include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
 #include <lutra/factory/index_factory.hpp>
 
@@ -160,29 +161,38 @@ private:
     }
 
     void warn() {
-        const double n = double(work_.n), lists = double(nlist()), root = std::sqrt(n);
-        const bool coded = is_coded();
-        if (nlist() != 0 && work_.n < nlist())
-            warn(joined({count_text(n), " rows cannot make ", count_text(lists), " lists: training will fail"}));
-        else if (nlist() != 0 && n < 39 * lists)
-            warn(joined({"fewer than 39 rows a list make poor lists; at most IVF",
-                         std::to_string(std::max<std::size_t>(1, work_.n / 39))}));
-        if (nlist() != 0 && lists > 16 * root && n >= 39 * lists)
-            warn(joined({"more than 16 sqrt(n) = ", count_text(16 * root), " lists: finding them costs more than they save"}));
-        if (nlist() != 0 && lists < root && work_.n > 10000)
-            warn(joined({"fewer than sqrt(n) lists are long: 4 to 16 sqrt(n), ", count_text(4 * root), " to ",
-                         count_text(16 * root), ", is usual"}));
+        if (nlist() != 0) warn_of_lists();
         if (nlist() == 0 && work_.n > 100000)
-            warn(joined({"without lists every query reads all ", count_text(n), " rows; IVF{n} in front"}));
-        if (coded && spec_.refine.empty())
-            warn("4-bit codes alone order the nearest poorly; \",RFlat\" behind them compares candidates exactly");
-        if (coded && !spec_.refine.empty() && out_.k_factor <= 1)
-            warn("k_factor 1 refines nothing but the order of what is returned; 4 to 16 finds more");
-        if (coded && work_.d > 2 * codes().m) warn("pieces of more than 2 floats blur much; PQ{d/2}x4fs, with 2, is usual");
-        if (!coded && !spec_.refine.empty()) warn("rows that are kept exactly gain nothing from a refine stage");
-        if (nlist() > 1 && work_.nprobe == 1) warn("nprobe 1 misses about half of the neighbours");
+            warn(joined({"without lists every query reads all ", count_text(double(work_.n)), " rows; IVF{n} in front"}));
+        if (is_coded()) warn_of_codes();
+        if (!is_coded() && !spec_.refine.empty()) warn("rows that are kept exactly gain nothing from a refine stage");
         if (!spec_.transforms.empty() && !spec_.refine.empty() && work_.metric == Metric::inner_product)
             warn("RFlat compares the rows as they were before L2norm: by inner product, not by cosine");
+    }
+
+    void warn_of_lists() {
+        const double n = double(work_.n), lists = double(nlist()), root = std::sqrt(n);
+        if (work_.n < nlist())
+            warn(joined({count_text(n), " rows cannot make ", count_text(lists), " lists: training will fail"}));
+        else if (nlist() > 1 && n < 39 * lists)
+            warn(joined({"fewer than 39 rows a list make poor lists; at most IVF",
+                         std::to_string(std::max<std::size_t>(1, work_.n / 39))}));
+        if (lists > 16 * root && n >= 39 * lists)
+            warn(joined({"more than 16 sqrt(n) = ", count_text(16 * root), " lists: finding them costs more than they save"}));
+        if (lists < root && work_.n > 10000)
+            warn(joined({"fewer than sqrt(n) lists are long: 4 to 16 sqrt(n), ", count_text(4 * root), " to ",
+                         count_text(16 * root), ", is usual"}));
+        if (nlist() > 1 && work_.nprobe == 1) warn("nprobe 1 misses about half of the neighbours");
+    }
+
+    void warn_of_codes() {
+        if (work_.n < kPq4Centroids)
+            warn(joined({"codes are learned from at least ", std::to_string(kPq4Centroids), " rows: training will fail"}));
+        if (spec_.refine.empty())
+            warn("4-bit codes alone order the nearest poorly; \",RFlat\" behind them compares candidates exactly");
+        else if (out_.k_factor <= 1)
+            warn("k_factor 1 refines nothing but the order of what is returned; 4 to 16 finds more");
+        if (work_.d > 2 * codes().m) warn("pieces of more than 2 floats blur much; PQ{d/2}x4fs, with 2, is usual");
     }
 
     const Spec& spec_;
