@@ -105,6 +105,19 @@ TEST_CASE("explain: codes need rows to be learned from") {
     CHECK(!warns(explained("PQ8x4fs,RFlat", 16, 16), "training will fail"));
 }
 
+TEST_CASE("explain: RFlat behind L2norm does not compare by cosine, whatever the metric") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        const lutra::Result<Explanation> refined = lutra::explain("L2norm,IVF64,PQ8x4fs,RFlat", {10000, 16, metric}),
+                                         codes = lutra::explain("L2norm,IVF64,PQ8x4fs", {10000, 16, metric});
+        REQUIRE(refined.ok());
+        REQUIRE(codes.ok());
+        CHECK(warns(*refined, metric == Metric::l2 ? "by L2 distance, not by cosine" : "by inner product, not by cosine"));
+        CHECK(refined->parts[0].sentence.find("RFlat") != std::string::npos);
+        CHECK(!warns(*codes, "not by cosine"));
+        CHECK(codes->parts[0].sentence.find("cosine") != std::string::npos);
+    }
+}
+
 TEST_CASE("explain and advise: nothing to explain, and strings that do not parse, are refused") {
     CHECK(lutra::explain("Flat", {0, 4}).status().code() == Errc::bad_argument);
     CHECK(lutra::explain("Flat", {4, 0}).status().code() == Errc::bad_argument);

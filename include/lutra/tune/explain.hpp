@@ -115,9 +115,10 @@ private:
     void warn(std::string warning) { out_.warnings.push_back(std::move(warning)); }
 
     void explain_transform(const SpecToken& transform) {
-        say(transform.text, work_.metric == Metric::l2
-                                ? "rows and queries are scaled to length 1; squared L2 distances are then 2 - 2 cosine"
-                                : "rows and queries are scaled to length 1; with inner product the distances are cosines");
+        say(transform.text, joined({"rows and queries are scaled to length 1; ",
+                                    !spec_.refine.empty()        ? "RFlat compares them as they were before"
+                                    : work_.metric == Metric::l2 ? "squared L2 distances are then 2 - 2 cosine"
+                                                                 : "with inner product the distances are cosines"}));
     }
 
     void explain_coarse() {
@@ -166,8 +167,9 @@ private:
             warn(joined({"without lists every query reads all ", count_text(double(work_.n)), " rows; IVF{n} in front"}));
         if (is_coded()) warn_of_codes();
         if (!is_coded() && !spec_.refine.empty()) warn("rows that are kept exactly gain nothing from a refine stage");
-        if (!spec_.transforms.empty() && !spec_.refine.empty() && work_.metric == Metric::inner_product)
-            warn("RFlat compares the rows as they were before L2norm: by inner product, not by cosine");
+        if (!spec_.transforms.empty() && !spec_.refine.empty())
+            warn(joined({"RFlat compares the rows as they were before L2norm: by ",
+                         work_.metric == Metric::l2 ? "L2 distance" : "inner product", ", not by cosine"}));
     }
 
     void warn_of_lists() {
