@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,6 +117,20 @@ TEST_CASE("explain: RFlat behind L2norm does not compare by cosine, whatever the
         CHECK(!warns(*codes, "not by cosine"));
         CHECK(codes->parts[0].sentence.find("cosine") != std::string::npos);
     }
+}
+
+TEST_CASE("explain: settings that make no sense are refused, those without effect are named") {
+    const auto code = [](float k_factor) {
+        return lutra::explain("Flat,RFlat", {9, 4, Metric::l2, 10, 0, k_factor}).status().code();
+    };
+    CHECK(code(-3) == Errc::bad_argument);
+    CHECK(code(0.5F) == Errc::bad_argument);
+    CHECK(code(std::numeric_limits<float>::quiet_NaN()) == Errc::bad_argument);
+    CHECK(code(std::numeric_limits<float>::infinity()) == Errc::bad_argument);
+    CHECK(code(1) == Errc::ok);
+    CHECK(warns(explained("Flat", 1000, 16, 5), "nprobe = 5 has no effect"));
+    CHECK(warns(explained("IVF8,Flat", 1000, 16, 5, 7), "k_factor = 7 has no effect"));
+    CHECK(explained("Flat", 1000, 16, 0, 1).warnings.empty());
 }
 
 TEST_CASE("explain and advise: nothing to explain, and strings that do not parse, are refused") {

@@ -4,9 +4,11 @@
 // Times are estimates for one core with AVX-512 (Zen 4), from rates that the benchmarks of this repository measured; a core with
 // AVX2 takes two to three times as long. They are there to compare strings, not to promise.
 #pragma once
+#include <lutra/core/message.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
 #include <lutra/factory/index_factory.hpp>
+#include <lutra/factory/words.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -41,7 +43,8 @@ struct Explanation {
     double train_seconds = 0, add_seconds = 0, search_seconds = 0;  ///< the last for one query of a batch
 };
 
-/// Explains a factory string for a workload. Errors: bad_argument (n or d is 0), and those of index_factory().
+/// Explains a factory string for a workload. Errors: bad_argument (n or d is 0, a k_factor that is neither 0 nor 1 or more), and
+/// those of index_factory().
 Result<Explanation> explain(std::string_view spec, const Workload& workload);
 
 /// How many of nlist lists to visit so that the true neighbours are in them with this probability, 0 < recall < 1. Fitted to SIFT
@@ -162,6 +165,7 @@ private:
     }
 
     void warn() {
+        warn_of_settings();
         if (nlist() != 0) warn_of_lists();
         if (nlist() == 0 && work_.n > 100000)
             warn(joined({"without lists every query reads all ", count_text(double(work_.n)), " rows; IVF{n} in front"}));
@@ -170,6 +174,13 @@ private:
         if (!spec_.transforms.empty() && !spec_.refine.empty())
             warn(joined({"RFlat compares the rows as they were before L2norm: by ",
                          work_.metric == Metric::l2 ? "L2 distance" : "inner product", ", not by cosine"}));
+    }
+
+    void warn_of_settings() {
+        if (nlist() == 0 && work_.nprobe != 0)
+            warn(joined({"nprobe = ", std::to_string(work_.nprobe), " has no effect: there are no lists"}));
+        if (spec_.refine.empty() && work_.k_factor > 1)
+            warn(std::string(Message::format("k_factor = {} has no effect: there is no refine stage", work_.k_factor).view()));
     }
 
     void warn_of_lists() {
@@ -208,6 +219,9 @@ private:
 inline Result<Explanation> explain(std::string_view text, const Workload& workload) {
     if (workload.n == 0 || workload.d == 0)
         return Status{Errc::bad_argument, "explain: n = {}, d = {}; both must be at least 1", workload.n, workload.d};
+    if (workload.k_factor != 0 && !(workload.k_factor >= 1 && workload.k_factor <= float(kMaxLists)))
+        return Status{Errc::bad_argument, "explain: k_factor = {}; accepted: 0 for what is advised, or a number from 1 to {}",
+                      workload.k_factor, kMaxLists};
     const Result<Index> index = index_factory(workload.d, text, workload.metric);
     LUTRA_TRY(index.status());
     const Result<Spec> spec = parse_spec(text, workload.d, kEncodingWords);
