@@ -8,6 +8,7 @@ Every expected answer is computed here, in plain Python, from the same vectors.
 import json
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -288,6 +289,20 @@ class CommandTest(unittest.TestCase):
         self.refuse(2, "explain", "IVF1024,PQ100x4fs", "--n", "9", "--d", "256", says="PQ128x4fs")
         self.refuse(1, "advise", "--n", "300000", "--d", "256", "--memory", "1M", says="were allowed")
         self.refuse(2, "advise", "--n", "0", "--d", "256", says="--n")
+
+    def test_what_advise_prints_can_be_run(self):
+        for metric in ("l2", "ip", "cosine"):
+            for memory in ("1G", "6M"):  # rows and codes; codes alone
+                text = self.run_lutra("advise", "--n", "300000", "--d", D, "--metric", metric, "--memory", memory).stdout
+                build, search = (line.split()[1:] for line in text.splitlines() if line.startswith("  lutra "))
+                spec = build[build.index("--factory") + 1]
+                self.assertEqual("RFlat" in spec, metric != "cosine" and memory == "1G")
+                build[build.index(spec)] = re.sub("IVF[0-9]+", "IVF8", spec)  # 600 rows here
+                files = {"my.index": str(self.out / f"{metric}{memory}.index"), "vectors.npy": str(self.data / "base.fvecs"), "queries.npy": str(self.data / "queries.fvecs")}
+                self.run_lutra(*(files.get(word, word) for word in build))
+                self.run_lutra(*(files.get(word, word) for word in search))
+                index = json.loads(self.run_lutra("info", files["my.index"], "--json").stdout)
+                self.assertEqual(index["metric"], metric)
 
     def test_autotune_keeps_its_choice_in_the_index(self):
         self.run_lutra("build", "--factory", "IVF16,Flat", "-o", self.out / "tuned.index", self.data / "base.fvecs")

@@ -139,6 +139,8 @@ TEST_CASE("explain and advise: nothing to explain, and strings that do not parse
     CHECK(lutra::explain("Flut", {4, 4}).status().code() == Errc::bad_spec);
     CHECK(lutra::advise({0, 4}).status().code() == Errc::bad_argument);
     CHECK(lutra::advise({4, 4, Metric::l2, 1.5}).status().code() == Errc::bad_argument);
+    CHECK(lutra::advise({4, 4, Metric::l2, 0.5, -1}).status().code() == Errc::bad_argument);
+    CHECK(lutra::advise({4, 4, Metric::l2, 0.5, 0, true}).status().code() == Errc::bad_argument);
 }
 
 TEST_CASE("advise: an index that can be built, fits the memory, and follows the rules") {
@@ -160,6 +162,47 @@ TEST_CASE("advise: an index that can be built, fits the memory, and follows the 
     CHECK(lutra::advise({300000, 256}).value().index.spec == "IVF2048,PQ128x4fs,RFlat");
     CHECK(lutra::advise({300000, 256, Metric::l2, 0.95, 100e6}).value().index.spec == "IVF2048,PQ128x4fs");
     CHECK(lutra::advise({300000, 256, Metric::l2, 0.95, 1e6}).status().code() == Errc::unsupported);
+}
+
+TEST_CASE("advise: what is advised can be trained, few rows too, and wants nothing without effect") {
+    for (std::size_t n : {1, 5, 15, 16, 40, 100})
+        for (std::size_t d : {1, 6, 64})
+            for (double memory : {0.0, 4.0 * double(n * d), double(n * d)}) {
+                const lutra::Result<lutra::Advice> advice = lutra::advise({n, d, Metric::l2, 0.95, memory});
+                if (!advice.ok()) {
+                    CHECK(advice.status().code() == Errc::unsupported);
+                    continue;
+                }
+                CAPTURE(advice->index.spec);
+                lutra::Index index = lutra::index_factory(d, advice->index.spec, Metric::l2).value();
+                CHECK(index.train(lutra_test::normal_matrix(n, d, 1)).ok());
+                CHECK(!warns(advice->index, "has no effect"));
+                CHECK(!warns(advice->index, "39 rows"));
+            }
+    CHECK(lutra::advise({5, 256, Metric::l2, 0.95, 4000}).status().code() == Errc::unsupported);
+    CHECK(lutra::advise({5, 256, Metric::l2, 0.95, 4000}).status().message().find("5160 bytes") != std::string_view::npos);
+}
+
+TEST_CASE("advise: for cosine what can be built, so no RFlat behind L2norm") {
+    const auto advised = [](std::size_t n, double memory) {
+        return lutra::advise({n, 256, Metric::inner_product, 0.95, memory, true}).value().index;
+    };
+    CHECK(advised(1000, 0).spec == "L2norm,Flat");
+    CHECK(advised(300000, 0).spec == "L2norm,IVF2048,Flat");
+    CHECK(advised(300000, 0).warnings.empty());
+    CHECK(advised(300000, 0).k_factor == 0);
+    CHECK(advised(300000, 100e6).spec == "L2norm,IVF2048,PQ128x4fs");
+}
+
+TEST_CASE("advise: the reason names the pieces that are cut") {
+    const auto reason = [](std::size_t d, double memory) {
+        return lutra::advise({300000, d, Metric::l2, 0.95, memory * 300000}).value().reason;
+    };
+    CHECK(reason(64, 30).ends_with("codes of 2 floats each"));
+    CHECK(reason(64, 20).ends_with("codes of 4 floats each"));
+    CHECK(reason(6, 11.5).ends_with("codes of 2 floats each"));
+    CHECK(reason(6, 9.5).ends_with("codes of 3 floats each"));
+    CHECK(reason(7, 15).ends_with("codes of 1 float each"));
 }
 
 TEST_CASE("autotune: the least nprobe that reaches the target, for the chosen k_factor") {

@@ -53,13 +53,13 @@ std::string search_settings(const Explanation& e) {
 }
 
 void advise_verb(const AdviseFlags& flags) {
+    const bool cosine = flags.work.metric == MetricFlag::cosine, ip = flags.work.metric == MetricFlag::ip;
     const Result<Advice> advice =
-        advise({flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.recall, double(flags.memory)});
+        advise({flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.recall, double(flags.memory), cosine});
     check(advice.status());
     const std::string settings = search_settings(advice->index);
     print_field("advice", advice->reason);
     print_explanation(advice->index);
-    const bool cosine = flags.work.metric == MetricFlag::cosine, ip = flags.work.metric == MetricFlag::ip;
     fmt::print("\n  lutra build --factory {}{} -o my.index vectors.npy\n", advice->index.spec,
                cosine ? " --metric cosine"
                : ip   ? " --metric ip"

@@ -3,14 +3,18 @@
 // Rules of thumb of faiss's users: lists between 4 sqrt(n) and 16 sqrt(n), 39 training rows a list at least, pieces of two floats
 // for 4-bit codes, exact comparison of what they propose; and shares of lists that were measured (nprobe_for()).
 #pragma once
+#include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/tune/explain.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -20,6 +24,7 @@ struct Wish {
     Metric metric = Metric::l2;
     double recall = 0.95;
     double memory = 0;
+    bool cosine = false;  ///< with inner_product: L2norm in front, and no RFlat, which compares rows as they were before it
 };
 
 struct Advice {
@@ -27,16 +32,21 @@ struct Advice {
     std::string reason;  ///< why this one
 };
 
-/// An index that fits. Errors: bad_argument (n or d is 0, recall outside 0 .. 1), unsupported (not even the smallest one fits the
-/// memory).
+/// An index that can be trained on the n rows and fits. Errors: bad_argument (n or d is 0, recall outside 0 .. 1, memory below 0,
+/// cosine without inner_product), unsupported (not even the smallest one fits the memory).
 inline Result<Advice> advise(const Wish& wish);
 
 namespace detail {
 
-/// 4-bit codes of two floats each; of one where d is odd.
-inline std::string codes_for(std::size_t d, std::size_t piece) {
-    while (d % piece != 0) --piece;
-    return std::string("PQ").append(std::to_string(d / piece)).append("x4fs");
+/// The most floats, up to `most`, that all pieces of a row can have.
+inline std::size_t piece_for(std::size_t d, std::size_t most) {
+    while (d % most != 0) --most;
+    return most;
+}
+
+/// 4-bit codes of pieces of `most` floats, or of fewer where that does not divide d.
+inline std::string codes_for(std::size_t d, std::size_t most) {
+    return std::string("PQ").append(std::to_string(d / piece_for(d, most))).append("x4fs");
 }
 
 /// The power of two next to 4 sqrt(n) .. 8 sqrt(n), with 39 rows a list.
@@ -52,11 +62,76 @@ struct Candidate {
     std::string reason;
 };
 
-inline Result<Explanation> explain_for(const Candidate& candidate, const Wish& wish) {
-    Workload work{wish.n, wish.d, wish.metric, 10, 1, candidate.k_factor};
-    work.nprobe = nprobe_for(lists_for(wish.n), wish.recall + (1 - wish.recall) / 4);  // some are lost to codes
-    return explain(candidate.spec, work);
-}
+class Adviser {
+public:
+    explicit Adviser(const Wish& wish) : wish_(wish) {}
+
+    Result<Advice> run() {
+        propose();
+        double least = std::numeric_limits<double>::infinity();
+        for (const Candidate& candidate : candidates_) {
+            Result<Explanation> index = explained(candidate);
+            LUTRA_TRY(index.status());
+            least = std::min(least, index->bytes);
+            if (wish_.memory != 0 && index->bytes > wish_.memory) continue;
+            warn_of_recall(candidate, *index);
+            return Advice{std::move(*index), candidate.reason};
+        }
+        return Status{Errc::unsupported,
+                      "advise: {} rows of d = {} take {} bytes in the smallest index; {} were allowed",
+                      wish_.n,
+                      wish_.d,
+                      std::size_t(least),
+                      std::size_t(wish_.memory)};
+    }
+
+private:
+    // Best first; the first that fits is taken.
+    void propose() {
+        const std::size_t n = wish_.n, lists = lists_for(n), fine = piece_for(wish_.d, 2), coarse = piece_for(wish_.d, 4);
+        in_lists_ = wish_.cosine ? "L2norm," : "";
+        const std::string alone = in_lists_;
+        if (lists > 1) in_lists_.append("IVF").append(std::to_string(lists)).append(",");
+        if (n < 10000 || wish_.recall >= 0.9995)
+            candidates_.push_back(
+                {alone + "Flat", 0, 1, n < 10000 ? "so few rows are compared exactly in no time" : "only this is exact"});
+        else if (!wish_.cosine)
+            candidates_.push_back({in_lists_ + codes_for(wish_.d, 2) + ",RFlat", factor(), 0.999,
+                                   "the fastest there is: lists, codes, exact comparison of the best"});
+        candidates_.push_back({in_lists_ + "Flat", 0, 0.9995,
+                               wish_.cosine
+                                   ? "lists of whole rows, compared exactly: behind codes RFlat would not compare by cosine"
+                                   : "rows once and no codes: slower, less memory than with codes beside"});
+        if (n < kPq4Centroids) return;
+        propose_codes(fine, 0.7, "rows do not fit the memory: codes of ");
+        if (coarse != fine) propose_codes(coarse, 0.5, "rows do not fit the memory, nor do fine codes: codes of ");
+    }
+
+    void propose_codes(std::size_t piece, double most_recall, std::string_view reason) {
+        candidates_.push_back(
+            {in_lists_ + codes_for(wish_.d, piece), 0, most_recall, joined({reason, floats_text(piece), " each"})});
+    }
+
+    float factor() const { return wish_.recall > 0.98 ? 16 : wish_.recall > 0.9 ? 8 : 4; }
+
+    Result<Explanation> explained(const Candidate& candidate) const {
+        Workload work{wish_.n, wish_.d, wish_.metric, 10, 0, candidate.k_factor};
+        if (candidate.spec.find("IVF") != std::string::npos)
+            work.nprobe = nprobe_for(lists_for(wish_.n), wish_.recall + (1 - wish_.recall) / 4);  // some are lost to codes
+        return explain(candidate.spec, work);
+    }
+
+    void warn_of_recall(const Candidate& candidate, Explanation& index) const {
+        if (candidate.most_recall >= wish_.recall) return;
+        index.warnings.push_back(
+            joined({"codes without the rows beside them will not reach a recall of ", std::to_string(wish_.recall).substr(0, 5),
+                    "; expect ", std::to_string(candidate.most_recall).substr(0, 3), " or less"}));
+    }
+
+    const Wish& wish_;
+    std::string in_lists_;  // what stands before the encoding, in lists where there are rows for two
+    std::vector<Candidate> candidates_;
+};
 
 }  // namespace detail
 
@@ -65,38 +140,11 @@ inline Result<Advice> advise(const Wish& wish) {
         return Status{Errc::bad_argument, "advise: n = {}, d = {}; both must be at least 1", wish.n, wish.d};
     if (!(wish.recall > 0 && wish.recall <= 1))
         return Status{Errc::bad_argument, "advise: recall = {}; accepted: above 0, at most 1", wish.recall};
-    const std::string lists = std::string("IVF").append(std::to_string(detail::lists_for(wish.n))),
-                      fine = detail::codes_for(wish.d, 2), coarse = detail::codes_for(wish.d, 4);
-    const float factor = wish.recall > 0.98 ? 16 : wish.recall > 0.9 ? 8 : 4;
-    std::vector<detail::Candidate> candidates;
-    if (wish.n < 10000 || wish.recall >= 0.9995)
-        candidates.push_back({"Flat", 0, 1, wish.n < 10000 ? "so few rows are compared exactly in no time" : "only this is exact"});
-    else
-        candidates.push_back({detail::joined({lists, ",", fine, ",RFlat"}), factor, 0.999,
-                              "the fastest there is: lists, codes, exact comparison of the best"});
-    candidates.push_back(
-        {detail::joined({lists, ",Flat"}), 0, 0.9995, "rows once and no codes: slower, less memory than with codes beside"});
-    candidates.push_back({detail::joined({lists, ",", fine}), 0, 0.7, "rows do not fit the memory: codes of two floats each"});
-    candidates.push_back(
-        {detail::joined({lists, ",", coarse}), 0, 0.5, "rows do not fit the memory, nor do fine codes: codes of four floats each"});
-    double least = 0;
-    for (const detail::Candidate& candidate : candidates) {
-        Result<Explanation> index = detail::explain_for(candidate, wish);
-        LUTRA_TRY(index.status());
-        least = index->bytes;
-        if (wish.memory != 0 && index->bytes > wish.memory) continue;
-        if (candidate.most_recall < wish.recall)
-            index->warnings.push_back(detail::joined({"codes without the rows beside them will not reach a recall of ",
-                                                      std::to_string(wish.recall).substr(0, 5), "; expect ",
-                                                      std::to_string(candidate.most_recall).substr(0, 3), " or less"}));
-        return Advice{std::move(*index), candidate.reason};
-    }
-    return Status{Errc::unsupported,
-                  "advise: {} rows of d = {} take {} bytes in the smallest index; {} were allowed",
-                  wish.n,
-                  wish.d,
-                  std::size_t(least),
-                  std::size_t(wish.memory)};
+    if (!(wish.memory >= 0))
+        return Status{Errc::bad_argument, "advise: memory = {}; accepted: 0 for any, or the most bytes", wish.memory};
+    if (wish.cosine && wish.metric != Metric::inner_product)
+        return Status{Errc::bad_argument, "advise: cosine is the inner product of unit vectors; accepted with inner_product"};
+    return detail::Adviser(wish).run();
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
