@@ -289,6 +289,13 @@ class CommandTest(unittest.TestCase):
         self.refuse(2, "explain", "IVF1024,PQ100x4fs", "--n", "9", "--d", "256", says="PQ128x4fs")
         self.refuse(1, "advise", "--n", "300000", "--d", "256", "--memory", "1M", says="were allowed")
         self.refuse(2, "advise", "--n", "0", "--d", "256", says="--n")
+        self.refuse(2, "advise", "--n", "100", "--d", "256", "--memory", "-5", says=["--memory", "500M"])
+        for flag, value in [("--k-factor", "-3"), ("--k-factor", "0.5"), ("--nprobe", "-1"), ("--nprobe", "0")]:
+            self.refuse(2, "explain", "IVF8,PQ4x4fs,RFlat", "--n", "600", "--d", "8", flag, value, says=[flag, "range"])
+        self.refuse(2, "explain", "Flat,RFlat", "--n", "600", "--d", "8", "--k-factor", "nan", says="a number from 1")
+        text = self.run_lutra("explain", "Flat", "--n", "600", "--d", "8", "--nprobe", "5", "--k-factor", "7").stdout
+        for words in ("nprobe = 5 has no effect", "k_factor = 7 has no effect"):
+            self.assertIn(words, text)
 
     def test_what_advise_prints_can_be_run(self):
         for metric in ("l2", "ip", "cosine"):

@@ -75,6 +75,15 @@ void explain_verb(const ExplainFlags& flags) {
     print_explanation(*explanation);
 }
 
+/// Before the text is a number: a sign would wrap around.
+CLI::Validator not_negative() {
+    return CLI::Validator(
+        [](std::string& text) {
+            return text.starts_with('-') ? text + " is below 0; bytes are accepted, as 500M or 2G" : std::string();
+        },
+        "");
+}
+
 void add_work(CLI::App* verb, WorkFlags& work) {
     const auto count = CLI::Range(std::size_t{1}, std::size_t{1} << 48);
     verb->add_option("--n", work.n, "How many vectors the index will hold")->required()->check(count)->option_text("N");
@@ -95,6 +104,7 @@ Work add_advise(CLI::App& lutra) {
         ->option_text("R");
     verb->add_option("--memory", flags->memory, "What the index may take: 500M, 2G; default: anything")
         ->transform(CLI::AsSizeValue(true))
+        ->transform(not_negative())
         ->option_text("BYTES");
     verb->footer(
         "Rules of thumb and estimates; lutra autotune measures.\n\nExample:\n  lutra advise --n 300000 --d 256 --recall 0.95 "
@@ -108,8 +118,12 @@ Work add_explain(CLI::App& lutra) {
     verb->add_option("SPEC", flags->spec, "A factory string: IVF1024,PQ64x4fs,RFlat")->required()->option_text(" ");
     add_work(verb, flags->work);
     add_k(verb, flags->k);
-    verb->add_option("--nprobe", flags->nprobe, "Lists visited; default: for a recall of 0.95")->option_text("N");
-    verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, for each answer; default: 8")->option_text("F");
+    verb->add_option("--nprobe", flags->nprobe, "Lists visited; default: for a recall of 0.95")
+        ->check(CLI::Range(std::size_t{1}, kMaxLists))
+        ->option_text("N");
+    verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, for each answer; default: 8")
+        ->check(CLI::Range(1.0, double(kMaxLists)))
+        ->option_text("F");
     verb->footer("Example:\n  lutra explain IVF1024,PQ64x4fs,RFlat --n 1000000 --d 128");
     return [flags] { explain_verb(*flags); };
 }
