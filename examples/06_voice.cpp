@@ -31,6 +31,7 @@ lutra::Index made_index(std::size_t d) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 2 || argc > 3) return std::puts("usage: 06_voice [added.index frames.npy]"), 2;
     lutra::Result<lutra::Index> index = argc == 3 ? lutra::load_index(argv[1]) : made_index(256);
     if (!index.ok()) return std::puts(index.status().c_str()), 1;
     std::vector<float> frames = made_features(600, index->dim(), 2);
