@@ -485,6 +485,7 @@ class CommandTest(unittest.TestCase):
         folder, _ = self.write_voice()
         self.refuse(2, "rvc-train", folder, "-o", folder, says="total_fea.npy")
         self.refuse(1, "rvc-train", folder, "-o", self.out / "none", says="none")
+        self.refuse(2, "rvc-train", folder, "--name", "a/b", says=["--name a/b", "'/'"])
         write_npy(folder / "wrong.npy", [[0.0] * 255])
         self.refuse(1, "rvc-train", folder, says=["wrong.npy", "255"])
         (self.out / "few").mkdir()

@@ -96,6 +96,9 @@ void save(const Index& index, FileWriter& file) {
 
 void rvc_train(const RvcFlags& flags) {
     const Interrupt interrupt;
+    if (flags.name.find('/') != std::string::npos)
+        throw BadUsage(
+            Status{Errc::bad_argument, "--name {}: it becomes part of file names; accepted: any without '/'", flags.name});
     const Inputs inputs({flags.folder});
     const std::size_t n = inputs.n() > kMostRows ? kCentres : inputs.n();
     const std::string version = version_of(inputs);
