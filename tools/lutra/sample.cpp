@@ -36,7 +36,9 @@ void sample(const SampleFlags& flags) {
     for (std::size_t begin = 0; begin < rows.size(); begin += inputs.batch()) {
         bar.report("sample", begin, rows.size());
         const std::span some = std::span(rows).subspan(begin, std::min(inputs.batch(), rows.size() - begin));
-        file.append(inputs.gather(some).data(), some.size());
+        const AlignedVector<float> x = inputs.gather(some);
+        inputs.check_finite({x.data(), some.size(), inputs.d()}, [&](std::size_t i) { return some[i]; });
+        file.append(x.data(), some.size());
     }
     bar.report("sample", rows.size(), rows.size());
     file.commit();
