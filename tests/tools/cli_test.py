@@ -624,6 +624,14 @@ class CommandTest(unittest.TestCase):
                      ["truth", "--queries", self.data / "queries.fvecs", "-o", self.out / "x.ivecs"]]:
             self.refuse(1, *verb, self.data / "base.fvecs", self.out / "bad.fvecs", says=["bad.fvecs: row 37", "column 3"])
 
+    def test_a_nan_in_a_folder_is_found_in_its_file_and_row(self):
+        (self.out / "voice").mkdir()
+        write_npy(self.out / "voice" / "a.npy", self.base[:20])
+        write_npy(self.out / "voice" / "b.npy", self.base[:2] + [[0, 1, 2, float("nan")] + [0] * (D - 4)])
+        for verb in [["expand"], ["compress", "-n", 23], ["compress", "-n", 2, "--algorithm", "minibatch"], ["sample", "-n", 23], ["dedup"],
+                     ["build", "--factory", "Flat"]]:
+            self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "voice", says="voice/b.npy: row 2 has nan in column 3")
+
     def test_truth_must_fit_the_queries(self):
         write_texmex(self.out / "short.ivecs", [[1] * 10] * (NQ - 1), "i")
         write_texmex(self.out / "narrow.ivecs", [[1] * 9] * NQ, "i")

@@ -52,9 +52,13 @@ AlignedVector<float> Inputs::gather(std::span<const std::size_t> rows) const {
 }
 
 void Inputs::refuse(std::size_t row, std::size_t column, float value) const {
+    throw Error(Status{Errc::not_finite, "{} has {} in column {}; every value must be finite", place(row), value, column});
+}
+
+std::string Inputs::place(std::size_t row) const {
     const std::size_t i = file_of(row);
-    throw Error(Status{Errc::not_finite, "{}: row {} has {} in column {}; every value must be finite", files_[i].path(),
-                       row - first_[i], value, column});
+    const VectorFile::Place place = files_[i].place(row - first_[i]);
+    return place.path + ": row " + std::to_string(place.row);
 }
 
 std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / d()); }

@@ -40,6 +40,9 @@ public:
                 if (!std::isfinite(x.row(i)[t])) refuse(row_of(i), t, x.row(i)[t]);
     }
 
+    /// "FILE: row 3", the file and the row in it, of a folder too.
+    std::string place(std::size_t row) const;
+
     /// Rows that make a batch of about 64 MB.
     std::size_t batch() const;
     /// use(first, x) for batches x of at most `size` rows, which cover all rows in order.
