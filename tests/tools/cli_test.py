@@ -337,10 +337,28 @@ class CommandTest(unittest.TestCase):
                 self.assertAlmostEqual(a, b, places=4)
         self.run_lutra("expand", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-o", self.out / "q.fvecs")
         self.assertEqual(len(read_texmex(self.out / "q.fvecs", "f")), NQ)
-        self.refuse(1, "expand", self.data / "base.fvecs", "--num-expand", N + 1, "-o", self.out / "x.npy", says=f"1 to {N}")
-        self.refuse(1, "expand", self.data / "base.fvecs", "--alpha", -1, "-o", self.out / "x.npy", says="alpha = -1")
-        self.refuse(1, "expand", self.data / "base.fvecs", "--queries", self.data / "wide.fvecs", "-o", self.out / "x.npy", says="columns")
-        self.refuse(2, "expand", self.data / "base.fvecs", "--nprobe", 4, "-o", self.out / "x.npy", says="no lists")
+
+    def test_expand_refuses_what_makes_no_sense_before_the_index_is_built(self):
+        base, out = self.data / "base.fvecs", ["-o", self.out / "x.npy"]
+        (self.out / "voice").mkdir()
+        write_npy(self.out / "voice" / "a.npy", self.base[:20])
+        write_npy(self.out / "voice" / "b.npy", self.base[:3] + [[-0.0] * D])
+        says = [
+            self.refuse(1, "expand", base, "--num-expand", N + 1, *out, says=["--num-expand 601", "1 to 600"]),
+            self.refuse(1, "expand", base, "--num-expand", N, "--no-self", *out, says=["--num-expand 600", "1 to 599"]),
+            self.refuse(2, "expand", base, "--num-expand", 0, *out, says="--num-expand"),
+            self.refuse(2, "expand", base, "--num-expand", -3, *out, says="--num-expand"),
+            self.refuse(2, "expand", base, "--nprobe", -3, *out, says="--nprobe"),
+            self.refuse(2, "expand", base, "--alpha", -1, *out, says=["--alpha -1", "0 or more"]),
+            self.refuse(2, "expand", base, "--alpha", "nan", *out, says=["--alpha nan", "0 or more"]),
+            self.refuse(1, "expand", base, "--queries", self.data / "wide.fvecs", *out, says=["wide.fvecs has 9 columns", "base.fvecs has 8"]),
+            self.refuse(2, "expand", base, "--nprobe", 4, *out, says="no lists"),
+            self.refuse(1, "expand", self.out / "voice", *out, says=["voice/b.npy: row 3 is all zeros", "accepted"]),
+            self.refuse(1, "expand", base, "--queries", self.out / "voice", *out, says="voice/b.npy: row 3 is all zeros"),
+        ]
+        for stderr in says:
+            self.assertNotIn("add:", stderr)
+            self.assertNotIn("1844674", stderr)
 
     def test_info_describes_indexes_and_files(self):
         paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]

@@ -16,6 +16,7 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
 #include <memory>
 
 namespace command {
@@ -29,34 +30,65 @@ struct ExpandFlags {
     std::size_t nprobe = 0, threads = 1;
 };
 
-Index cosines_of(MatrixView rows, const ExpandFlags& flags, const Resources& resources) {
-    Index index = make_index(rows.d, flags.factory, MetricFlag::cosine);
-    if (flags.nprobe != 0 && index.nlist() == 0)
-        throw BadUsage(Status{Errc::bad_argument, "--nprobe has no effect: {} has no lists", flags.factory});
-    if (!index.is_trained()) check(index.train(rows, resources));
-    check(index.add(rows, resources));
-    return index;
-}
-
-void expand(const ExpandFlags& flags) {
-    const Interrupt interrupt;
+void check_flags(const ExpandFlags& flags) {
     check_not_input(flags.output, flags.inputs);
     check_not_input(flags.output, {flags.queries});
     if (flags.no_self && !flags.queries.empty())
         throw BadUsage(Status{Errc::bad_argument, "--no-self has no effect: queries are not rows of the database"});
+    if (!(flags.config.alpha >= 0) || !std::isfinite(flags.config.alpha))
+        throw BadUsage(Status{Errc::bad_argument, "--alpha {}; accepted: finite, 0 or more", flags.config.alpha});
+}
+
+/// asked: the queries, or null.
+void check_shapes(const ExpandFlags& flags, const Inputs& inputs, const Inputs* asked) {
+    if (asked != nullptr && asked->d() != inputs.d())
+        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same", flags.queries,
+                           asked->d(), inputs.path(), inputs.d()});
+    const std::size_t others = inputs.n() - (flags.no_self ? 1 : 0);
+    if (flags.config.num_expand > others)
+        throw Error(Status{Errc::bad_argument, "--num-expand {}: there are {} rows; accepted: 1 to {}{}", flags.config.num_expand,
+                           inputs.n(), others, flags.no_self ? " with --no-self" : ""});
+}
+
+/// All rows, none of zeros: such a row has no direction, so no neighbours by cosine.
+AlignedVector<float> read_directions(const Inputs& inputs) {
+    AlignedVector<float> rows = inputs.read_all();
+    for (std::size_t i = 0; i < inputs.n(); ++i)
+        if (lutra::detail::is_zero(rows.data() + i * inputs.d(), inputs.d()))
+            throw Error(Status{Errc::bad_argument, "{} is all zeros and has no direction; accepted: rows with other values too",
+                               inputs.place(i)});
+    return rows;
+}
+
+Index index_for(const ExpandFlags& flags, std::size_t d) {
+    Index index = make_index(d, flags.factory, MetricFlag::cosine);
+    if (flags.nprobe != 0 && index.nlist() == 0)
+        throw BadUsage(Status{Errc::bad_argument, "--nprobe has no effect: {} has no lists", flags.factory});
+    return index;
+}
+
+void fill(Index& index, MatrixView rows, const Resources& resources) {
+    if (!index.is_trained()) check(index.train(rows, resources));
+    check(index.add(rows, resources));
+}
+
+void expand(const ExpandFlags& flags) {
+    const Interrupt interrupt;
+    check_flags(flags);
     const Inputs inputs(flags.inputs);
-    const AlignedVector<float> rows = inputs.read_all();
-    const MatrixView database{rows.data(), inputs.n(), inputs.d()};
     const std::unique_ptr<Inputs> asked = flags.queries.empty() ? nullptr : std::make_unique<Inputs>(std::vector{flags.queries});
-    const AlignedVector<float> queries = asked ? asked->read_all() : AlignedVector<float>();
-    const std::size_t n = asked ? asked->n() : database.n;
-    RowFile file(flags.output, RowFile::Holds::vectors, n, database.d);
+    check_shapes(flags, inputs, asked.get());
+    Index index = index_for(flags, inputs.d());
+    const std::size_t n = asked ? asked->n() : inputs.n();
+    RowFile file(flags.output, RowFile::Holds::vectors, n, inputs.d());
+    const AlignedVector<float> rows = read_directions(inputs), queries = asked ? read_directions(*asked) : AlignedVector<float>();
+    const MatrixView database{rows.data(), inputs.n(), inputs.d()};
     ThreadPool pool(flags.threads);
     ProgressBar bar;
     Workspace workspace;
     const Resources resources{pool.executor(), &workspace, Progress(bar)};
     const Stopwatch watch;
-    const Index index = cosines_of(database, flags, resources);
+    fill(index, database, resources);
     SearchParams params;
     params.nprobe = flags.nprobe;
     AlignedVector<float> out(n * database.d);
@@ -76,17 +108,23 @@ Work add_expand(CLI::App& lutra) {
     add_inputs(verb, flags->inputs);
     verb->add_option("--queries", flags->queries, "Expand these, by the inputs; default: the inputs themselves")
         ->option_text("FILE");
-    verb->add_option("--num-expand", flags->config.num_expand, "Neighbours that are summed; default: 10")->option_text("N");
+    verb->add_option("--num-expand", flags->config.num_expand, "Neighbours that are summed, 1 or more; default: 10")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
+        ->option_text("N");
     verb->add_option("--alpha", flags->config.alpha, "A neighbour weighs similarity^alpha; 0 or more; default: 3")
         ->option_text("A");
     verb->add_flag("--no-self", flags->no_self, "A row of the inputs does not count among its own neighbours");
     verb->add_option("--factory", flags->factory, "Index that finds the neighbours, by cosine; default: Flat, exact")
         ->option_text("SPEC");
-    verb->add_option("--nprobe", flags->nprobe, "Lists it visits; default: 1")->option_text("N");
+    verb->add_option("--nprobe", flags->nprobe, "Lists it visits, 1 or more; default: 1")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
+        ->option_text("N");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "The vectors, all of length 1: .npy or .fvecs")->required()->option_text("FILE");
     verb->footer(
-        "Vectors are held in memory twice.\n\nExample:\n  lutra expand --num-expand 10 --alpha 3 -o expanded.npy features/");
+        "Rows of zeros have no direction and are refused. In memory: the inputs, what the index keeps of them (Flat: all) and the\n"
+        "result; without --queries about three times the inputs, beside the mapped files.\n\n"
+        "Example:\n  lutra expand --num-expand 10 --alpha 3 -o expanded.npy features/");
     return [flags] {
         flags->config.with_self = !flags->no_self;
         expand(*flags);
