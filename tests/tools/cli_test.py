@@ -323,6 +323,40 @@ class CommandTest(unittest.TestCase):
         self.refuse(2, "autotune", "--queries", self.data / "queries.fvecs", says="--search-factory")
         self.refuse(2, "autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs", says="--truth")
 
+    def test_autotune_refuses_a_truth_of_other_rows(self):
+        index, queries = self.out / "tuned.index", self.data / "queries.fvecs"
+        self.run_lutra("build", "--factory", "IVF16,Flat", "-o", index, self.data / "base.fvecs")
+        before = index.read_bytes()
+        tune = ["autotune", "--index", index, "--queries", queries, "--seconds", "0.01"]
+        self.refuse(1, *tune, "--base", queries, says=[f"{queries} has 20 rows", "holds 600"])
+        self.refuse(1, *tune, "--base", self.data / "wide.fvecs", says="columns")
+        for wrong in (N, -2):
+            write_texmex(self.out / "wrong.ivecs", [nearest(self.base, q, 10)[:9] + [wrong] for q in self.queries], "i")
+            self.refuse(1, *tune, "--truth", self.out / "wrong.ivecs", says=["wrong.ivecs", f"id {wrong}", "0 to 599"])
+        self.refuse(2, *tune, "--truth", self.data / "truth.ivecs", "--metric", "l2", says="--metric has no effect with --index")
+        self.assertEqual(index.read_bytes(), before)
+
+    def test_autotune_keeps_the_old_file_where_the_recall_is_out_of_reach(self):
+        index, other = self.out / "tuned.index", self.out / "other.index"
+        self.run_lutra("build", "--factory", "IVF16,PQ4x4fs", "-o", index, self.data / "base.fvecs")
+        before = index.read_bytes()
+        tune = ["autotune", "--index", index, "--queries", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", "--recall", "1", "--seconds", "0.01"]
+        for output in ([], ["-o", index]):
+            err = self.run_lutra(*tune, *output, code=1).stderr
+            self.assertRegex(err, r"lutra autotune: .*at most 0\.[0-9]{4}.*\.index is as it was")
+            self.assertEqual(index.read_bytes(), before)
+            self.assertEqual([p.name for p in self.out.iterdir()], ["tuned.index"])
+        done = self.run_lutra(*tune, "-o", other)
+        self.assertIn("warning", done.stderr)
+        self.assertIn(f"saved         {other}", done.stdout)
+        self.assertEqual(index.read_bytes(), before)
+
+    def test_autotune_opens_its_output_before_it_measures(self):
+        nowhere = self.out / "nowhere" / "x.index"
+        tune = ["autotune", "--seconds", "0.01", "-o", nowhere]
+        self.refuse(1, *tune, "--index", self.data / "ivf.index", "--queries", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", says="nowhere")
+        self.refuse(1, *tune, "--search-factory", "--base", self.data / "base.fvecs", says="nowhere")
+
     def test_expand_sums_the_nearest_by_similarity(self):
         out = self.out / "expanded.npy"
         self.run_lutra("expand", self.data / "base.fvecs", "--num-expand", 3, "--alpha", 2, "-o", out)

@@ -17,6 +17,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -30,6 +32,7 @@ struct AutotuneFlags {
     std::vector<std::string> base;
     bool search_factory = false;
     MetricFlag metric = MetricFlag::l2;
+    CLI::Option* metric_given = nullptr;
     AutotuneConfig config;
     std::size_t threads = 1;
 };
@@ -93,35 +96,77 @@ void keep_settings(Index& index, const OperatingPoint& point) {
     if (point.k_factor != 0) check(index.set_k_factor(point.k_factor));
 }
 
-void save_to(const Index& index, const std::string& path) {
-    FileWriter file = FileWriter::create(path).value();
+void save_to(const Index& index, FileWriter& file, const std::string& path) {
     InterruptibleWriter out(file);
     check(index.save(out));
     check(file.commit());
     print_field("saved", path);
 }
 
+/// Where ids are row numbers, all must be of rows that are there.
+void check_truth(const Questions& q, const std::string& path, const Index& index, const std::string& index_path) {
+    if (!index.ids_are_places()) return;
+    const auto known = [&](Id id) { return id == kNoId || (id >= 0 && id < Id(index.ntotal())); };
+    const auto wrong = std::find_if_not(q.truth.begin(), q.truth.end(), known);
+    if (wrong != q.truth.end())
+        throw Error(Status{Errc::bad_argument,
+                           "{} names id {}; {} has the ids 0 to {}: the truth must be of the rows that it holds", path, *wrong,
+                           index_path, Id(index.ntotal()) - 1});
+}
+
+/// The base numbers its rows, so they must be those of the index, one by one.
+void check_base(const Inputs& base, const Index& index, const std::string& index_path) {
+    check_queries(index, index_path, base.d(), base.path());
+    if (base.n() != index.ntotal())
+        throw Error(Status{Errc::bad_argument, "{} has {} rows, {} holds {}; --base must be the rows that are in the index",
+                           base.path(), base.n(), index_path, index.ntotal()});
+    if (!index.ids_are_places())
+        throw Error(Status{Errc::unsupported, "{} has ids of its own, not row numbers; give --truth, with these ids", index_path});
+}
+
+MetricFlag metric_of(const Index& index) {
+    const std::string word = metric_word(index);
+    return word == "l2" ? MetricFlag::l2 : word == "ip" ? MetricFlag::ip : MetricFlag::cosine;
+}
+
+void get_truth(Questions& q, const AutotuneFlags& flags, const Index& index, const Resources& resources) {
+    if (!flags.truth.empty()) {
+        read_truth(q, flags.truth, flags.config.k);
+        return check_truth(q, flags.truth, index, flags.index);
+    }
+    const Inputs base(flags.base);
+    check_base(base, index, flags.index);
+    const AlignedVector<float> rows = base.read_all();
+    find_truth(q, {rows.data(), base.n(), base.d()}, metric_of(index), flags.config.k, resources);
+}
+
+bool in_place(const AutotuneFlags& flags) {
+    std::error_code ignored;
+    return flags.output.empty() || std::filesystem::equivalent(flags.output, flags.index, ignored);
+}
+
+/// A file that is tuned where it stands keeps its settings if they cannot be made to reach the recall.
+void check_reached(const Tuned& tuned, const AutotuneFlags& flags) {
+    if (tuned.reached || !in_place(flags)) return;
+    throw Error(Status{Errc::unsupported,
+                       "the recall is at most {} (with {}), not {}; {} is as it was: ask for less with --recall, or give these "
+                       "settings to another file with -o",
+                       fmt::format("{:.4f}", tuned.best.recall), settings(tuned.best), flags.config.recall, flags.index});
+}
+
 void tune_file(const AutotuneFlags& flags, const Resources& resources) {
     Index index = open_index(flags.index);
     Questions q = read_queries(flags.queries);
     check_queries(index, flags.index, q.d, flags.queries);
-    if (!flags.truth.empty()) {
-        read_truth(q, flags.truth, flags.config.k);
-    } else {
-        const Inputs base(flags.base);
-        const AlignedVector<float> rows = base.read_all();
-        const std::string word = metric_word(index);
-        find_truth(q, {rows.data(), base.n(), base.d()},
-                   word == "l2"   ? MetricFlag::l2
-                   : word == "ip" ? MetricFlag::ip
-                                  : MetricFlag::cosine,
-                   flags.config.k, resources);
-    }
+    const std::string& path = flags.output.empty() ? flags.index : flags.output;
+    FileWriter file = FileWriter::create(path).value();  // now: a folder that is missing must not cost the measuring
+    get_truth(q, flags, index, resources);
     const Tuned tuned = autotune(index, q.view(), q.truth, flags.config, resources).value();
     print_points(tuned);
+    check_reached(tuned, flags);
     print_choice(index.spec(), tuned, flags.config.recall);
     keep_settings(index, tuned.best);
-    save_to(index, flags.output.empty() ? flags.index : flags.output);
+    save_to(index, file, path);
 }
 
 std::vector<std::string> candidate_specs(std::size_t n, std::size_t d) {
@@ -146,6 +191,7 @@ Index build(const std::string& spec, MetricFlag metric, MatrixView rows, const R
 /// Without queries some rows are held out of the trial indexes and ask; the index that is saved holds all rows.
 void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     const Inputs inputs(flags.base);
+    FileWriter file = FileWriter::create(flags.output).value();  // now, as in tune_file()
     const AlignedVector<float> rows = inputs.read_all();
     AlignedVector<float> kept;
     MatrixView base{rows.data(), inputs.n(), inputs.d()};
@@ -184,7 +230,7 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     print_choice(best_spec, *best, flags.config.recall);
     Index index = build(best_spec, flags.metric, {rows.data(), inputs.n(), inputs.d()}, resources);
     keep_settings(index, best->best);
-    save_to(index, flags.output);
+    save_to(index, file, flags.output);
 }
 
 void check_flags(const AutotuneFlags& flags) {
@@ -192,6 +238,7 @@ void check_flags(const AutotuneFlags& flags) {
     if (flags.search_factory != flags.index.empty())
         bad("give --index FILE to tune, or --search-factory to find an index; one of them");
     if (flags.search_factory && (flags.base.empty() || flags.output.empty())) bad("--search-factory needs --base and -o");
+    if (!flags.search_factory && flags.metric_given->count() > 0) bad("--metric has no effect with --index: the index has its own");
     if (flags.search_factory && !flags.truth.empty()) bad("--truth has no effect with --search-factory: it is computed");
     if (!flags.search_factory && flags.queries.empty()) bad("--queries is missing: what the index is asked for");
     if (!flags.search_factory && flags.truth.empty() == flags.base.empty()) bad("give --truth, or --base to find it; one of them");
@@ -222,7 +269,7 @@ Work add_autotune(CLI::App& lutra) {
         ->option_text("FILE");
     verb->add_option("--truth", flags->truth, "Their true neighbours (lutra truth)")->option_text("FILE");
     verb->add_option("--base", flags->base, "The vectors themselves, to find the truth or to build from")->option_text("FILE ...");
-    add_metric(verb, flags->metric)->description("With --search-factory: l2 (default), ip or cosine");
+    flags->metric_given = add_metric(verb, flags->metric)->description("With --search-factory: l2 (default), ip or cosine");
     verb->add_option("--recall", flags->config.recall, "Share of the true k nearest to find; default: 0.95")
         ->check(CLI::Range(0.01, 1.0))
         ->option_text("R");
@@ -233,7 +280,8 @@ Work add_autotune(CLI::App& lutra) {
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Where the index goes; default: --index itself")->option_text("FILE");
     verb->footer(
-        "The choice is kept in the index file, so lutra search, and faiss, use it without being told.\n\n"
+        "The choice is kept in the index file, so lutra search, and faiss, use it without being told. Where the recall is out of\n"
+        "reach --index stays as it is; with -o the settings of most recall are kept.\n\n"
         "Example:\n  lutra autotune --index base.index --queries queries.fvecs --truth truth.ivecs --recall 0.95");
     return [flags] { autotune_verb(*flags); };
 }
