@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <utility>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -58,14 +57,11 @@ TEST_CASE("two_level_kmeans: nearly as good as k-means over all, and refining ma
 }
 
 TEST_CASE("two_level_kmeans: a group of few rows has a centroid too") {
-    for (const auto& [n, k] : {std::pair<std::size_t, std::size_t>{20000, 1000}, {4000, 200}}) {
-        const Matrix x = with_clumps(n, 8, 1);
-        lutra::KMeansConfig full;
-        full.iterations = 10;
-        const double best = distance_to(x, lutra::kmeans(x, k, full).value().centroids);
-        CAPTURE(n);
-        CHECK(distance_to(x, lutra::two_level_kmeans(x, k).value()) < (k == 200 ? 1.2 : 1.05) * best);
-    }
+    const Matrix x = with_clumps(4000, 8, 1);
+    lutra::KMeansConfig full;
+    full.iterations = 10;
+    const double best = distance_to(x, lutra::kmeans(x, 200, full).value().centroids);
+    CHECK(distance_to(x, lutra::two_level_kmeans(x, 200).value()) < 1.2 * best);
 }
 
 TEST_CASE("two_level_kmeans: the same bits for any number of workers") {
