@@ -37,12 +37,12 @@ public:
     static constexpr float kMaxFactor = 1000;  ///< what faiss's files may hold
 
     /// Around a base, trained or not; vectors in it are forgotten, for their rows cannot be had back.
-    explicit Refine(Base base) : base_(std::move(base)) { base_.reset(); }
+    explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()) { base_.reset(); }
 
     const Base& base() const { return base_; }
-    std::size_t dim() const { return base_.dim(); }
+    std::size_t dim() const { return d_; }
     std::size_t ntotal() const { return rows_.size() / dim(); }
-    Metric metric() const { return base_.metric(); }
+    Metric metric() const { return metric_; }
     bool is_trained() const { return base_.is_trained(); }
     std::size_t nlist() const { return base_.nlist(); }
     std::size_t nprobe() const { return base_.nprobe(); }
@@ -195,7 +195,7 @@ public:
 
 private:
     Refine(Base base, AlignedVector<float> rows)  // places and their rows
-        : base_(std::move(base)), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
+        : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
 
     static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
     static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;
@@ -339,6 +339,8 @@ private:
     }
 
     Base base_;                  // its ids are places
+    std::size_t d_;              // the base's, which may cost a call to ask for
+    Metric metric_;
     AlignedVector<float> rows_;  // [ntotal, d], by place
     std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
     Id next_id_ = 0;             // the first id add() gives: above all that were given
