@@ -45,7 +45,7 @@ public:
     template <class Score, class IdOf>
     void append(std::size_t n, Score&& score, IdOf&& id) {
         if (!filter_->active())
-            for (std::size_t i = 0; i < n; ++i) add(key_of(score(i)), id(i));
+            add_all(n, score, id);
         else
             for (std::size_t i = 0; i < n; ++i)
                 if (wants(id(i))) add(key_of(score(i)), id(i));
@@ -103,6 +103,21 @@ private:
     void add(Key key, Id id) {
         keys_[n_] = key, ids_[n_] = id;
         n_ += key <= threshold_;
+    }
+
+    // In variables of its own: what is stored to the pool could be n_ or threshold_ for all the compiler knows.
+    template <class Score, class IdOf>
+    void add_all(std::size_t n, Score&& score, IdOf&& id) {
+        const Key threshold = threshold_;
+        Key* keys = keys_ + n_;
+        Id* ids = ids_ + n_;
+        std::size_t added = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            const Key key = key_of(score(i));
+            keys[added] = key, ids[added] = id(i);
+            added += key <= threshold;
+        }
+        n_ += added;
     }
 
     void cut_when_full() {
