@@ -12,18 +12,19 @@ METRICS = {"l2": "squared_l2", "ip": "dot_product", "cosine": "dot_product"}
 
 
 class Scann(System):
-    index = None
+    index = rows = None
 
     def hello(self):
         return {"system": "scann", "version": importlib.metadata.version("scann"), "isa": "chosen when it runs", "compiler": "wheel"}
 
     def free(self):
-        self.index = None
+        self.index = self.rows = None
 
     def train(self, rows, ask):
         """Its training and adding are one."""
         self.threads, self.cosine = ask["threads"], ask["metric"] == "cosine"
-        builder = scann.scann_ops_pybind.builder(unit(rows) if self.cosine else rows, 10, METRICS[ask["metric"]])
+        self.rows = unit(rows) if self.cosine else rows  # it reorders by these themselves, without a copy
+        builder = scann.scann_ops_pybind.builder(self.rows, 10, METRICS[ask["metric"]])
         builder.set_n_training_threads(self.threads)
         if ask["settings"]["kind"] == "exact":
             builder.score_brute_force()
