@@ -2,16 +2,19 @@
 //
 // Recall grows with both. So for each k_factor, from the largest down, the least nprobe that reaches the target is found by
 // doubling and halving, beginning where the last k_factor ended: these points are all that can be fastest. They are timed in
-// turns, and the fastest wins. Compared with a grid this looks at whole numbers of lists and times only what reaches the target.
+// turns, beside a few over the whole range of recalls, and the fastest that reaches the target wins. Compared with a grid this
+// looks at whole numbers of lists, and what another clearly beats is not timed.
 #pragma once
 #include <lutra/core/hits.hpp>
+#include <lutra/core/progress.hpp>
 #include <lutra/factory/index.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <span>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,7 +23,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct AutotuneConfig {
     double recall = 0.95;  ///< of the true k nearest, the share among the k returned
     std::size_t k = 10;
-    double seconds = 0.5;  ///< to time each point that reaches the target
+    double seconds = 0.5;  ///< to time each point
 };
 
 /// How an index is searched, and what that gives. nprobe, k_factor: 0 where there is no such stage.
@@ -33,12 +36,13 @@ struct OperatingPoint {
 struct Tuned {
     bool reached = false;  ///< false: the target is out of reach, best is the point with most recall
     OperatingPoint best;
-    std::vector<OperatingPoint> pareto;  ///< of the points looked at those that no other beats in both, by rising recall
+    std::vector<OperatingPoint> pareto;  ///< of the points timed those that no other beats in both, by rising recall
 };
 
 /// Measures searches for queries [nq, d] in one call each, with truth [nq, truth_k], truth_k >= k: the true nearest ids, best
 /// first, -1 where there are none. The index is not changed. Times are those of this machine and of the executor given. Errors:
-/// bad_argument (shapes, recall outside 0 .. 1, no queries), and those of search().
+/// bad_argument (shapes, recall outside 0 .. 1, no queries), cancelled (resources.progress is asked before each search), and those
+/// of search().
 Result<Tuned> autotune(const Index& index, MatrixView queries, std::span<const Id> truth, const AutotuneConfig& config = {},
                        const Resources& resources = {});
 
@@ -65,15 +69,12 @@ public:
     }
 
     Result<Tuned> run() {
-        std::size_t least = index_.nlist() == 0 ? 0 : 1;
-        for (const float k_factor : factors()) {
-            LUTRA_TRY(find_least(k_factor, least));
-            if (least == kNone || (!frontier_.empty() && least > 4 * frontier_.front().nprobe)) break;
-            frontier_.push_back(seen_.back());
-        }
-        if (frontier_.empty()) return out_of_reach();
-        LUTRA_TRY(time_frontier());
-        return result(true, *std::max_element(frontier_.begin(), frontier_.end(), slower));
+        LUTRA_TRY(look_for_target());
+        const bool reached = !timed_.empty();
+        LUTRA_TRY(look_around(reached ? std::min(4 * timed_.front().nprobe, index_.nlist()) : index_.nlist()));
+        if (!reached) timed_.push_back(*std::max_element(seen_.begin(), seen_.end(), worse));
+        LUTRA_TRY(time_all());
+        return Tuned{reached, best(reached), pareto()};
     }
 
 private:
@@ -81,10 +82,28 @@ private:
     static constexpr std::size_t kRounds = 3;
 
     static bool slower(const OperatingPoint& a, const OperatingPoint& b) { return a.queries_per_second < b.queries_per_second; }
+    static bool worse(const OperatingPoint& a, const OperatingPoint& b) {
+        return a.recall != b.recall ? a.recall < b.recall : slower(a, b);
+    }
 
     std::vector<float> factors() const {
         if (index_.k_factor() == 0) return {0};
         return {64, 48, 32, 24, 16, 12, 8, 6, 5, 4, 3, 2.5F, 2, 1.5F, 1};
+    }
+
+    // For each k_factor the point with the least nprobe that reaches the target.
+    Status look_for_target() {
+        std::size_t least = index_.nlist() == 0 ? 0 : 1;
+        const std::vector<float> all = factors();
+        begin("tune: least nprobe", all.size());
+        for (const float k_factor : all) {
+            LUTRA_TRY(find_least(k_factor, least));
+            if (least == kNone || (!timed_.empty() && least > 4 * timed_.front().nprobe)) break;
+            LUTRA_TRY(time_once(seen_.back()));  // again, as in look_around()
+            timed_.push_back(seen_.back());
+            ++step_.done;
+        }
+        return end();
     }
 
     // From `least` on the least nprobe that reaches the target, which is then the last of seen_; kNone if there is none.
@@ -108,8 +127,39 @@ private:
         return least = high, Status{};
     }
 
-    // One search of all queries: its recall, and its time for the list of points.
+    // The range of recalls for the list of points, up to `most` lists. What another clearly beats is not worth timing.
+    Status look_around(std::size_t most) {
+        std::vector<OperatingPoint> around;
+        for (std::size_t nprobe = std::min<std::size_t>(most, 1); nprobe <= most; nprobe = std::max<std::size_t>(1, 2 * nprobe))
+            for (const float k_factor : {1.F, 2.F, 4.F, 10.F})
+                if (around.empty() || index_.k_factor() != 0 || nprobe != around.back().nprobe)
+                    around.push_back({nprobe, index_.k_factor() == 0 ? 0 : k_factor});
+        begin("tune: points", around.size());
+        for (OperatingPoint& point : around) {
+            LUTRA_TRY(look_at(point.nprobe, point.k_factor));
+            LUTRA_TRY(time_once(seen_.back()));  // again: the first time is a cold one
+            point = seen_.back();
+            ++step_.done;
+        }
+        std::copy_if(around.begin(), around.end(), std::back_inserter(timed_), [&](const auto& point) { return !is_timed(point); });
+        std::erase_if(timed_, [&](const auto& point) { return is_clearly_beaten(point); });
+        return end();
+    }
+
+    bool is_timed(const OperatingPoint& point) const {
+        const auto same = [&](const OperatingPoint& o) { return o.nprobe == point.nprobe && o.k_factor == point.k_factor; };
+        return std::any_of(timed_.begin(), timed_.end(), same);
+    }
+
+    bool is_clearly_beaten(const OperatingPoint& point) const {
+        return std::any_of(seen_.begin(), seen_.end(), [&](const OperatingPoint& other) {
+            return other.recall >= point.recall && other.queries_per_second > 2 * point.queries_per_second;
+        });
+    }
+
+    // One search of all queries: its recall, and about its time.
     Status look_at(std::size_t nprobe, float k_factor) {
+        LUTRA_TRY(report());
         OperatingPoint point{nprobe, k_factor};
         LUTRA_TRY(time_once(point));
         point.recall = recall_of(truth_, truth_.size() / queries_.n, hits_.ids, config_.k);
@@ -129,32 +179,48 @@ private:
     }
 
     // In turns, so that what disturbs the machine disturbs all; the best time of each counts.
-    Status time_frontier() {
+    Status time_all() {
+        begin("tune: timing", kRounds * timed_.size());
         for (std::size_t round = 0; round < kRounds; ++round)
-            for (OperatingPoint& point : frontier_) {
-                double spent = 0;
-                do {
-                    LUTRA_TRY(time_once(point));
-                    spent += double(queries_.n) / point.queries_per_second;
-                } while (spent < config_.seconds / kRounds);
+            for (OperatingPoint& point : timed_) {
+                LUTRA_TRY(time_for(point, config_.seconds / kRounds));
+                ++step_.done;
             }
+        return end();
+    }
+
+    Status time_for(OperatingPoint& point, double seconds) {
+        double spent = 0;
+        do {
+            LUTRA_TRY(report());
+            LUTRA_TRY(time_once(point));
+            spent += double(queries_.n) / point.queries_per_second;
+        } while (spent < seconds);
         return {};
     }
 
-    Tuned out_of_reach() const {
-        const auto less = [](const OperatingPoint& a, const OperatingPoint& b) {
-            return a.recall != b.recall ? a.recall < b.recall : slower(a, b);
+    // The fastest at or above the target; where that is out of reach, the one of most recall.
+    OperatingPoint best(bool reached) const {
+        const auto less = [&](const OperatingPoint& a, const OperatingPoint& b) {
+            const bool a_below = a.recall < config_.recall, b_below = b.recall < config_.recall;
+            if (!reached) return worse(a, b);
+            return a_below != b_below ? a_below : slower(a, b);
         };
-        return result(false, *std::max_element(seen_.begin(), seen_.end(), less));
+        return *std::max_element(timed_.begin(), timed_.end(), less);
     }
 
-    Tuned result(bool reached, const OperatingPoint& best) const {
-        std::vector<OperatingPoint> all = seen_, kept;
-        all.insert(all.end(), frontier_.begin(), frontier_.end());
+    std::vector<OperatingPoint> pareto() const {
+        std::vector<OperatingPoint> all = timed_, kept;
         std::sort(all.begin(), all.end(), [](const OperatingPoint& a, const OperatingPoint& b) { return slower(b, a); });
         for (const OperatingPoint& point : all)  // fastest first: each must bring more recall than all before it
             if (kept.empty() || point.recall > kept.back().recall) kept.push_back(point);
-        return {reached, best, std::move(kept)};
+        return kept;
+    }
+
+    void begin(std::string_view stage, std::size_t total) { step_ = {stage, 0, total}; }
+    Status end() { return step_.done = step_.total, report(); }
+    Status report() const {  // in rows searched, at least
+        return resources_.progress.report(step_.stage, step_.done * queries_.n, step_.total * queries_.n);
     }
 
     const Index& index_;
@@ -164,7 +230,8 @@ private:
     Resources resources_;
     Workspace own_;
     Hits hits_;
-    std::vector<OperatingPoint> seen_, frontier_;
+    std::vector<OperatingPoint> seen_, timed_;
+    ProgressEvent step_{};
 };
 
 }  // namespace detail
