@@ -720,6 +720,20 @@ class CommandTest(unittest.TestCase):
         self.assertIn("lutra build: cancelled; nothing was written", err)
         self.assertEqual([p.name for p in self.out.iterdir()], ["big.npy"])
 
+    def test_ctrl_c_stops_autotune_and_leaves_the_index(self):
+        index = self.out / "tuned.index"
+        self.run_lutra("build", "--factory", "IVF16,Flat", "-o", index, self.data / "base.fvecs")
+        before = index.read_bytes()
+        args = [LUTRA, "autotune", "--index", str(index), "--queries", str(self.data / "queries.fvecs"), "--truth", str(self.data / "truth.ivecs"), "--seconds", "60"]
+        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while len(list(self.out.iterdir())) == 1 and running.poll() is None:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=120)
+        self.assertEqual((running.returncode, out), (1, ""), err)
+        self.assertIn("lutra autotune: cancelled; nothing was written", err)
+        self.assertEqual(([p.name for p in self.out.iterdir()], index.read_bytes()), (["tuned.index"], before))
+
     def test_ctrl_c_while_files_are_completed_leaves_both_or_none(self):
         write_npy(self.out / "many.npy", self.queries * 500)
         args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "600", "-o", str(self.out / "ids.npy")]

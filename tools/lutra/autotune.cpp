@@ -6,6 +6,7 @@
 #include "inputs.hpp"
 #include "interrupt.hpp"
 #include "outputs.hpp"
+#include "progress_bar.hpp"
 #include "stopwatch.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -25,7 +26,7 @@
 namespace command {
 
 namespace {
-constexpr std::size_t kMostQueries = 2000, kHeldOut = 1000;
+constexpr std::size_t kMostQueries = 2000, kHeldOut = 1000, kTruthBatch = 100;
 
 struct AutotuneFlags {
     std::string index, queries, truth, output;
@@ -67,7 +68,12 @@ void find_truth(Questions& q, MatrixView base, MetricFlag metric, std::size_t k,
     Index flat = make_index(base.d, "Flat", metric);
     check(flat.add(base, resources));
     q.k = k;
-    q.truth = search(flat, q.view(), k, {}, resources).value().ids;
+    for (std::size_t i = 0; i < q.n; i += kTruthBatch) {
+        check(resources.progress.report("truth", i, q.n));
+        const Hits hits = search(flat, q.view().rows(i, std::min(q.n, i + kTruthBatch)), k, {}, resources).value();
+        q.truth.insert(q.truth.end(), hits.ids.begin(), hits.ids.end());
+    }
+    check(resources.progress.report("truth", q.n, q.n));
 }
 
 std::string settings(const OperatingPoint& point) {
@@ -253,7 +259,8 @@ void autotune_verb(const AutotuneFlags& flags) {
     check_flags(flags);
     ThreadPool pool(flags.threads);
     Workspace workspace;
-    const Resources resources{pool.executor(), &workspace, {}};
+    ProgressBar bar;
+    const Resources resources{pool.executor(), &workspace, Progress(bar)};
     flags.search_factory ? tune_factory(flags, resources) : tune_file(flags, resources);
 }
 }  // namespace
@@ -274,7 +281,7 @@ Work add_autotune(CLI::App& lutra) {
         ->check(CLI::Range(0.01, 1.0))
         ->option_text("R");
     add_k(verb, flags->config.k);
-    verb->add_option("--seconds", flags->config.seconds, "To time each setting that reaches the recall; default: 0.5")
+    verb->add_option("--seconds", flags->config.seconds, "To time each setting; default: 0.5")
         ->check(CLI::Range(0.001, 60.0))
         ->option_text("S");
     add_threads(verb, flags->threads);
