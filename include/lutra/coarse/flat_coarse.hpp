@@ -1,9 +1,10 @@
 // lutra/coarse/flat_coarse.hpp: the partition of "IVF{n}": every centroid is compared.  SPDX-License-Identifier: MIT
 //
 // probe() scores exactly what it returns, so a query finds the same lists alone or in a batch: one query scans the centroids
-// as a Flat list is scanned, many go through kernels/top_rows.hpp; assign() uses the fused argmin of kernels/nearest.hpp. Cost:
-// nlist * d multiply-adds a row; one query reads the centroids once.
+// as a Flat list is scanned, or first their bytes (byte_rows.hpp), many go through kernels/top_rows.hpp; assign() uses the fused
+// argmin of kernels/nearest.hpp. Cost: nlist * d multiply-adds a row; one query reads the centroids once.
 #pragma once
+#include <lutra/coarse/byte_rows.hpp>
 #include <lutra/core/concepts.hpp>
 #include <lutra/io/flat_record.hpp>
 #include <lutra/kernels/nearest.hpp>
@@ -27,6 +28,9 @@ public:
         centroids_ = std::move(centroids), nlist_ = nlist, d_ = d, metric_ = metric;
         terms_.resize(nlist);
         centroid_terms(metric, centroids_.data(), nlist, d, terms_.data());
+        bytes_ = ByteRows();
+        if (ByteRows::kFast && nlist >= kLeastForBytes && d >= kLeastColumns)
+            bytes_ = ByteRows(centroids_.data(), nlist, d, metric);
         return {};
     }
 
@@ -38,7 +42,8 @@ public:
 #if !defined(LUTRA_SCALAR_ONLY)
         if (q.n >= TopRows<best>::kMinQueries && nprobe <= nlist_ / 4) return probe_many(q, nprobe, lists, arena);
 #endif
-        probe_each(q, nprobe, lists, arena);
+        if (bytes_.empty() || q.n >= ByteRows::kMaxQueries || nprobe > nlist_ / 8) return probe_each(q, nprobe, lists, arena);
+        for (std::size_t i = 0; i < q.n; ++i) probe_by_bytes(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
     }
 
     void assign(MatrixView x, Id* lists, Arena& arena) const {
@@ -76,6 +81,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // less is compared sooner than chosen from
+
     CentroidsView view() const { return {centroids_.data(), terms_.data(), nlist_, d_, metric_}; }
 
 #if !defined(LUTRA_SCALAR_ONLY)
@@ -107,6 +114,21 @@ private:
         if (nprobe == nlist_) fill_up(lists, q.n);
     }
 
+    // One query: what may be near by its bytes is compared.
+    void probe_by_bytes(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+        constexpr std::size_t kAhead = 4;
+        const Arena::Frame frame(arena);
+        const auto near = arena.take<std::uint32_t>(nlist_ + 1);
+        const std::size_t n = bytes_.may_be_near(q.data, nprobe, near.data(), arena);
+        if (n == 0) return probe_each(q, nprobe, lists, arena);
+        TopK top(arena.take<float>(nprobe).data(), lists, nprobe);
+        for (std::size_t i = 0; i < n + kAhead; ++i) {
+            for (std::size_t t = 0; i < n && t < d_; t += kCacheLine / sizeof(float)) simd::prefetch(centroid(near[i]) + t);
+            if (i >= kAhead) top.push(score_row(metric_, q.data, centroid(near[i - kAhead]), d_), Id(near[i - kAhead]));
+        }
+        top.write(metric_);
+    }
+
     // All lists were asked for: none may be missing because its centroid's distance overflows or is NaN.
     void fill_up(Id* lists, std::size_t n) const {
         for (Id* row = lists; n-- > 0; row += nlist_)
@@ -115,6 +137,7 @@ private:
 
     AlignedVector<float> centroids_;  // [nlist, d]
     AlignedVector<float> terms_;      // [nlist], see centroid_terms()
+    ByteRows bytes_;                  // of many centroids, for queries that come alone
     std::size_t nlist_ = 0, d_ = 0;
     Metric metric_ = Metric::l2;
 };

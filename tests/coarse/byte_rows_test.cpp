@@ -1,0 +1,154 @@
+// Tests of coarse/byte_rows.hpp against comparing all rows.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/coarse/byte_rows.hpp>
+#include <lutra/coarse/flat_coarse.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "support/matrices.hpp"
+
+namespace {
+using lutra::Arena;
+using lutra::ByteRows;
+using lutra::Metric;
+using lutra_test::Matrix;
+
+constexpr Metric kMetrics[] = {Metric::l2, Metric::inner_product};
+
+std::vector<std::uint32_t> near(const ByteRows& rows, std::size_t n, const float* q, std::size_t k) {
+    Arena arena;
+    std::vector<std::uint32_t> found(n + 1);
+    found.resize(rows.may_be_near(q, k, found.data(), arena));
+    return found;
+}
+
+/// Numbers of all rows, best score first, equal ones in rising order.
+std::vector<std::uint32_t> ranked(Metric metric, const Matrix& x, const float* q) {
+    std::vector<float> scores(x.n);
+    lutra::score_rows(metric, q, x.row(0), x.n, x.d, scores.data());
+    std::vector<std::uint32_t> order(x.n);
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return scores[a] < scores[b]; });
+    return order;
+}
+
+/// The number of queries whose k nearest are not all in what may be near; the largest share that was.
+std::size_t misses(Metric metric, const Matrix& x, const Matrix& q, std::size_t k, double& share) {
+    const ByteRows rows(x.row(0), x.n, x.d, metric);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < q.n; ++i) {
+        const auto found = near(rows, x.n, q.row(i), k), order = ranked(metric, x, q.row(i));
+        wrong += !std::is_sorted(found.begin(), found.end());
+        for (std::size_t j = 0; j < k; ++j) wrong += !std::binary_search(found.begin(), found.end(), order[j]);
+        share = std::max(share, double(found.size()) / double(x.n));
+    }
+    return wrong;
+}
+
+Matrix moved(Matrix x, float scale, float offset) {
+    for (float& v : x.values) v = v * scale + offset;
+    return x;
+}
+}  // namespace
+
+TEST_CASE("dot_bytes: the same sums from the instruction as one by one") {
+    for (const std::size_t padded : {64, 128, 256, 320}) {
+        lutra::Rng rng(1);
+        std::vector<std::uint8_t> q(padded);
+        std::vector<std::int8_t> codes(5 * padded);
+        for (auto& v : q) v = std::uint8_t(rng.below(256));
+        for (auto& v : codes) v = std::int8_t(int(rng.below(255)) - 127);
+        q[3] = 255, codes[3] = -127;
+        std::vector<std::int32_t> a(5), b(5);
+        lutra::detail::dot_bytes(lutra::scalar{}, q.data(), codes.data(), 5, padded, a.data());
+        lutra::detail::dot_bytes(lutra::best{}, q.data(), codes.data(), 5, padded, b.data());
+        CHECK(a == b);
+    }
+}
+
+TEST_CASE("kth_least: as sorting finds it, with ties and extremes") {
+    std::vector<std::int32_t> keys = {
+        5, -7, 5, 0, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max(), 5};
+    std::vector<std::int32_t> sorted = keys;
+    std::sort(sorted.begin(), sorted.end());
+    for (std::size_t k = 1; k <= keys.size(); ++k) CHECK(lutra::detail::kth_least(keys, k) == sorted[k - 1]);
+}
+
+TEST_CASE("ByteRows: the k nearest may always be near, of any size, offset and number of columns") {
+    double ignored = 0;
+    for (const Metric metric : kMetrics)
+        for (const std::size_t d : {1, 3, 64, 100, 257})
+            for (const float scale : {1e-22F, 1e-18F, 1.F, 1e9F})
+                for (const float offset : {0.F, 1.F, 1000.F})
+                    for (const std::size_t k : {1, 7, 200}) {
+                        CAPTURE(d);
+                        CAPTURE(scale);
+                        CAPTURE(offset);
+                        const Matrix x = moved(lutra_test::normal_matrix(200, d, 1), scale, scale * offset);
+                        const Matrix q = moved(lutra_test::normal_matrix(10, d, 2), scale, scale * offset);
+                        CHECK(misses(metric, x, q, k, ignored) == 0);
+                    }
+}
+
+TEST_CASE("ByteRows: rows that are alike, equal, zero, or with one large component, and queries that are rows") {
+    double ignored = 0;
+    Matrix x = lutra_test::normal_matrix(300, 70, 3);
+    for (std::size_t i = 0; i < 100; ++i) std::copy_n(x.row(i % 3), 70, x.row(i));
+    for (std::size_t i = 100; i < 130; ++i) std::fill_n(x.row(i), 70, 0.F);
+    for (std::size_t i = 130; i < 200; ++i) x.row(i)[i % 70] = 500;
+    for (std::size_t i = 200; i < 250; ++i)
+        for (std::size_t t = 0; t < 70; ++t) x.row(i)[t] = x.row(0)[t] * (1 + 1e-6F * float(i % 7));
+    for (const Metric metric : kMetrics)
+        for (const std::size_t k : {1, 5, 60}) CHECK(misses(metric, x, x, k, ignored) == 0);
+}
+
+TEST_CASE("ByteRows: what the query loses in its bytes may all lie along a row") {
+    Matrix x(4, 64), q(1, 64);
+    std::fill_n(x.row(0), 64, 1.F), std::fill_n(x.row(1), 64, -1.F);  // the mean is zero, and each row is exact in bytes
+    x.row(2)[0] = 1.1F, x.row(3)[0] = -1.1F;
+    std::fill_n(q.row(0), 64, 0.49F), q.row(0)[0] = 127;  // in bytes 127, 0, 0 ...
+    double ignored = 0;
+    CHECK(misses(Metric::inner_product, x, q, 1, ignored) == 0);
+}
+
+TEST_CASE("ByteRows: of clustered rows far from the origin, most are left out") {
+    const Matrix x = moved(lutra_test::clustered_matrix(1000, 128, 50, 4), 1, 100),
+                 q = moved(lutra_test::clustered_matrix(30, 128, 50, 4), 1, 100);
+    double share = 0;
+    CHECK(misses(Metric::l2, x, q, 10, share) == 0);
+    CHECK(share < 0.2);
+}
+
+TEST_CASE("ByteRows: says nothing of queries that are not finite or too long; empty if a row is") {
+    Matrix x = lutra_test::normal_matrix(100, 64, 5), q = lutra_test::normal_matrix(3, 64, 6);
+    q.row(0)[5] = std::numeric_limits<float>::quiet_NaN();
+    q.row(1)[5] = std::numeric_limits<float>::infinity();
+    q.row(2)[5] = 1e16F;
+    const ByteRows rows(x.row(0), x.n, x.d, Metric::l2);
+    CHECK(!rows.empty());
+    for (std::size_t i = 0; i < q.n; ++i) CHECK(near(rows, x.n, q.row(i), 3).empty());
+    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e19F}) {
+        x.row(99)[0] = bad;
+        CHECK(ByteRows(x.row(0), x.n, x.d, Metric::l2).empty());
+    }
+}
+
+TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among others") {
+    for (const Metric metric : kMetrics) {
+        const Matrix x = lutra_test::clustered_matrix(512, 72, 60, 7), q = lutra_test::clustered_matrix(64, 72, 60, 8);
+        lutra::FlatCoarse coarse;
+        REQUIRE(coarse.build({x.values.begin(), x.values.end()}, x.n, x.d, metric).ok());
+        Arena arena;
+        for (const std::size_t nprobe : {1, 20, 64}) {
+            std::vector<lutra::Id> together(q.n * nprobe), alone(q.n * nprobe);
+            coarse.probe(q, nprobe, together.data(), arena);
+            for (std::size_t i = 0; i < q.n; ++i) coarse.probe(q.view().rows(i, i + 1), nprobe, alone.data() + i * nprobe, arena);
+            CHECK(together == alone);
+        }
+    }
+}
