@@ -50,6 +50,11 @@ void dot_bytes(Arch, const std::uint8_t* query, const std::int8_t* codes, std::s
         dots[j] = std::accumulate(lanes, lanes + 16, 0);
     }
 }
+#elif !defined(LUTRA_SCALAR_ONLY)
+template <class Arch>
+void dot_bytes(Arch, const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded, std::int32_t* dots) {
+    dot_bytes(scalar{}, query, codes, n, padded, dots);
+}
 #endif
 
 /// An integer of the same order.
