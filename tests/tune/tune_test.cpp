@@ -10,6 +10,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -32,11 +33,14 @@ Explanation explained(std::string_view spec, std::size_t n, std::size_t d, std::
 }
 
 struct Tuning {
-    Matrix x = lutra_test::clustered_matrix(4000, 16, 60, 1), q = lutra_test::clustered_matrix(100, 16, 60, 1);
+    Matrix x, q;
     std::vector<Id> truth;
     lutra::Index index;
 
-    explicit Tuning(std::string_view spec) : index(lutra::index_factory(16, spec, Metric::l2).value()) {
+    explicit Tuning(std::string_view spec)
+        : Tuning(spec, lutra_test::clustered_matrix(4000, 16, 60, 1), lutra_test::clustered_matrix(100, 16, 60, 1)) {}
+    Tuning(std::string_view spec, Matrix rows, Matrix queries)
+        : x(std::move(rows)), q(std::move(queries)), index(lutra::index_factory(16, spec, Metric::l2).value()) {
         for (std::size_t i = 0; i < q.values.size(); ++i) q.values[i] += 0.3F * float(i % 7);
         lutra::Index flat = lutra::index_factory(16, "Flat", Metric::l2).value();
         REQUIRE(flat.add(x).ok());
@@ -232,7 +236,8 @@ TEST_CASE("autotune: points that no other beats, by rising recall and falling sp
 }
 
 TEST_CASE("autotune: points over the range of recalls, below the target with few candidates too") {
-    const lutra::Tuned tuned = Tuning("IVF64,PQ8x4fs,RFlat").tuned(0.99);
+    const Matrix x = lutra_test::normal_matrix(20000, 16, 1), q = lutra_test::normal_matrix(100, 16, 2);
+    const lutra::Tuned tuned = Tuning("IVF64,PQ8x4fs,RFlat", x, q).tuned(0.99);  // no structure: the target takes many lists
     REQUIRE(!tuned.pareto.empty());
     CHECK(tuned.pareto.front().recall < 0.99);
     CHECK(tuned.pareto.front().k_factor <= 10);
