@@ -70,7 +70,11 @@ def refined(dataset, nlist):
     """A 4-bit IVF-PQ index with exact refine on several systems."""
     factory = "IVF%d,PQ%dx4fs,RFlat" % (nlist, dataset.d // 2)
     points = [{"nprobe": p, "k_factor": f} for f in (1, 4, 10) for p in powers(min(128, nlist))]
-    return [Entry(system, factory, factory, points=points) for system in ("lutra", "faiss")] + [scann(dataset, nlist)]
+    entries = [Entry(system, factory, factory, points=points) for system in ("lutra", "faiss")]
+    if dataset.metric != "l2":
+        aware = factory.replace("x4fs", "x4fsa")  # score-aware codes, as scann's
+        entries.insert(1, Entry("lutra", aware, aware, points=points))
+    return entries + [scann(dataset, nlist)]
 
 
 def scann(dataset, leaves):
