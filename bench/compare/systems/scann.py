@@ -12,19 +12,20 @@ METRICS = {"l2": "squared_l2", "ip": "dot_product", "cosine": "dot_product"}
 
 
 class Scann(System):
-    index = rows = None
+    index = None
 
     def hello(self):
         return {"system": "scann", "version": importlib.metadata.version("scann"), "isa": "chosen when it runs", "compiler": "wheel"}
 
     def free(self):
-        self.index = self.rows = None
+        self.index = None
 
     def train(self, rows, ask):
-        """Its training and adding are one."""
+        """Done by add(): it trains on a sample of what it holds."""
+
+    def add(self, rows, ask):
         self.threads, self.cosine = ask["threads"], ask["metric"] == "cosine"
-        self.rows = unit(rows) if self.cosine else rows  # it reorders by these themselves, without a copy
-        builder = scann.scann_ops_pybind.builder(self.rows, 10, METRICS[ask["metric"]])
+        builder = scann.scann_ops_pybind.builder(unit(rows) if self.cosine else rows, 10, METRICS[ask["metric"]])
         builder.set_n_training_threads(self.threads)
         if ask["settings"]["kind"] == "exact":
             builder.score_brute_force()
@@ -34,9 +35,6 @@ class Scann(System):
             builder.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)
         self.index = builder.build()
         self.index.set_num_threads(self.threads)
-
-    def add(self, rows, ask):
-        """Done by train()."""
 
     def saved_bytes(self, ask):
         folder = os.path.join(ask["folder"], "scann")
