@@ -64,13 +64,13 @@ TEST_CASE("minibatch_kmeans: the same bits for any number of workers, other bits
     for (const Seeding seeding : kSeedings) {
         MiniBatchConfig config;
         config.batch = 100, config.max_steps = 30, config.seeding = seeding;
-        const MiniBatchKMeans serial = fitted(x, 700, config);
+        const MiniBatchKMeans serial = fitted(x, 1100, config);
         lutra::ThreadPool pool(3);
         Resources resources;
         resources.executor = pool.executor();
-        CHECK(fitted(x, 700, config, resources).centroids == serial.centroids);
+        CHECK(fitted(x, 1100, config, resources).centroids == serial.centroids);
         config.seed = 5;
-        CHECK(fitted(x, 700, config).centroids != serial.centroids);
+        CHECK(fitted(x, 1100, config).centroids != serial.centroids);
     }
 }
 
@@ -89,11 +89,11 @@ TEST_CASE("minibatch_kmeans: comes near to what full k-means finds") {
 }
 
 TEST_CASE("minibatch_kmeans: more centroids than one task looks at") {
-    const Matrix x = clustered_matrix(3000, 6, 900, 11);
+    const Matrix x = clustered_matrix(4000, 6, 1300, 11);
     MiniBatchConfig config;
     config.batch = 1000, config.seeding = Seeding::kmeans_plus_plus;
-    const double best = mean_distance(x, lutra::kmeans(x, 900).value().centroids.data(), 900);
-    CHECK(mean_distance(x, fitted(x, 900, config).centroids.data(), 900) < 1.1 * best);
+    const double best = mean_distance(x, lutra::kmeans(x, 1300).value().centroids.data(), 1300);
+    CHECK(mean_distance(x, fitted(x, 1300, config).centroids.data(), 1300) < 1.1 * best);
 }
 
 TEST_CASE("minibatch_kmeans: stops when the mean falls no more, or the centroids hardly move, or after max_steps") {

@@ -137,7 +137,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kChunk = 512;  // centroids of a task: a batch is too short to be shared out by rows
+    static constexpr std::size_t kChunk = 1024;  // centroids of a task: a batch is too short to be shared out by rows
 
     float* centroid(std::size_t j) { return centroids_.data() + j * d_; }
     std::size_t chunks() const { return (k_ + kChunk - 1) / kChunk; }
