@@ -93,7 +93,7 @@ TEST_CASE("minibatch_kmeans: more centroids than one task looks at") {
     MiniBatchConfig config;
     config.batch = 1000, config.seeding = Seeding::kmeans_plus_plus;
     const double best = mean_distance(x, lutra::kmeans(x, 1300).value().centroids.data(), 1300);
-    CHECK(mean_distance(x, fitted(x, 1300, config).centroids.data(), 1300) < 1.1 * best);
+    CHECK(mean_distance(x, fitted(x, 1300, config).centroids.data(), 1300) < 1.2 * best);
 }
 
 TEST_CASE("minibatch_kmeans: stops when the mean falls no more, or the centroids hardly move, or after max_steps") {
