@@ -95,7 +95,13 @@ class MiniBatchState {
 public:
     MiniBatchState(AlignedVector<float> centroids, std::size_t k, std::size_t d, const MiniBatchConfig& config,
                    const Resources& resources)
-        : centroids_(std::move(centroids)), k_(k), d_(d), config_(config), resources_(resources), workspace_(resources) {
+        : centroids_(std::move(centroids)),
+          k_(k),
+          d_(d),
+          config_(config),
+          resources_(resources),
+          workspace_(resources),
+          chunk_(chunk_of_workers()) {
         terms_.resize(k), counts_.resize(k);
         squared_norms(centroids_.data(), k, d, terms_.data());
         for (std::vector<float>* v : {&scores_, &norms_}) v->resize(config.batch);
@@ -137,15 +143,19 @@ public:
     }
 
 private:
-    static constexpr std::size_t kChunk = 1024;  // centroids of a task: a batch is too short to be shared out by rows
+    // Centroids of a task: two tasks a worker, as a batch is too short to be shared out by rows and each task packs all of it.
+    std::size_t chunk_of_workers() const {
+        const std::size_t tasks = 2 * resources_.executor.workers();
+        return std::max<std::size_t>(512, (k_ + tasks - 1) / tasks);
+    }
 
     float* centroid(std::size_t j) { return centroids_.data() + j * d_; }
-    std::size_t chunks() const { return (k_ + kChunk - 1) / kChunk; }
+    std::size_t chunks() const { return (k_ + chunk_ - 1) / chunk_; }
 
     void assign(const float* x) {
         const std::size_t n = config_.batch;
-        resources_.executor.for_ranges(k_, kChunk, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-            const std::size_t at = begin / kChunk * n;
+        resources_.executor.for_ranges(k_, chunk_, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            const std::size_t at = begin / chunk_ * n;
             nearest(best{}, x, n, {centroid(begin), terms_.data() + begin, end - begin, d_, Metric::l2}, workspace_.arena(worker),
                     chunk_ids_.data() + at, chunk_scores_.data() + at);
         });
@@ -153,7 +163,7 @@ private:
             std::size_t best = 0;
             for (std::size_t c = 1; c < chunks(); ++c)
                 if (chunk_scores_[c * n + i] < chunk_scores_[best * n + i]) best = c;
-            best_[i] = best * kChunk + std::size_t(chunk_ids_[best * n + i]);
+            best_[i] = best * chunk_ + std::size_t(chunk_ids_[best * n + i]);
             scores_[i] = chunk_scores_[best * n + i];
         }
     }
@@ -205,6 +215,7 @@ private:
     const MiniBatchConfig& config_;
     const Resources& resources_;
     BorrowedWorkspace workspace_;
+    std::size_t chunk_;
     std::vector<float> terms_;                   // [k]
     std::vector<std::size_t> counts_;            // [k] rows each has had
     std::vector<float> scores_, norms_, means_;  // [batch], [batch], [d]
