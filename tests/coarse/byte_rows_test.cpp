@@ -66,7 +66,7 @@ TEST_CASE("dot_bytes: the same sums from the instruction as one by one") {
         q[3] = 255, codes[3] = -127;
         std::vector<std::int32_t> a(5), b(5);
         lutra::detail::dot_bytes(lutra::scalar{}, q.data(), codes.data(), 5, padded, a.data());
-        lutra::detail::dot_bytes(lutra::best{}, q.data(), codes.data(), 5, padded, b.data());
+        lutra::detail::dot_bytes(lutra::detail::DotBytes{}, q.data(), codes.data(), 5, padded, b.data());
         CHECK(a == b);
     }
 }
@@ -114,6 +114,27 @@ TEST_CASE("ByteRows: what the query loses in its bytes may all lie along a row")
     std::fill_n(q.row(0), 64, 0.49F), q.row(0)[0] = 127;  // in bytes 127, 0, 0 ...
     double ignored = 0;
     CHECK(misses(Metric::inner_product, x, q, 1, ignored) == 0);
+}
+
+TEST_CASE("ByteRows: what a row loses in its bytes may all lie along the query") {
+    Matrix x(4, 64), q(1, 64);
+    std::fill_n(x.row(0), 64, 0.49F), std::fill_n(x.row(1), 64, -0.49F);  // in bytes 127, 0, 0 ...
+    x.row(0)[0] = 127, x.row(1)[0] = -127, x.row(2)[0] = 130, x.row(3)[0] = -130;
+    std::fill_n(q.row(0), 64, 1.F);
+    double ignored = 0;
+    CHECK(misses(Metric::inner_product, x, q, 1, ignored) == 0);
+}
+
+TEST_CASE("ByteRows: sums hold 65,536 columns of extremes; of more it is empty") {
+    double share = 0;
+    for (const std::size_t d : {std::size_t{65536}, std::size_t{65600}}) {
+        Matrix x(4, d);
+        for (std::size_t i = 0; i < 4; ++i) std::fill_n(x.row(i), d, i % 2 == 0 ? 127.F : -127.F);
+        x.row(2)[0] = 1, x.row(3)[0] = -1;
+        CHECK(ByteRows(x.row(0), x.n, x.d, Metric::inner_product).empty() == (d > 65536));
+        if (d == 65536) CHECK(misses(Metric::inner_product, x, x, 1, share) == 0);
+    }
+    CHECK(share < 1);
 }
 
 TEST_CASE("ByteRows: of clustered rows far from the origin, most are left out") {

@@ -8,18 +8,19 @@
 // compared exactly, so the outcome is that of comparing all. Source of the bound: Cauchy and Schwarz.
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/order_key.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
 #include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <numeric>
 #include <span>
+#include <type_traits>
 #include <vector>
 #if defined(__AVX512VNNI__) && !defined(LUTRA_SCALAR_ONLY)
 #include <immintrin.h>
@@ -39,8 +40,8 @@ inline void dot_bytes(scalar, const std::uint8_t* query, const std::int8_t* code
 }
 
 #if defined(__AVX512VNNI__) && !defined(LUTRA_SCALAR_ONLY)
-template <class Arch>
-void dot_bytes(Arch, const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded, std::int32_t* dots) {
+inline void dot_bytes(best, const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded,
+                      std::int32_t* dots) {
     for (std::size_t j = 0; j < n; ++j) {
         __m512i sum = _mm512_setzero_si512();
         for (std::size_t t = 0; t < padded; t += 64)
@@ -50,18 +51,10 @@ void dot_bytes(Arch, const std::uint8_t* query, const std::int8_t* codes, std::s
         dots[j] = std::accumulate(lanes, lanes + 16, 0);
     }
 }
-#elif !defined(LUTRA_SCALAR_ONLY)
-template <class Arch>
-void dot_bytes(Arch, const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded, std::int32_t* dots) {
-    dot_bytes(scalar{}, query, codes, n, padded, dots);
-}
+using DotBytes = best;
+#else
+using DotBytes = scalar;
 #endif
-
-/// An integer of the same order.
-inline std::int32_t order_key(float score) {
-    const auto bits = std::bit_cast<std::int32_t>(score);
-    return bits ^ std::int32_t(std::uint32_t(bits >> 31) >> 1);
-}
 
 /// The k-th least, 1 <= k <= keys.size(), by bisection: a count for each bit.
 inline std::int32_t kth_least(std::span<const std::int32_t> keys, std::size_t k) {
@@ -81,11 +74,7 @@ inline std::int32_t kth_least(std::span<const std::int32_t> keys, std::size_t k)
 class ByteRows {
 public:
     /// Whether this build has an instruction for it; without one it is slower than what it saves.
-#if defined(__AVX512VNNI__) && !defined(LUTRA_SCALAR_ONLY)
-    static constexpr bool kFast = true;
-#else
-    static constexpr bool kFast = false;
-#endif
+    static constexpr bool kFast = !std::is_same_v<detail::DotBytes, scalar>;
     static constexpr std::size_t kMaxQueries = 4;  ///< together they are compared with all rows sooner
 
     ByteRows() = default;
@@ -113,12 +102,12 @@ public:
         const auto dots = arena.take<std::int32_t>(n_), least = arena.take<std::int32_t>(n_), most = arena.take<std::int32_t>(n_);
         const Query asked = quantize(q, query.data(), arena);
         if (!asked.usable) return 0;
-        detail::dot_bytes(best{}, query.data(), codes_.data(), n_, padded_, dots.data());
+        detail::dot_bytes(detail::DotBytes{}, query.data(), codes_.data(), n_, padded_, dots.data());
         for (std::size_t j = 0; j < n_; ++j) {
             const Row& row = rows_[j];
             const float product = asked.coded.scale * row.coded.scale * float(dots[j] - 128 * row.coded.sum);
             const float score = factor() * product + row.score, off = bound(asked, row);
-            least[j] = detail::order_key(score - off), most[j] = detail::order_key(score + off);
+            least[j] = order_key(score - off), most[j] = order_key(score + off);
         }
         const std::int32_t limit = detail::kth_least(most, k);
         std::size_t n = 0;

@@ -26,7 +26,7 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// FlatCoarse with a shorter way for probe(); assign() and files are FlatCoarse's. Memory beside the centroids: d / 8 + 8 bytes a
-/// list.
+/// list, and FlatCoarse's.
 class ScannedCoarse {
 public:
     static constexpr bool kLearns = true;
@@ -153,23 +153,8 @@ private:
             if (ids[n - 1] == kNoId)  // codes say nothing of a query with NaN, or one so long that distances overflow
                 flat_.probe(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
             else
-                rank(q.row(i), ids, nprobe, lists + i * nprobe, scores.data());
+                flat_.rank<Id>(q.row(i), ids, nprobe, lists + i * nprobe, scores.data());
         }
-    }
-
-    // The best nprobe of some centroids, by their exact distances; scores has room for nprobe.
-    void rank(const float* q, std::span<const Id> candidates, std::size_t nprobe, Id* lists, float* scores) const {
-        constexpr std::size_t kAhead = 4;
-        TopK top(scores, lists, nprobe);
-        for (std::size_t i = 0; i < candidates.size() + kAhead; ++i) {
-            if (i < candidates.size())
-                for (std::size_t t = 0; t < d_; t += kCacheLine / sizeof(float))
-                    simd::prefetch(centroid(std::size_t(candidates[i])) + t);
-            if (i < kAhead) continue;
-            const Id list = candidates[i - kAhead];
-            top.push(score_row(metric_, q, centroid(std::size_t(list)), d_), list);
-        }
-        top.write(metric_);
     }
 
     FlatCoarse flat_;

@@ -6,10 +6,10 @@
 // dropped. The threshold is that score, so it falls behind a heap's a little, and a few more candidates come.
 #pragma once
 #include <lutra/core/collector.hpp>
+#include <lutra/core/order_key.hpp>
 #include <lutra/core/workspace.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -93,11 +93,9 @@ private:
     }
 
     static Key key_of(float score) {
-        const auto bits = std::bit_cast<Key>(score + 0.F);  // -0 becomes 0
-        const Key key = bits ^ Key(std::uint32_t(bits >> 31) >> 1);
-        return score == score ? key : kNone;
+        return score == score ? order_key(score + 0.F) : kNone;  // -0 becomes 0
     }
-    static float score_of(Key key) { return std::bit_cast<float>(key ^ Key(std::uint32_t(key >> 31) >> 1)); }
+    static float score_of(Key key) { return from_order_key(key); }
 
     // Without a branch: a candidate that does not count is overwritten by the next.
     void add(Key key, Id id) {
