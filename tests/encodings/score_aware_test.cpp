@@ -177,6 +177,22 @@ TEST_CASE("PQ{M}x4fsa: for inner product and cosine; L2, and \"a\" with \"r\", a
     CHECK(index.train(lutra_test::normal_matrix(100, 32, 1)).code() == Errc::bad_argument);
 }
 
+TEST_CASE("PQ{M}x4fsa: adding in pieces is the same as at once") {
+    const Matrix x = lutra_test::normal_matrix(200, 32, 14), q = lutra_test::normal_matrix(20, 32, 15);
+    for (const char* spec : {"PQ8x4fsa", "IVF4,PQ8x4fsa"}) {
+        CAPTURE(spec);
+        Index whole = index_factory(32, spec, Metric::inner_product).value();
+        Index pieces = index_factory(32, spec, Metric::inner_product).value();
+        REQUIRE(whole.train(x).ok());
+        REQUIRE(pieces.train(x).ok());
+        REQUIRE(whole.add(x).ok());
+        for (std::size_t i = 0; i < x.n; i += 7) REQUIRE(pieces.add(x.view().rows(i, std::min(x.n, i + 7))).ok());
+        const Hits a = search(whole, q, 50).value(), b = search(pieces, q, 50).value();
+        CHECK(a.ids == b.ids);
+        CHECK(a.distances == b.distances);
+    }
+}
+
 TEST_CASE("PQ{M}x4fsa: in lists and behind RFlat, and a file is as of PQ{M}x4fs and answers the same") {
     const Matrix x = lutra_test::normal_matrix(800, 32, 12), q = lutra_test::normal_matrix(20, 32, 13);
     const lutra_test::TempDir dir;

@@ -5,7 +5,7 @@
 #pragma once
 #include <doctest/doctest.h>
 
-#include <lutra/factory/index.hpp>
+#include <lutra/factory/save_load.hpp>
 #include <lutra/io/stream.hpp>
 
 #include <cstddef>
@@ -62,6 +62,12 @@ inline std::vector<char> file_bytes(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     REQUIRE_MESSAGE(in.good(), path);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+inline lutra::Index loaded(std::string_view name) {
+    lutra::Result<lutra::Index> index = lutra::load_index(path(name, ".index"));
+    REQUIRE_MESSAGE(index.ok(), index.status().message());
+    return std::move(*index);
 }
 
 inline std::vector<char> saved(const lutra::Index& index) {

@@ -18,12 +18,6 @@ using golden::saved;
 using lutra::Id;
 using lutra_test::Matrix;
 
-lutra::Index loaded(const golden::Case& c) {
-    lutra::Result<lutra::Index> index = lutra::load_index(golden::path(c.name, ".index"));
-    REQUIRE_MESSAGE(index.ok(), index.status().message());
-    return std::move(*index);
-}
-
 /// Distances to every vector a query visits, by id.
 std::vector<std::map<Id, float>> visited(const lutra::Index& index, const Matrix& q) {
     lutra::Result<lutra::Hits> hits = lutra::search(index, q, index.ntotal());
@@ -86,7 +80,7 @@ void check_range_search(const golden::Case& c, const lutra::Index& index, const 
 TEST_CASE("golden files: every one loads as what it is") {
     for (const golden::Case& c : golden::kCases) {
         CAPTURE(c);
-        const lutra::Index index = loaded(c);
+        const lutra::Index index = golden::loaded(c.name);
         CHECK(index.spec() == c.spec);
         CHECK(index.metric() == c.metric);
         CHECK(index.dim() == c.d);
@@ -99,7 +93,7 @@ TEST_CASE("golden files: every one loads as what it is") {
 TEST_CASE("golden files: search and range search answer like faiss") {
     for (const golden::Case& c : golden::kCases) {
         CAPTURE(c);
-        const lutra::Index index = loaded(c);
+        const lutra::Index index = golden::loaded(c.name);
         const Matrix q = golden::queries(c.d);
         check_search(c, index, q);
         check_range_search(c, index, q);
@@ -112,7 +106,7 @@ TEST_CASE("golden files: reconstruct_n gives faiss's rows") {
         CAPTURE(c);
         const std::vector<float> want = golden::npy<float>(golden::path(c.name, ".R.npy"));
         std::vector<float> got(want.size());
-        CHECK(loaded(c).reconstruct_n(0, want.size() / c.d, got.data()).ok());
+        CHECK(golden::loaded(c.name).reconstruct_n(0, want.size() / c.d, got.data()).ok());
         CHECK(got == want);
     }
 }
@@ -123,7 +117,7 @@ TEST_CASE("golden files: ids of an id map and of a hash table are found by recon
         for (const golden::Case& c : golden::kCases) {
             if (c.name != name) continue;
             CAPTURE(c);
-            const lutra::Index index = loaded(c);
+            const lutra::Index index = golden::loaded(c.name);
             const std::vector<float> want = golden::npy<float>(golden::path("flat.L2", ".R.npy"));
             std::vector<float> row(c.d);
             for (std::size_t i = 0; i < 32; ++i) {
@@ -137,7 +131,7 @@ TEST_CASE("golden files: ids of an id map and of a hash table are found by recon
 TEST_CASE("golden files: saved again they are the same bytes, or at least answer the same") {
     for (const golden::Case& c : golden::kCases) {
         CAPTURE(c);
-        const lutra::Index index = loaded(c);
+        const lutra::Index index = golden::loaded(c.name);
         const std::vector<char> bytes = saved(index);
         if (c.same_bytes) CHECK(bytes == golden::file_bytes(golden::path(c.name, ".index")));
         lutra::MemoryReader in(std::as_bytes(std::span(bytes)));

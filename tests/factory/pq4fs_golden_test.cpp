@@ -15,7 +15,7 @@
 #include "factory/pq4_record.hpp"
 
 namespace {
-using golden::kIp, golden::kL2, golden::saved;
+using golden::kIp, golden::kL2, golden::loaded, golden::saved;
 using lutra::Id;
 using lutra_test::Matrix;
 
@@ -38,12 +38,6 @@ constexpr golden::Case kFastScan[] = {
     {"ivf8_pq9x4fsr_odd.IP", "IVF8,PQ9x4fsr", kIp, 36, 700, 4, 0, true, true},
 };
 constexpr std::string_view kEmpty[] = {"ivf16_pq16x4fs_empty.L2", "ivf16_pq16x4fs_empty.IP"};
-
-lutra::Index loaded(std::string_view name) {
-    lutra::Result<lutra::Index> index = lutra::load_index(golden::path(name, ".index"));
-    REQUIRE_MESSAGE(index.ok(), index.status().message());
-    return std::move(*index);
-}
 
 /// What one query finds of all the vectors it visits: distances by id, NaN where it does not come by.
 std::vector<float> visited(const lutra::Index& index, lutra::MatrixView q) {

@@ -15,23 +15,17 @@ namespace {
 using golden::kIp, golden::kL2;
 using lutra::Id;
 
-constexpr golden::Case kRefinedFiles[] = {
+constexpr golden::Case kRefined[] = {
     {"ivf16_pq16x4fs_rflat.L2", "IVF16,PQ16x4fs,RFlat", kL2, 32, 1000, 4, 0, true, true},
     {"ivf16_pq16x4fs_rflat.IP", "IVF16,PQ16x4fs,RFlat", kIp, 32, 1000, 4, 0, true, true},
     {"pq16x4fs_rflat.L2", "PQ16x4fs,RFlat", kL2, 32, 1000, 0, 0, true, true},
 };
-
-lutra::Index loaded_refined(std::string_view name) {
-    lutra::Result<lutra::Index> index = lutra::load_index(golden::path(name, ".index"));
-    REQUIRE_MESSAGE(index.ok(), index.status().message());
-    return std::move(*index);
-}
 }  // namespace
 
 TEST_CASE("golden refined files: every one loads as what it is, gives faiss's rows and is saved as the same bytes") {
-    for (const golden::Case& c : kRefinedFiles) {
+    for (const golden::Case& c : kRefined) {
         CAPTURE(c);
-        const lutra::Index index = loaded_refined(c.name);
+        const lutra::Index index = golden::loaded(c.name);
         CHECK(index.spec() == c.spec);
         CHECK(index.metric() == c.metric);
         CHECK(index.ntotal() == c.ntotal);
@@ -47,9 +41,9 @@ TEST_CASE("golden refined files: every one loads as what it is, gives faiss's ro
 
 // Which forty candidates are compared depends on both sides' 8-bit tables; what is compared has its exact distance.
 TEST_CASE("golden refined files: search finds faiss's ids but for the edge of the candidates, with its distances") {
-    for (const golden::Case& c : kRefinedFiles) {
+    for (const golden::Case& c : kRefined) {
         CAPTURE(c);
-        const lutra::Index index = loaded_refined(c.name);
+        const lutra::Index index = golden::loaded(c.name);
         const std::vector<float> distances = golden::npy<float>(golden::path(c.name, ".D.npy"));
         const std::vector<Id> ids = golden::npy<Id>(golden::path(c.name, ".I.npy"));
         const lutra_test::Matrix q = golden::queries(c.d);
