@@ -65,6 +65,23 @@ float sum(const Floats<Arch>& v) {
         return hadd(v);
 }
 
+/// The least of all lanes, where none is NaN.
+template <class Arch>
+float least(const Floats<Arch>& v) {
+#if defined(__AVX__)
+    if constexpr (Floats<Arch>::size == 8) {
+        const __m128 four = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+        const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+    }
+#endif
+    alignas(64) float lanes[Floats<Arch>::size];
+    v.store_aligned(lanes);
+    for (std::size_t n = Floats<Arch>::size / 2; n != 0; n /= 2)
+        for (std::size_t i = 0; i < n; ++i) lanes[i] = lanes[i + n] < lanes[i] ? lanes[i + n] : lanes[i];
+    return lanes[0];
+}
+
 /// a * b + c, rounded once where the machine can (xsimd 8 has no fused form for AVX-512).
 template <class B>
 B fma(const B& a, const B& b, const B& c) {

@@ -15,6 +15,7 @@
 #include <lutra/core/workspace.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/kernel.hpp>
+#include <lutra/simd/arch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -45,39 +46,55 @@ struct Pq4Lut {
 
 namespace detail {
 
-// row [16]: what sub-quantizer m adds to the score of each of its codes.
-inline void table_row(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row) {
-    float sum[kPq4Centroids] = {};
+/// The least entry of a table's row and the distance to its largest.
+struct RowRange {
+    float least, width;
+};
+
+// row [16]: what sub-quantizer m adds to the score of each of its codes, less the least of them; sums [16] += that before.
+inline RowRange table_row(scalar, const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row,
+                          float* sums) {
+    std::fill_n(row, kPq4Centroids, 0.F);
     for (std::size_t t = 0; t < codebook.dsub(); ++t) {
         const float x = q[m * codebook.dsub() + t];
         const float* centroids = codebook.lanes(m, t);
-        if (metric == Metric::l2)
-            for (std::size_t c = 0; c < kPq4Centroids; ++c) sum[c] += (x - centroids[c]) * (x - centroids[c]);
-        else
-            for (std::size_t c = 0; c < kPq4Centroids; ++c) sum[c] -= x * centroids[c];
+        for (std::size_t c = 0; c < kPq4Centroids; ++c)
+            row[c] += metric == Metric::l2 ? (x - centroids[c]) * (x - centroids[c]) : -x * centroids[c];
     }
-    std::copy_n(sum, kPq4Centroids, row);
+    const float least = *std::min_element(row, row + kPq4Centroids), largest = *std::max_element(row, row + kPq4Centroids);
+    for (std::size_t c = 0; c < kPq4Centroids; ++c) sums[c] += row[c], row[c] -= least;
+    return {least, largest - least};
 }
 
-// By halves, so that each step is one instruction on all lanes.
-inline float least_of_16(const float* row) {
-    float a[8], b[4];
-    for (std::size_t c = 0; c < 8; ++c) a[c] = std::min(row[c], row[c + 8]);
-    for (std::size_t c = 0; c < 4; ++c) b[c] = std::min(a[c], a[c + 4]);
-    return std::min(std::min(b[0], b[1]), std::min(b[2], b[3]));
+#if !defined(LUTRA_SCALAR_ONLY)
+template <class Arch>
+RowRange table_row(Arch, const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row, float* sums) {
+    using B = simd::Floats<Arch>;
+    constexpr std::size_t kBatches = kPq4Centroids / B::size;
+    B entries[kBatches];
+    LUTRA_UNROLL for (B& e : entries) e = B(0.F);
+    for (std::size_t t = 0; t < codebook.dsub(); ++t) {
+        const B x(q[m * codebook.dsub() + t]);
+        const float* centroids = codebook.lanes(m, t);
+        LUTRA_UNROLL for (std::size_t i = 0; i < kBatches; ++i) {
+            const B centroid = B::load_aligned(centroids + i * B::size), off = x - centroid;
+            entries[i] = metric == Metric::l2 ? simd::fma(off, off, entries[i]) : entries[i] - x * centroid;
+        }
+    }
+    B low = entries[0], high = entries[0];
+    LUTRA_UNROLL for (std::size_t i = 1; i < kBatches; ++i) low = xsimd::min(low, entries[i]), high = xsimd::max(high, entries[i]);
+    const float least = simd::least<Arch>(low), largest = -simd::least<Arch>(-high);
+    LUTRA_UNROLL for (std::size_t i = 0; i < kBatches; ++i) {
+        (B::load_aligned(sums + i * B::size) + entries[i]).store_aligned(sums + i * B::size);
+        (entries[i] - B(least)).store_aligned(row + i * B::size);
+    }
+    return {least, largest - least};
 }
+#endif
 
-inline float largest_of_16(const float* row) {
-    float a[8], b[4];
-    for (std::size_t c = 0; c < 8; ++c) a[c] = std::max(row[c], row[c + 8]);
-    for (std::size_t c = 0; c < 4; ++c) b[c] = std::max(a[c], a[c + 4]);
-    return std::max(std::max(b[0], b[1]), std::max(b[2], b[3]));
-}
-
-inline void quantize_row(const float* row, float least, float inverse_step, std::uint8_t* bytes) {
-    std::int32_t rounded[kPq4Centroids];
-    for (std::size_t c = 0; c < kPq4Centroids; ++c) rounded[c] = std::int32_t((row[c] - least) * inverse_step + 0.5F);
-    for (std::size_t c = 0; c < kPq4Centroids; ++c) bytes[c] = std::uint8_t(std::min(rounded[c], 254));
+// In one loop over all rows, which compilers make vectors of.
+inline void quantize(const float* entries, std::size_t n, float inverse_step, std::uint8_t* bytes) {
+    for (std::size_t i = 0; i < n; ++i) bytes[i] = std::uint8_t(std::min(std::int32_t(entries[i] * inverse_step + 0.5F), 254));
 }
 
 }  // namespace detail
@@ -88,16 +105,13 @@ inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* 
     const auto bytes = arena.take<std::uint8_t>(runs * kPq4Centroids);
     const Arena::Frame frame(arena);
     const auto table = arena.take<float>(m_all * kPq4Centroids);
-    const auto least = arena.take<float>(m_all);
-    Pq4Lut lut{bytes.data()};
     const auto width = arena.take<float>(m_all);
-    float widest = 0, all[kPq4Centroids] = {};
+    Pq4Lut lut{bytes.data()};
+    float widest = 0;
+    alignas(kCacheLine) float all[kPq4Centroids] = {};
     for (std::size_t m = 0; m < m_all; ++m) {
-        float* row = table.data() + m * kPq4Centroids;
-        detail::table_row(codebook, metric, q, m, row);
-        least[m] = detail::least_of_16(row), width[m] = detail::largest_of_16(row) - least[m];
-        lut.bias += least[m];
-        for (std::size_t c = 0; c < kPq4Centroids; ++c) all[c] += row[c];
+        const detail::RowRange range = detail::table_row(best{}, codebook, metric, q, m, table.data() + m * kPq4Centroids, all);
+        width[m] = range.width, lut.bias += range.least;
     }
     for (std::size_t m = 0; m < m_all; ++m)
         widest = std::max(widest, width[m] + (pq4_partner(m) < m_all ? width[pq4_partner(m)] : 0));
@@ -108,8 +122,7 @@ inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* 
     const float inverse = widest > 0 ? 254 / widest : 0;
     const bool usable = inverse <= std::numeric_limits<float>::max();  // else the rows are as good as constant
     lut.step = usable ? widest / 254 : 0, lut.inverse_step = usable ? inverse : 0;
-    for (std::size_t m = 0; m < m_all; ++m)
-        detail::quantize_row(table.data() + m * kPq4Centroids, least[m], lut.inverse_step, bytes.data() + m * kPq4Centroids);
+    detail::quantize(table.data(), table.size(), lut.inverse_step, bytes.data());
     std::fill(bytes.begin() + std::ptrdiff_t(m_all * kPq4Centroids), bytes.end(), std::uint8_t{0});
     return lut;
 }
