@@ -5,6 +5,7 @@
 // half as large again as k, the k-th best score is found by bisection, one vectorised count per step, and what is worse is
 // dropped. The threshold is that score, so it falls behind a heap's a little, and a few more candidates come.
 #pragma once
+#include <lutra/core/bisect.hpp>
 #include <lutra/core/collector.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/workspace.hpp>
@@ -35,6 +36,8 @@ public:
 
     float threshold() const { return score_of(threshold_); }
     bool wants(Id id) const { return filter_->accepts(id); }
+    /// So many of the first candidates can matter, the best; 0 if that cannot be said before their ids are known, or any more.
+    std::size_t wants_first() const { return n_ == 0 && !filter_->active() ? k_ : 0; }
 
     void push(float score, Id id) {
         add(key_of(score), id);
@@ -82,6 +85,7 @@ private:
     using Key = std::int32_t;  // a score as an integer of the same order
     static constexpr std::size_t kMore = 8;
     static constexpr Key kNone = std::numeric_limits<Key>::max();
+    static constexpr Key kUnset = std::bit_cast<Key>(TopK::kEmpty);
 
     void write_sorted(std::size_t n, float* distances, Id* ids) {
         std::uint64_t* const order = order_;
@@ -119,33 +123,15 @@ private:
     }
 
     void cut_when_full() {
-        if (n_ > most_) cut(std::max(k_ / 8, kMore));
+        if (n_ > most_ || (threshold_ == kUnset && n_ >= k_)) cut(std::max(k_ / 8, kMore));
         LUTRA_ASSERT(n_ <= most_);
     }
 
-    std::size_t count_to(Key key) const {
-        std::uint32_t n = 0;
-        for (std::size_t i = 0; i < n_; ++i) n += keys_[i] <= key;
-        return n;
-    }
-
-    // Keeps the k best, and up to `more` others where that ends the search for the k-th sooner. n_ > k_.
+    // Keeps the k best, and up to `more` others where that ends the search for the k-th sooner. n_ >= k_.
     void cut(std::size_t more) {
-        Key least = kNone, most = std::numeric_limits<Key>::min();
-        for (std::size_t i = 0; i < n_; ++i) least = std::min(least, keys_[i]);
-        for (std::size_t i = 0; i < n_; ++i) most = std::max(most, keys_[i]);
-        std::int64_t below = std::int64_t(least) - 1, at = most;  // fewer than k up to `below`, at least k up to `at`
-        std::size_t up_to = n_;
-        while (at - below > 1 && up_to > k_ + more) {
-            const std::int64_t middle = below + (at - below) / 2;
-            const std::size_t n = count_to(Key(middle));
-            if (n < k_)
-                below = middle;
-            else
-                at = middle, up_to = n;
-        }
-        threshold_ = Key(at);
-        if (up_to > k_ + more)
+        const KeyCount found = kth_least({keys_, n_}, k_, more);
+        threshold_ = found.key;
+        if (found.n > k_ + more)
             keep_ties();
         else
             keep([this](std::size_t i) { return keys_[i] <= threshold_; });
@@ -195,7 +181,7 @@ private:
     }
 
     std::size_t k_ = 0, most_ = 0, n_ = 0;
-    Key threshold_ = std::bit_cast<Key>(TopK::kEmpty);
+    Key threshold_ = kUnset;
     Key* keys_ = nullptr;
     Id* ids_ = nullptr;
     std::uint64_t* order_ = nullptr;  // for write()

@@ -75,7 +75,14 @@ void lane_sums(const std::byte* block, std::size_t begin, std::size_t end, const
 inline void keep_below(const std::uint16_t* sums, std::uint32_t limit, std::uint32_t first, Survivors& found) {
     if (limit == 0) return;
     const auto most = std::uint16_t(std::min<std::uint32_t>(limit - 1, 0xffff));
-    for (std::uint32_t left = mask_at_most(sums, most); left != 0; left &= left - 1) {
+    std::uint32_t left = mask_at_most(sums, most);
+    if (left == ~std::uint32_t{0}) {  // a query without a threshold: in vectors
+        for (std::uint32_t slot = 0; slot < kPq4Block; ++slot)
+            found.sums[found.n + slot] = sums[slot], found.places[found.n + slot] = first + slot;
+        found.n += kPq4Block;
+        return;
+    }
+    for (; left != 0; left &= left - 1) {
         const auto slot = std::uint32_t(std::countr_zero(left));
         found.sums[found.n] = sums[slot], found.places[found.n++] = first + slot;
     }

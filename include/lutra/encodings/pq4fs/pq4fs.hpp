@@ -176,8 +176,7 @@ private:
     }
 
     static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;
-    // Vectors between two looks at the thresholds; fewer while a query has none yet.
-    static constexpr std::size_t kChunk = 1024, kFirstChunk = 256;
+    static constexpr std::size_t kChunk = 1024;  // vectors between two looks at the thresholds
 
     // A query's table for this list: its own, shifted by the list's centroid for inner product, made anew for L2 residuals.
     Pq4Lut lut_for(Metric metric, const State& state, const ListView& list, Arena& arena) const {
@@ -212,16 +211,14 @@ private:
         const Arena::Frame frame(arena);
         std::array<Scan<C>, Q> scans;
         std::array<Survivors, Q> found;
-        bool tight = true;
         for (std::size_t q = 0; q < Q; ++q) {
             scans[q].lut = lut_for(metric, *states[q], list, arena), scans[q].hits = hits[q];
             scans[q].start();
             if constexpr (requires { hits[q]->prefetch(); }) hits[q]->prefetch();
-            tight = tight && scans[q].threshold < TopK::kEmpty;
             found[q] = {arena.take<std::uint32_t>(kChunk).data(), arena.take<std::uint32_t>(kChunk).data(), 0};
         }
         for (std::size_t first = 0; first < list.size;) {
-            const std::size_t n = std::min(tight ? kChunk : kFirstChunk, list.size - first);
+            const std::size_t n = std::min(kChunk, list.size - first);
             scan_chunk(list, first, n, scans, found);
             first += n;
         }
@@ -237,9 +234,24 @@ private:
         for (std::size_t q = 0; q < Q; ++q) {
             while (found[q].n != 0 && found[q].places[found[q].n - 1] >= n) --found[q].n;  // slots past the end of the list
             if (found[q].n == 0) continue;
+            if constexpr (requires { scans[q].hits->wants_first(); }) keep_least(scans[q].hits->wants_first(), found[q]);
             offer(scans[q].lut, found[q], list.ids + first, *scans[q].hits);
             scans[q].refresh();
         }
+    }
+
+    // Leaves the `wanted` least sums, and equal ones; 0: all.
+    static void keep_least(std::size_t wanted, Survivors& found) {
+        if (wanted == 0 || found.n <= wanted) return;
+        const auto limit =
+            std::uint32_t(kth_least({reinterpret_cast<const std::int32_t*>(found.sums), found.n}, wanted, wanted / 8).key);
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < found.n; ++i) {
+            const std::uint32_t sum = found.sums[i], place = found.places[i];
+            found.sums[n] = sum, found.places[n] = place;
+            n += sum <= limit;
+        }
+        found.n = n;
     }
 
     template <Collector C>
