@@ -56,27 +56,24 @@ Matrix moved(Matrix x, float scale, float offset) {
 }
 }  // namespace
 
-TEST_CASE("dot_bytes: the same sums from the instruction as one by one") {
+TEST_CASE("ByteDots: the same sums from the instruction as one by one") {
+    using lutra::detail::ByteDots;
     for (const std::size_t padded : {64, 128, 256, 320}) {
         lutra::Rng rng(1);
-        std::vector<std::uint8_t> q(padded);
-        std::vector<std::int8_t> codes(5 * padded);
-        for (auto& v : q) v = std::uint8_t(rng.below(256));
-        for (auto& v : codes) v = std::int8_t(int(rng.below(255)) - 127);
-        q[3] = 255, codes[3] = -127;
-        std::vector<std::int32_t> a(5), b(5);
-        lutra::detail::dot_bytes(lutra::scalar{}, q.data(), codes.data(), 5, padded, a.data());
-        lutra::detail::dot_bytes(lutra::detail::DotBytes{}, q.data(), codes.data(), 5, padded, b.data());
-        CHECK(a == b);
+        std::vector<std::int8_t> q(padded), codes(5 * padded);
+        for (auto* all : {&q, &codes})
+            for (auto& v : *all) v = std::int8_t(int(rng.below(255)) - 127);
+        q[2] = q[3] = 127, codes[2] = codes[3] = -127;  // the largest sum of a pair
+        std::vector<std::uint8_t> plain(padded), offset(padded);
+        for (std::size_t t = 0; t < padded; ++t) plain[t] = std::uint8_t(q[t]), offset[t] = std::uint8_t(q[t] + ByteDots::kOffset);
+        std::vector<std::int32_t> want(5), got(5);
+        lutra::detail::ScalarDots::run(plain.data(), codes.data(), 5, padded, want.data());
+        ByteDots::run(offset.data(), codes.data(), 5, padded, got.data());
+        for (std::size_t j = 0; j < 5; ++j) {
+            const auto row = codes.begin() + std::ptrdiff_t(j * padded);
+            CHECK(got[j] - ByteDots::kOffset * std::accumulate(row, row + std::ptrdiff_t(padded), 0) == want[j]);
+        }
     }
-}
-
-TEST_CASE("kth_least: as sorting finds it, with ties and extremes") {
-    std::vector<std::int32_t> keys = {
-        5, -7, 5, 0, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max(), 5};
-    std::vector<std::int32_t> sorted = keys;
-    std::sort(sorted.begin(), sorted.end());
-    for (std::size_t k = 1; k <= keys.size(); ++k) CHECK(lutra::detail::kth_least(keys, k) == sorted[k - 1]);
 }
 
 TEST_CASE("ByteRows: the k nearest may always be near, of any size, offset and number of columns") {

@@ -8,6 +8,7 @@
 // compared exactly, so the outcome is that of comparing all. Source of the bound: Cauchy and Schwarz.
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/bisect.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
@@ -22,7 +23,7 @@
 #include <span>
 #include <type_traits>
 #include <vector>
-#if defined(__AVX512VNNI__) && !defined(LUTRA_SCALAR_ONLY)
+#if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
 #include <immintrin.h>
 #endif
 
@@ -30,43 +31,60 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-// dots [n]: query [padded] (code + 128) times each row of codes [n, padded]; padded is a multiple of 64.
-inline void dot_bytes(scalar, const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded,
-                      std::int32_t* dots) {
-    for (std::size_t j = 0; j < n; ++j) {
-        dots[j] = 0;
-        for (std::size_t t = 0; t < padded; ++t) dots[j] += std::int32_t(query[t]) * std::int32_t(codes[j * padded + t]);
+// dots [n]: query [padded] times each row of codes [n, padded]; padded is a multiple of 64. A kernel's kOffset is what a query's
+// bytes hold beyond its codes: instructions differ in which factor may be negative.
+struct ScalarDots {
+    static constexpr std::int32_t kOffset = 0;
+
+    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded, std::int32_t* dots) {
+        for (std::size_t j = 0; j < n; ++j) {
+            dots[j] = 0;
+            for (std::size_t t = 0; t < padded; ++t)
+                dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[j * padded + t]);
+        }
     }
-}
+};
 
 #if defined(__AVX512VNNI__) && !defined(LUTRA_SCALAR_ONLY)
-inline void dot_bytes(best, const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded,
-                      std::int32_t* dots) {
-    for (std::size_t j = 0; j < n; ++j) {
-        __m512i sum = _mm512_setzero_si512();
-        for (std::size_t t = 0; t < padded; t += 64)
-            sum = _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(query + t), _mm512_loadu_si512(codes + j * padded + t));
-        alignas(64) std::int32_t lanes[16];
-        _mm512_store_si512(lanes, sum);
-        dots[j] = std::accumulate(lanes, lanes + 16, 0);
-    }
-}
-using DotBytes = best;
-#else
-using DotBytes = scalar;
-#endif
+struct VnniDots {
+    static constexpr std::int32_t kOffset = 128;
 
-/// The k-th least, 1 <= k <= keys.size(), by bisection: a count for each bit.
-inline std::int32_t kth_least(std::span<const std::int32_t> keys, std::size_t k) {
-    std::int64_t below = std::int64_t(std::numeric_limits<std::int32_t>::min()) - 1, at = std::numeric_limits<std::int32_t>::max();
-    while (at - below > 1) {
-        const auto middle = std::int32_t(below + (at - below) / 2);
-        std::uint32_t n = 0;
-        for (const std::int32_t key : keys) n += key <= middle;
-        (n < k ? below : at) = middle;
+    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded, std::int32_t* dots) {
+        for (std::size_t j = 0; j < n; ++j) {
+            __m512i sum = _mm512_setzero_si512();
+            for (std::size_t t = 0; t < padded; t += 64)
+                sum = _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(query + t), _mm512_loadu_si512(codes + j * padded + t));
+            alignas(64) std::int32_t lanes[16];
+            _mm512_store_si512(lanes, sum);
+            dots[j] = std::accumulate(lanes, lanes + 16, 0);
+        }
     }
-    return std::int32_t(at);
-}
+};
+using ByteDots = VnniDots;
+#elif defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
+// |q| times c with the sign of q: both are at most 127, so that two products fit into 16 bits.
+struct Avx2Dots {
+    static constexpr std::int32_t kOffset = 0;
+
+    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t n, std::size_t padded, std::int32_t* dots) {
+        const auto load = [](const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); };
+        for (std::size_t j = 0; j < n; ++j) {
+            __m256i sum = _mm256_setzero_si256();
+            for (std::size_t t = 0; t < padded; t += 32) {
+                const __m256i q = load(query + t), c = load(codes + j * padded + t);
+                const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(c, q));
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+            }
+            alignas(32) std::int32_t lanes[8];
+            _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
+            dots[j] = std::accumulate(lanes, lanes + 8, 0);
+        }
+    }
+};
+using ByteDots = Avx2Dots;
+#else
+using ByteDots = ScalarDots;
+#endif
 
 }  // namespace detail
 
@@ -74,7 +92,7 @@ inline std::int32_t kth_least(std::span<const std::int32_t> keys, std::size_t k)
 class ByteRows {
 public:
     /// Whether this build has an instruction for it; without one it is slower than what it saves.
-    static constexpr bool kFast = !std::is_same_v<detail::DotBytes, scalar>;
+    static constexpr bool kFast = !std::is_same_v<detail::ByteDots, detail::ScalarDots>;
     static constexpr std::size_t kMaxQueries = 4;  ///< together they are compared with all rows sooner
 
     ByteRows() = default;
@@ -102,14 +120,14 @@ public:
         const auto dots = arena.take<std::int32_t>(n_), least = arena.take<std::int32_t>(n_), most = arena.take<std::int32_t>(n_);
         const Query asked = quantize(q, query.data(), arena);
         if (!asked.usable) return 0;
-        detail::dot_bytes(detail::DotBytes{}, query.data(), codes_.data(), n_, padded_, dots.data());
+        detail::ByteDots::run(query.data(), codes_.data(), n_, padded_, dots.data());
         for (std::size_t j = 0; j < n_; ++j) {
             const Row& row = rows_[j];
-            const float product = asked.coded.scale * row.coded.scale * float(dots[j] - 128 * row.coded.sum);
+            const float product = asked.coded.scale * row.coded.scale * float(dots[j] - detail::ByteDots::kOffset * row.coded.sum);
             const float score = factor() * product + row.score, off = bound(asked, row);
             least[j] = order_key(score - off), most[j] = order_key(score + off);
         }
-        const std::int32_t limit = detail::kth_least(most, k);
+        const std::int32_t limit = kth_least(most, k).key;
         std::size_t n = 0;
         for (std::size_t j = 0; j < n_; ++j) found[n] = std::uint32_t(j), n += least[j] <= limit;
         return n;
@@ -181,7 +199,8 @@ private:
         const Arena::Frame frame(arena);
         const auto x = arena.take<float>(d_);
         for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - mean_[t] : q[t];
-        Query query{encode(x.data(), [codes](std::size_t t, std::int32_t code) { codes[t] = std::uint8_t(code + 128); }),
+        Query query{encode(x.data(), [codes](std::size_t t,
+                                             std::int32_t code) { codes[t] = std::uint8_t(code + detail::ByteDots::kOffset); }),
                     up(std::sqrt(squared(x.data(), d_))), slack(all), true};
         std::fill(codes + d_, codes + padded_, std::uint8_t{0});
         return query;
