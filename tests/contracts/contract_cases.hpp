@@ -37,6 +37,8 @@ struct Case {
     bool is_lossy() const { return has_codes() && !spec.ends_with(",RFlat"); }
     bool has_codes() const { return spec.find("PQ") != std::string_view::npos; }
     bool needs_training() const { return has_lists() || has_codes(); }
+    /// Refused for L2.
+    bool is_score_aware() const { return spec.find("x4fsa") != std::string_view::npos; }
 };
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << ")";
@@ -68,13 +70,19 @@ void for_each_case(F&& f) {
                           {"IVF16,PQ3x4fsr", {3}},
                           {"IVF16,PQ8x4fsr", {32}},
                           {"PQ8x4fs,RFlat", {32}},
-                          {"IVF16,PQ8x4fsr,RFlat", {32}}};
+                          {"IVF16,PQ8x4fsr,RFlat", {32}},
+                          {"PQ8x4fsa", {32}},
+                          {"L2norm,PQ3x4fsa", {3}},
+                          {"IVF16,PQ25x4fsa_64", {100}},
+                          {"PQ50x4fsa,RFlat", {100}},
+                          {"IVF16,PQ8x4fsa,RFlat", {32}},
+                          {"IVF16(PQ8x4fsa,RFlat),PQ8x4fsa", {32}}};
     for (const Kind& kind : kinds)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const std::size_t d : kind.dims) {
                 const Case c{kind.spec, metric, d};
                 CAPTURE(c);
-                f(c);
+                if (metric == Metric::inner_product || !c.is_score_aware()) f(c);
             }
 }
 

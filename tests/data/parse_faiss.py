@@ -55,7 +55,7 @@ def header(s, o):
     for name, kind in (("d", "i"), ("ntotal", "q"), ("unused1", "q"), ("unused2", "q"), ("is_trained", "B"), ("metric", "i")):
         field(s, o, name, kind)
     assert o["d"] > 0 and o["ntotal"] >= 0 and o["is_trained"] in (0, 1) and o["metric"] in (0, 1), o
-    assert o["unused1"] == o["unused2"] == 1 << 20
+    assert o["unused1"] == 1 << 20 and o["unused2"] - (1 << 20) in (0, ord("a"))  # "a": codes of PQ{M}x4fsa
 
 
 def flat(s, o):

@@ -64,8 +64,9 @@ public:
     FileText& number(T value) {
         return add(&value, sizeof value);
     }
-    FileText& header(std::int32_t d, std::int64_t ntotal, bool is_trained = true, std::int32_t metric = 1) {
-        number(d).number(ntotal).number(std::int64_t{1} << 20).number(std::int64_t{1} << 20);
+    FileText& header(std::int32_t d, std::int64_t ntotal, bool is_trained = true, std::int32_t metric = 1,
+                     std::int64_t note = lutra::IndexHeader::kNoNote) {
+        number(d).number(ntotal).number(std::int64_t{1} << 20).number(note);
         return number(std::uint8_t(is_trained)).number(metric);
     }
     /// A Flat record of n rows of d zeros.
@@ -323,7 +324,8 @@ struct FastScanText {
     std::int64_t ntotal = 2;
     bool is_trained = true;
     std::uint64_t d = 2, m = 2, bits = 4, centroids = 32, ntotal2 = 32, m2 = 2, codes = 32;
-    std::int32_t implem = 0, bbs = 32, qbs = 0;
+    std::int32_t implem = 0, bbs = 32, qbs = 0, metric = 1;
+    std::int64_t note = lutra::IndexHeader::kNoNote;
 
     FileText quantizer(FileText file) const {
         file.number(d).number(m).number(bits).number(centroids);
@@ -331,7 +333,7 @@ struct FastScanText {
         return file;
     }
     FileText text() const {
-        FileText file = quantizer(FileText().text("IPfs").header(2, ntotal, is_trained));
+        FileText file = quantizer(FileText().text("IPfs").header(2, ntotal, is_trained, metric, note));
         file.number(implem).number(bbs).number(qbs).number(ntotal2).number(m2).number(codes);
         for (std::uint64_t i = 0; i < std::min<std::uint64_t>(codes, 100); ++i) file.number(std::uint8_t{0x21});
         return file;
@@ -347,8 +349,12 @@ struct FastScanListsText {
 
     FileText text() const {
         FileText file;
-        file.text("IwPf").header(2, fields.ntotal, fields.is_trained).number(coarse).number(std::uint64_t{1});
-        file.flat(2, fields.is_trained ? std::int64_t(coarse) : 0).number(map).number(std::uint64_t{0});
+        file.text("IwPf").header(2, fields.ntotal, fields.is_trained, fields.metric, fields.note);
+        file.number(coarse)
+            .number(std::uint64_t{1})
+            .flat(2, fields.is_trained ? std::int64_t(coarse) : 0)
+            .number(map)
+            .number(std::uint64_t{0});
         file.number(by_residual).number(code_size).number(fields.bbs).number(fields.m2).number(fields.implem);
         file.number(std::uint64_t(fields.qbs));
         file = fields.quantizer(file);
@@ -383,6 +389,15 @@ TEST_CASE("load_index: a fast-scan record of true fields loads, whatever implem 
     FastScanText emptied;  // as faiss leaves it after reset()
     emptied.ntotal = 0, emptied.codes = 0, emptied.ntotal2 = 4096;
     REQUIRE(small_files::loaded(emptied.text().bytes()).ok());
+    FastScanText noted;
+    noted.metric = 0;
+    for (const std::int64_t note : {std::int64_t{0}, std::int64_t{-1}, lutra::detail::kScoreAwareNote}) {
+        noted.note = note;
+        index = small_files::loaded(noted.text().bytes());
+        REQUIRE_MESSAGE(index.ok(), index.status().message());
+        CHECK(index->spec() == (note == lutra::detail::kScoreAwareNote ? "PQ2x4fsa" : "PQ2x4fs"));
+        use(*index);
+    }
 }
 
 TEST_CASE("load_index: IPfs: fields that lie are refused before memory is taken") {
@@ -419,11 +434,15 @@ TEST_CASE("load_index: IPfs: fields that lie are refused before memory is taken"
     check_changed<T>("do not fit", [](T& t) { t.codes = 0; });
     check_changed<T>("truncated", [](T& t) { t.codes = kHuge; });
     check_changed<T>("untrained", [](T& t) { t.is_trained = false; });
+    check_changed<T>("score-aware codes for L2", [](T& t) { t.note = lutra::detail::kScoreAwareNote; });
 }
 
 TEST_CASE("load_index: IwPf: fields that lie are refused before memory is taken") {
     using T = FastScanListsText;
     check_changed<T>("flag", [](T& t) { t.by_residual = 2; });
+    check_changed<T>("score-aware codes for L2", [](T& t) { t.fields.note = lutra::detail::kScoreAwareNote; });
+    check_changed<T>("score-aware codes by residual",
+                     [](T& t) { t.fields.note = lutra::detail::kScoreAwareNote, t.by_residual = 1; });
     check_changed<T>("direct map of kind 3", [](T& t) { t.map = 3; });
     check_changed<T>("code size 2", [](T& t) { t.code_size = 2; });
     check_changed<T>("code size 0", [](T& t) { t.code_size = 0; });

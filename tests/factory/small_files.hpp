@@ -59,8 +59,9 @@ inline PlainFlat small_flat(bool own_ids, lutra::Metric metric = lutra::Metric::
 /// PQ2x4fs of 35 rows: two blocks. 16 rows of training give centroids that are those rows.
 template <class Coarse>
 lutra::Ivf<Coarse, lutra::Pq4FastScan> small_fast_scan(Coarse coarse, lutra::Metric metric, bool by_residual = false,
-                                                       std::size_t bbs = 32, bool filled = true) {
-    lutra::Ivf<Coarse, lutra::Pq4FastScan> index(2, metric, 2, std::move(coarse), lutra::Pq4FastScan(2, 2, by_residual, bbs));
+                                                       std::size_t bbs = 32, bool filled = true, bool score_aware = false) {
+    lutra::Ivf<Coarse, lutra::Pq4FastScan> index(2, metric, 2, std::move(coarse),
+                                                 lutra::Pq4FastScan(2, 2, by_residual, bbs, score_aware));
     static_cast<void>(index.train(lutra_test::normal_matrix(16, 2, 5)));
     if (filled) static_cast<void>(index.add(lutra_test::normal_matrix(35, 2, 6)));
     return index;
@@ -112,6 +113,8 @@ inline std::vector<File> all() {
         {"PQ3x4fs", saved(small_odd_fast_scan(false))},
         {"PQ3x4fs in an id map", saved(small_odd_fast_scan(true))},
         {"IVF,PQ2x4fs, inner product", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::inner_product))},
+        {"PQ2x4fsa", saved(small_fast_scan(lutra::OneList{}, Metric::inner_product, false, 32, true, true))},
+        {"IVF,PQ2x4fsa", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::inner_product, false, 32, true, true))},
         {"IVF,PQ2x4fsr", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::l2, true))},
         {"IVF,PQ2x4fs_64", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::l2, false, 64))},
         {"IVF,PQ2x4fs, direct map as array", saved(mapped)},

@@ -38,14 +38,17 @@ inline Status unexpected_record(Fourcc found, std::string_view accepted, std::ui
             std::string_view(shown.data(), shown.size()), position - 4, accepted};
 }
 
-/// What follows the code in every index record.
+/// What follows the code in every index record. Of two numbers in it faiss makes no use: it writes 1 << 20 for both, and reads
+/// past them, whatever they are. The second is a place for a note of lutra's.
 struct IndexHeader {
     static constexpr std::int32_t kMaxDim = 1 << 20;
+    static constexpr std::int64_t kNoNote = 1 << 20;
 
     std::size_t d = 0;
     std::uint64_t ntotal = 0;
     bool is_trained = true;
     Metric metric = Metric::l2;
+    std::int64_t note = kNoNote;
 };
 
 /// A bool is one byte, 0 or 1; anything else is a damaged file.
@@ -59,10 +62,10 @@ inline Status read_bool(Reader& in, bool& to) {
 
 inline Status read_header(Reader& in, IndexHeader& header) {
     std::int32_t d = 0, metric = 0;
-    std::int64_t ntotal = 0, unused[2];
+    std::int64_t ntotal = 0, notes[2];
     LUTRA_TRY(read_value(in, d));
     LUTRA_TRY(read_value(in, ntotal));
-    LUTRA_TRY(read_values(in, unused, 2));
+    LUTRA_TRY(read_values(in, notes, 2));
     LUTRA_TRY(read_bool(in, header.is_trained));
     LUTRA_TRY(read_value(in, metric));
     if (d < 1 || d > IndexHeader::kMaxDim)
@@ -71,14 +74,15 @@ inline Status read_header(Reader& in, IndexHeader& header) {
     if (metric != 0 && metric != 1)
         return {Errc::unsupported, "metric number {} in the header; accepted: 0 (inner product) or 1 (L2)", metric};
     header.d = std::size_t(d), header.ntotal = std::uint64_t(ntotal), header.metric = Metric(metric);
+    header.note = notes[1];
     return {};
 }
 
 inline Status write_header(Writer& out, const IndexHeader& header) {
-    const std::int64_t unused[2] = {1 << 20, 1 << 20};  // two fields nobody reads; faiss writes these
+    const std::int64_t notes[2] = {IndexHeader::kNoNote, header.note};
     LUTRA_TRY(write_value(out, std::int32_t(header.d)));
     LUTRA_TRY(write_value(out, std::int64_t(header.ntotal)));
-    LUTRA_TRY(write_values(out, unused, 2));
+    LUTRA_TRY(write_values(out, notes, 2));
     LUTRA_TRY(write_value(out, std::uint8_t(header.is_trained)));
     return write_value(out, std::int32_t(header.metric));
 }

@@ -26,7 +26,7 @@ Status Ivf<Coarse, E>::save(Writer& out) const {
         return write_counted(out, list.ids, list.size);
     } else {
         LUTRA_TRY(write_fourcc(out, E::kIvfRecord));
-        LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_}));
+        LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_, encoding_.note()}));
         LUTRA_TRY(write_value(out, std::uint64_t(nlist_)));
         LUTRA_TRY(write_value(out, std::uint64_t(nprobe_)));
         LUTRA_TRY(coarse_.save(out, d_, metric_));

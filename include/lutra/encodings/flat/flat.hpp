@@ -53,6 +53,7 @@ public:
     }
 
     static constexpr Fourcc kIvfRecord = "IwFl";
+    static std::int64_t note() { return IndexHeader::kNoNote; }
     Status save_fields(Writer&) const { return {}; }
     static Result<Flat> load_fields(Reader&, const IndexHeader& header) { return Flat(header.d); }
 

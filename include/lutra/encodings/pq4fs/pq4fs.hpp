@@ -69,7 +69,7 @@ public:
     };
 
     /// bbs: vectors per block in files; 32 is what faiss handles best. score_aware: codes for inner products (score_aware.hpp),
-    /// not by residual. Files are as without it, so what is loaded encodes further rows plainly, by the codebook it has.
+    /// not by residual.
     explicit Pq4FastScan(std::size_t d, std::size_t m, bool by_residual = false, std::size_t bbs = kBlock, bool score_aware = false)
         : codebook_(d, m), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {
         LUTRA_ASSERT(!by_residual || !score_aware);
@@ -150,6 +150,7 @@ public:
 
     static constexpr Fourcc kIvfRecord = "IwPf";
     static bool reads_alone(Fourcc fourcc) { return fourcc == Fourcc("IPfs"); }
+    std::int64_t note() const;  // for the header of the record, alone or in lists
     Status save_fields(Writer& out) const;
     static Result<Pq4FastScan> load_fields(Reader& in, const IndexHeader& header);
     // Codes of lists in files: blocks of file_block() vectors; to_file() fills, from_file() reads ceil(n / file_block()) of them.
@@ -164,7 +165,7 @@ public:
     bool same(const Pq4FastScan& other) const { return codebook_.centroids() == other.codebook_.centroids(); }
 
 private:
-    Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs);
+    Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs, bool score_aware);
 
     void encode_score_aware(std::span<const float* const> rows, std::byte* codes, std::size_t first) const {
         detail::ScoreAwareEncoder encoder(codebook_);

@@ -5,6 +5,9 @@
 //   IPfs   header, PQ, implem, bbs, qbs, ntotal rounded up to bbs, M rounded up to 2, codes
 //   IwPf   IVF fields, by_residual, code_size, bbs, M rounded up to 2, implem, qbs, PQ, block lists
 //
+// Score-aware codes are codes like others: faiss finds a file of PQ{M}x4fs. That further rows get such codes too, lutra knows by a
+// note in the header (io/record.hpp); a file that faiss has written again has lost it.
+//
 // Codes stand in blocks of bbs vectors of lane layout, 32 of them after the other within each pair of sub-quantizers.
 #pragma once
 #include <lutra/encodings/pq4fs/pq4fs.hpp>
@@ -60,6 +63,16 @@ inline Result<Pq4Codebook> read_pq(Reader& in, const IndexHeader& header) {
     return codebook;
 }
 
+inline constexpr std::int64_t kScoreAwareNote = IndexHeader::kNoNote + 'a';
+
+inline Result<bool> read_score_aware(const IndexHeader& header, bool by_residual) {
+    const bool score_aware = header.note == kScoreAwareNote;
+    if (score_aware && (by_residual || header.metric == Metric::l2))
+        return Status{Errc::bad_file, "score-aware codes {}; accepted: for inner product and not by residual",
+                      by_residual ? "by residual" : "for L2"};
+    return score_aware;
+}
+
 inline Status check_bbs(std::int64_t bbs) {
     if (bbs >= std::int64_t(kPq4Block) && bbs <= 65536 && bbs % std::int64_t(kPq4Block) == 0) return {};
     return {Errc::bad_file, "blocks of {} vectors; accepted: multiples of {} up to 65536", bbs, kPq4Block};
@@ -67,8 +80,10 @@ inline Status check_bbs(std::int64_t bbs) {
 
 }  // namespace detail
 
-inline Pq4FastScan::Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs)
-    : codebook_(std::move(codebook)), by_residual_(by_residual), bbs_(bbs) {}
+inline Pq4FastScan::Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs, bool score_aware)
+    : codebook_(std::move(codebook)), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {}
+
+inline std::int64_t Pq4FastScan::note() const { return score_aware_ ? detail::kScoreAwareNote : IndexHeader::kNoNote; }
 
 inline std::size_t Pq4FastScan::file_block_bytes() const { return detail::Pq4FileLayout{m(), bbs_}.block_bytes(); }
 
@@ -117,12 +132,14 @@ inline Result<Pq4FastScan> Pq4FastScan::load_fields(Reader& in, const IndexHeade
     LUTRA_TRY(codebook.status());
     if (m2 != round_up(codebook->m(), 2) || code_size != m2 / 2)
         return Status{Errc::bad_file, "code size {} and {} sub-quantizers do not fit M = {}", code_size, m2, codebook->m()};
-    return Pq4FastScan(std::move(*codebook), by_residual, std::size_t(bbs));
+    const Result<bool> score_aware = detail::read_score_aware(header, by_residual);
+    LUTRA_TRY(score_aware.status());
+    return Pq4FastScan(std::move(*codebook), by_residual, std::size_t(bbs), *score_aware);
 }
 
 inline Status Pq4FastScan::save_alone(Writer& out, Metric metric, ListView list) const {
     LUTRA_TRY(write_fourcc(out, "IPfs"));
-    LUTRA_TRY(write_header(out, {codebook_.dim(), list.size, is_trained(), metric}));
+    LUTRA_TRY(write_header(out, {codebook_.dim(), list.size, is_trained(), metric, note()}));
     LUTRA_TRY(detail::write_pq(out, codebook_));
     LUTRA_TRY(write_value(out, std::int32_t{0}));  // implem: automatic
     LUTRA_TRY(write_value(out, std::int32_t(bbs_)));
@@ -162,7 +179,9 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
                       codebook->m()};
     if (header.ntotal != 0 && !header.is_trained)
         return Status{Errc::bad_file, "an untrained index holds {} vectors", header.ntotal};
-    Pq4FastScan encoding(std::move(*codebook), false, file.bbs);
+    const Result<bool> score_aware = detail::read_score_aware(header, false);
+    LUTRA_TRY(score_aware.status());
+    Pq4FastScan encoding(std::move(*codebook), false, file.bbs, *score_aware);
     codes.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});
     encoding.from_file(bytes, std::size_t(header.ntotal), codes.data());
     return encoding;
