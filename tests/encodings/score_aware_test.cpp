@@ -177,6 +177,23 @@ TEST_CASE("PQ{M}x4fsa: for inner product and cosine; L2, and \"a\" with \"r\", a
     CHECK(index.train(lutra_test::normal_matrix(100, 32, 1)).code() == Errc::bad_argument);
 }
 
+TEST_CASE("PQ{M}x4fsa: pieces of d / M up to 128 floats; longer ones are refused before memory or time is taken for them") {
+    Index longest = index_factory(256, "PQ2x4fsa", Metric::inner_product).value();
+    CHECK(longest.train(lutra_test::normal_matrix(40, 256, 16)).ok());
+    const Status status = index_factory(1 << 20, "IVF4,PQ4096x4fsa", Metric::inner_product).status();
+    CHECK(status.code() == Errc::bad_spec);
+    CHECK(status.message().find("d / M = 256 floats; accepted: up to 128") != std::string_view::npos);
+    CHECK(status.message().find("did you mean \"IVF4,PQ4096x4fs\"") != std::string_view::npos);
+    constexpr std::size_t d = 129;
+    Pq4FastScan encoding(d, 1, false, kPq4Block, true);
+    CHECK(encoding.train(lutra_test::normal_matrix(40, d, 17), {}).code() == Errc::bad_argument);
+    CHECK(!encoding.is_trained());
+    MemoryWriter file;
+    REQUIRE(Ivf<OneList, Pq4FastScan>(d, Metric::inner_product, 1, OneList{}, std::move(encoding)).save(file).ok());
+    MemoryReader in(file.bytes());
+    CHECK(load_index(in).status().code() == Errc::bad_file);
+}
+
 TEST_CASE("PQ{M}x4fsa: adding in pieces is the same as at once") {
     const Matrix x = lutra_test::normal_matrix(200, 32, 14), q = lutra_test::normal_matrix(20, 32, 15);
     for (const char* spec : {"PQ8x4fsa", "IVF4,PQ8x4fsa"}) {

@@ -69,7 +69,7 @@ public:
     };
 
     /// bbs: vectors per block in files; 32 is what faiss handles best. score_aware: codes for inner products (score_aware.hpp),
-    /// not by residual.
+    /// not by residual, d / M at most 128.
     explicit Pq4FastScan(std::size_t d, std::size_t m, bool by_residual = false, std::size_t bbs = kBlock, bool score_aware = false)
         : codebook_(d, m), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {
         LUTRA_ASSERT(!by_residual || !score_aware);
@@ -103,6 +103,7 @@ public:
                 metric_name(metric), m()};
     }
     Status train(MatrixView x, const Resources& resources) {
+        if (score_aware_) LUTRA_TRY(detail::check_score_aware_piece(Errc::bad_argument, codebook_.dim(), m()));
         LUTRA_TRY(train_codebook(x, codebook_, resources));
         return score_aware_ ? train_score_aware(x, codebook_, resources) : Status();
     }

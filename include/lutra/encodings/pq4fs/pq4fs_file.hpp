@@ -65,11 +65,12 @@ inline Result<Pq4Codebook> read_pq(Reader& in, const IndexHeader& header) {
 
 inline constexpr std::int64_t kScoreAwareNote = IndexHeader::kNoNote + 'a';
 
-inline Result<bool> read_score_aware(const IndexHeader& header, bool by_residual) {
+inline Result<bool> read_score_aware(const IndexHeader& header, bool by_residual, std::size_t m) {
     const bool score_aware = header.note == kScoreAwareNote;
     if (score_aware && (by_residual || header.metric == Metric::l2))
         return Status{Errc::bad_file, "score-aware codes {}; accepted: for inner product and not by residual",
                       by_residual ? "by residual" : "for L2"};
+    if (score_aware) LUTRA_TRY(check_score_aware_piece(Errc::bad_file, header.d, m));
     return score_aware;
 }
 
@@ -132,7 +133,7 @@ inline Result<Pq4FastScan> Pq4FastScan::load_fields(Reader& in, const IndexHeade
     LUTRA_TRY(codebook.status());
     if (m2 != round_up(codebook->m(), 2) || code_size != m2 / 2)
         return Status{Errc::bad_file, "code size {} and {} sub-quantizers do not fit M = {}", code_size, m2, codebook->m()};
-    const Result<bool> score_aware = detail::read_score_aware(header, by_residual);
+    const Result<bool> score_aware = detail::read_score_aware(header, by_residual, codebook->m());
     LUTRA_TRY(score_aware.status());
     return Pq4FastScan(std::move(*codebook), by_residual, std::size_t(bbs), *score_aware);
 }
@@ -179,7 +180,7 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
                       codebook->m()};
     if (header.ntotal != 0 && !header.is_trained)
         return Status{Errc::bad_file, "an untrained index holds {} vectors", header.ntotal};
-    const Result<bool> score_aware = detail::read_score_aware(header, false);
+    const Result<bool> score_aware = detail::read_score_aware(header, false, file.m);
     LUTRA_TRY(score_aware.status());
     Pq4FastScan encoding(std::move(*codebook), false, file.bbs, *score_aware);
     codes.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});

@@ -24,6 +24,15 @@ struct Pq4Token {
 
 inline constexpr std::size_t kMaxPq4FileBlock = 65536;
 
+/// Training score-aware codes solves equations of d/M unknowns for each centroid: memory goes with the square of d/M, and a step
+/// takes d/M multiply-adds a float.
+inline constexpr std::size_t kMaxScoreAwarePiece = 128;
+
+inline Status check_score_aware_piece(Errc code, std::size_t d, std::size_t m) {
+    if (d / m <= kMaxScoreAwarePiece) return {};
+    return {code, "score-aware codes of pieces of d / M = {} floats; accepted: up to {}", d / m, kMaxScoreAwarePiece};
+}
+
 /// Removes a word, or a number (cut at 2^24), from the front of a text if it is there.
 inline bool take_pq4_word(std::string_view& text, std::string_view word) {
     const bool is = text.starts_with(word);
@@ -57,7 +66,7 @@ inline Status check_pq4_token(const Pq4Token& token, std::size_t d, bool in_list
     if (token.bbs > kMaxPq4FileBlock)
         return {Errc::bad_spec, "blocks of {} vectors; accepted: up to {}", token.bbs, kMaxPq4FileBlock};
     if (token.by_residual && !in_lists) return {Errc::bad_spec, "\"r\" (by residual) is for lists; expected IVF before it"};
-    return {};
+    return token.score_aware ? check_score_aware_piece(Errc::bad_spec, d, token.m) : Status();
 }
 
 inline std::string write_pq4_token(const Pq4Token& token) {
@@ -93,10 +102,11 @@ inline std::string repair_pq4_token(std::string_view text, std::size_t d, bool i
     if (!take_pq4_number(rest, token.m) || (!is_pq && !rest.starts_with("x4fs"))) return {};
     const std::size_t end = std::min(rest.find('_'), rest.size());
     token.by_residual = in_lists && rest.substr(0, end).ends_with('r');
-    token.score_aware = rest.substr(0, end).ends_with('a');
+    const bool score_aware = rest.substr(0, end).ends_with('a');
     rest.remove_prefix(end);
     if (take_pq4_word(rest, "_")) take_pq4_number(rest, token.bbs);
     token.m = nearest_divisor(d, token.m);
+    token.score_aware = score_aware && check_score_aware_piece(Errc::bad_spec, d, token.m).ok();
     token.bbs = nearest_file_block(token.bbs);
     return write_pq4_token(token);
 }

@@ -128,7 +128,8 @@ private:
 }  // namespace detail
 
 /// Goes on from a codebook that is trained (train_codebook.hpp), on rows x [n, d], spread over the executor. Cost: 10 rounds of
-/// 32 n d + n d d / M multiply-adds; memory: (M + 8 + (d / M)^2 / 16) n bytes. The same bits for any executor. Errors: cancelled.
+/// 32 n d + n d d / M multiply-adds; memory: (M + 8 + (d / M)^2 / 16) n bytes, so d / M is to be small: 34 MB of 32,768 rows for
+/// 128, the most a factory string may ask for. The same bits for any executor. Errors: cancelled.
 inline Status train_score_aware(MatrixView x, Pq4Codebook& codebook, const Resources& resources) {
     constexpr std::size_t kRounds = 10;
     const std::size_t steps = kRounds * codebook.m();
