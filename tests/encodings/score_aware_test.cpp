@@ -171,6 +171,14 @@ TEST_CASE("PQ{M}x4fsa: for inner product and cosine; L2, and \"a\" with \"r\", a
         CHECK(status.message().find("score-aware codes are for inner product or cosine, not l2; plain: PQ8x4fs") !=
               std::string::npos);
     }
+    // The caret stands under the part of the whole string.
+    for (const char* spec : {"IVF64(IVF8,PQ8x4fsa),Flat", "L2norm,IVF64(IVF8(PQ8x4fsa),Flat),PQ16x4fs"}) {
+        CAPTURE(spec);
+        const std::string message(index_factory(32, spec, Metric::l2).status().message());
+        const std::string text(spec), caret_line(text.find("PQ8x4fsa"), ' ');
+        CHECK(message.find("\n  " + text + "\n  " + caret_line + "^\n  did you mean \"") != std::string::npos);
+        CHECK(index_factory(32, spec, Metric::inner_product).ok());
+    }
     for (const char* spec : {"IVF4,PQ8x4fsra", "IVF4,PQ8x4fsar", "PQ8x4fsaa"})
         CHECK(!index_factory(32, spec, Metric::inner_product).ok());
     Ivf<OneList, Pq4FastScan> index(32, Metric::l2, 1, OneList{}, Pq4FastScan(32, 8, false, kPq4Block, true));

@@ -12,8 +12,10 @@
 #include "factory/spec_message.hpp"
 
 namespace {
-std::string suggested(std::string_view text, std::size_t d = 32) {
-    const auto spec = lutra::parse_spec(text, d, lutra::kEncodingWords);
+using lutra::Metric;
+
+std::string suggested(std::string_view text, std::size_t d, Metric metric) {
+    const auto spec = lutra::parse_spec(text, d, metric, lutra::kEncodingWords);
     REQUIRE(!spec.ok());
     return spec_test::suggestion(spec.status().message());
 }
@@ -23,6 +25,7 @@ TEST_CASE("nearest_spec: a PQ token is mended, not replaced by Flat") {
     struct Row {
         std::string_view wrong, right;
         std::size_t d = 32;
+        Metric metric = Metric::l2;
     };
     static constexpr Row kRows[] = {
         // M
@@ -53,6 +56,13 @@ TEST_CASE("nearest_spec: a PQ token is mended, not replaced by Flat") {
         {"PQ16x4fs_", "PQ16x4fs"},
         {"PQ16x4fs_100", "PQ16x4fs_96"},
         {"IVF16,PQ16x4fsr_99999999999", "IVF16,PQ16x4fsr_65536"},
+        // score-aware codes
+        {"IVF8,pq8x4fsa,RFlat", "IVF8,PQ8x4fsa,RFlat", 32, Metric::inner_product},
+        {"IVF8,pq8x4fsa,RFlat", "IVF8,PQ8x4fs,RFlat"},
+        {"IVF8,PQ8x4fsa_64", "IVF8,PQ8x4fs_64"},
+        {"PQ7x4fsa", "PQ8x4fsa", 32, Metric::inner_product},
+        {"PQ7x4fsa", "PQ8x4fs"},
+        {"PQ1x4fsa", "PQ1x4fs", 129, Metric::inner_product},
         // around it
         {"IVF16,PQ16x4fs,", "IVF16,PQ16x4fs"},
         {"IVF16PQ16x4fs", "IVF16,PQ16x4fs"},
@@ -66,13 +76,14 @@ TEST_CASE("nearest_spec: a PQ token is mended, not replaced by Flat") {
     };
     for (const Row& row : kRows) {
         CAPTURE(row.wrong);
-        CHECK(suggested(row.wrong, row.d) == row.right);
+        CHECK(suggested(row.wrong, row.d, row.metric) == row.right);
     }
 }
 
 TEST_CASE("nearest_spec: mutated strings of the catalog's encodings keep the promises") {
-    static constexpr std::string_view kStarts[] = {"PQ16x4fs", "IVF16,PQ16x4fsr_64", "L2norm,IVF4,PQ8x4fs,RFlat", "IVF16,Flat"};
-    static constexpr std::string_view kPieces[] = {"PQ", "x4fs", "r", "_", "16", "0", "99999999999", ",", "RFlat", "IVF", " "};
+    static constexpr std::string_view kStarts[] = {"PQ16x4fs", "IVF16,PQ16x4fsr_64", "L2norm,IVF4,PQ8x4fs,RFlat", "IVF16,Flat",
+                                                   "IVF16(IVF4,PQ8x4fsa),PQ16x4fsa"};
+    static constexpr std::string_view kPieces[] = {"PQ", "x4fs", "r", "a", "_", "16", "0", "99999999999", ",", "RFlat", "IVF", " "};
     lutra::Rng rng(21);
     for (int i = 0; i < 5000; ++i) {
         std::string text(kStarts[rng.below(std::size(kStarts))]);
@@ -80,7 +91,9 @@ TEST_CASE("nearest_spec: mutated strings of the catalog's encodings keep the pro
             text.replace(rng.below(text.size() + 1), rng.below(4), std::string(kPieces[rng.below(std::size(kPieces))]));
         const std::size_t d = rng.below(2) == 0 ? 32 : 31;
         CAPTURE(text);
-        const char* broken = spec_test::broken_promise(text, d, lutra::kEncodingWords);
+        const Metric metric = rng.below(2) == 0 ? Metric::l2 : Metric::inner_product;
+        CAPTURE(metric);
+        const char* broken = spec_test::broken_promise(text, d, lutra::kEncodingWords, metric);
         CHECK_MESSAGE(broken == nullptr, std::string(broken == nullptr ? "" : broken));
     }
 }

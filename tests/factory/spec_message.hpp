@@ -10,13 +10,13 @@
 #include <string_view>
 
 namespace spec_test {
-inline std::optional<lutra::Status> check_flat(std::string_view token, std::size_t, bool) {
+inline std::optional<lutra::Status> check_flat(std::string_view token, std::size_t, lutra::Metric, bool) {
     if (token != "Flat") return std::nullopt;
     return lutra::Status{};
 }
 
 /// "Half" with an even d: its own token that can be wrong. "Halfr" needs lists.
-inline std::optional<lutra::Status> check_half(std::string_view token, std::size_t d, bool in_lists) {
+inline std::optional<lutra::Status> check_half(std::string_view token, std::size_t d, lutra::Metric, bool in_lists) {
     if (token != "Half" && token != "Halfr") return std::nullopt;
     if (d % 2 != 0) return lutra::Status{lutra::Errc::bad_spec, "Half needs an even d, not {}", d};
     if (token == "Halfr" && !in_lists) return lutra::Status{lutra::Errc::bad_spec, "Halfr needs IVF{n}, before it"};
@@ -59,12 +59,13 @@ inline std::size_t caret(std::string_view message) {
 /// What must hold for any bytes: a spec whose canonical text means the same, or an error with a caret and a suggestion that
 /// parses. Returns what is broken, or nullptr.
 template <class Encodings>
-const char* broken_promise(std::string_view text, std::size_t d, const Encodings& encodings) {
-    const auto spec = lutra::parse_spec(text, d, encodings);
+const char* broken_promise(std::string_view text, std::size_t d, const Encodings& encodings,
+                           lutra::Metric metric = lutra::Metric::l2) {
+    const auto spec = lutra::parse_spec(text, d, metric, encodings);
     if (spec.ok()) {
         if (!spec.status().message().empty()) return "a message without an error";
         if (spec->text != text) return "the text is not kept";
-        const auto again = lutra::parse_spec(lutra::to_string(*spec), d, encodings);
+        const auto again = lutra::parse_spec(lutra::to_string(*spec), d, metric, encodings);
         return again.ok() && lutra::to_string(*again) == lutra::to_string(*spec) ? nullptr : "the canonical text does not parse";
     }
     const std::string_view message = spec.status().message();
@@ -75,6 +76,6 @@ const char* broken_promise(std::string_view text, std::size_t d, const Encodings
         return "unprintable";
     const std::string nearest = suggestion(message);
     if (nearest.empty()) return text.size() > 40 ? nullptr : "no suggestion";
-    return lutra::parse_spec(nearest, d, encodings).ok() ? nullptr : "the suggestion does not parse";
+    return lutra::parse_spec(nearest, d, metric, encodings).ok() ? nullptr : "the suggestion does not parse";
 }
 }  // namespace spec_test

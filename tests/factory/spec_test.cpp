@@ -13,7 +13,7 @@ using namespace lutra;
 using namespace spec_test;
 
 namespace {
-Result<Spec> parse(std::string_view text, std::size_t d = 32) { return parse_spec(text, d, kFlatOnly); }
+Result<Spec> parse(std::string_view text, std::size_t d = 32) { return parse_spec(text, d, Metric::l2, kFlatOnly); }
 
 struct Accepted {
     std::string_view text;
@@ -252,7 +252,7 @@ TEST_CASE("an error reads as text with a caret under the bad part") {
 }
 
 TEST_CASE("an encoding's own complaint is shown at its token") {
-    const Status odd = parse_spec("IVF16,Half", 33, kFlatAndHalf).status();
+    const Status odd = parse_spec("IVF16,Half", 33, Metric::l2, kFlatAndHalf).status();
     CHECK(odd.code() == Errc::bad_spec);
     CHECK(odd.message().find("Half needs an even d, not 33") != std::string_view::npos);
     CHECK(caret(odd.message()) == 6);
@@ -260,17 +260,17 @@ TEST_CASE("an encoding's own complaint is shown at its token") {
 }
 
 TEST_CASE("an encoding is told whether lists come before it") {
-    CHECK(parse_spec("IVF16,Halfr", 32, kFlatAndHalf).ok());
-    const Status alone = parse_spec("Halfr", 32, kFlatAndHalf).status();
+    CHECK(parse_spec("IVF16,Halfr", 32, Metric::l2, kFlatAndHalf).ok());
+    const Status alone = parse_spec("Halfr", 32, Metric::l2, kFlatAndHalf).status();
     CHECK(alone.code() == Errc::bad_spec);
     CHECK(suggestion(alone.message()) == "Half");
 }
 
 TEST_CASE("expected encodings are those of the caller, and the nearest of them is suggested") {
-    const Status typo = parse_spec("IVF16,Hal", 32, kFlatAndHalf).status();
+    const Status typo = parse_spec("IVF16,Hal", 32, Metric::l2, kFlatAndHalf).status();
     CHECK(typo.message().find("expected an encoding (Flat, Half, Halfr)") != std::string_view::npos);
     CHECK(suggestion(typo.message()) == "IVF16,Half");
-    CHECK(suggestion(parse_spec("Flat", 32, {}).status().message()).empty());
+    CHECK(suggestion(parse_spec("Flat", 32, Metric::l2, {}).status().message()).empty());
 }
 
 TEST_CASE("a long string is shown around the caret, which stays right") {

@@ -25,13 +25,13 @@ using Encodings = EncodingList<Flat, Pq4FastScan>;
 namespace detail {
 
 template <Encoding E>
-std::optional<Status> check_word(std::string_view token, std::size_t d, bool in_lists) {
+std::optional<Status> check_word(std::string_view token, std::size_t d, Metric metric, bool in_lists) {
     const std::optional<Result<E>> parsed = E::parse(token, d, in_lists);
     if (!parsed) return std::nullopt;
-    return parsed->status();
+    return parsed->ok() ? (*parsed)->check_metric(metric) : parsed->status();
 }
 
-/// An encoding may offer repair(token, d, in_lists); see EncodingWord.
+/// An encoding may offer repair(token, d, metric, in_lists); see EncodingWord.
 template <Encoding E>
 constexpr auto repair_of() -> decltype(EncodingWord::repair) {
     if constexpr (requires { &E::repair; }) return &E::repair;

@@ -13,8 +13,8 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// An empty, untrained index of vectors [d], described in faiss's words: "Flat", "IVF1024,Flat", "L2norm,IVF4k,Flat".
-/// Errors: bad_argument (d, or an encoding that is not for the metric), bad_spec or unsupported with a caret under the part that is
-/// wrong (see spec.hpp).
+/// Errors: bad_argument (d; or with a caret an encoding that is not for the metric), bad_spec or unsupported with a caret under the
+/// part that is wrong (see spec.hpp).
 Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2);
 
 namespace detail {
@@ -34,13 +34,11 @@ inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metr
 inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric) {
     if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
         return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
-    const Result<Spec> spec = parse_spec(text, d, kEncodingWords);
+    const Result<Spec> spec = parse_spec(text, d, metric, kEncodingWords);
     LUTRA_TRY(spec.status());
     Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse();
     LUTRA_TRY(coarse.status());
     const auto make = [&]<class E>(E encoding) -> Result<Index> {
-        if (const Status status = encoding.check_metric(metric); !status.ok())
-            return spec_error(status.code(), text, spec->encoding.column, status.message());
         if (spec->coarse) return Index(Ivf<AnyCoarse, E>(d, metric, spec->coarse->nlist, std::move(*coarse), std::move(encoding)));
         return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
     };

@@ -19,7 +19,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// missing encoding put in, list counts clamped, an encoding's numbers mended by the encoding itself, unknown parts left out.
 /// Empty if nothing like an encoding is there, and no encoding's name is itself accepted.
 /// Cost: text.size() times the length of the names.
-std::string nearest_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings);
+std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings);
 
 namespace detail {
 /// Letters to insert, delete or replace to make `a` into `b`, ignoring case (Levenshtein).
@@ -53,7 +53,8 @@ inline std::size_t find_last_word(std::string_view text, std::string_view word) 
 /// The parts of a spec that were found in the ruins of one.
 class Salvage {
 public:
-    Salvage(std::size_t d, std::span<const EncodingWord> encodings) : d_(d), encodings_(encodings) {}
+    Salvage(std::size_t d, Metric metric, std::span<const EncodingWord> encodings)
+        : d_(d), metric_(metric), encodings_(encodings) {}
 
     /// Reads one piece between commas; where commas are missing, it holds several parts.
     void take(std::string_view piece) {
@@ -119,7 +120,7 @@ private:
     std::string mend(std::string_view token) const {
         if (accepts(token)) return std::string(token);
         for (const EncodingWord& encoding : encodings_) {
-            const std::string mended = encoding.repair ? encoding.repair(token, d_, nlist_ != 0) : std::string();
+            const std::string mended = encoding.repair ? encoding.repair(token, d_, metric_, nlist_ != 0) : std::string();
             if (accepts(mended)) return mended;
         }
         return {};
@@ -140,7 +141,7 @@ private:
     }
 
     bool accepts(std::string_view token) const {
-        const auto answer = check_encoding(encodings_, token, d_, nlist_ != 0);
+        const auto answer = check_encoding(encodings_, token, d_, metric_, nlist_ != 0);
         return answer && answer->ok();
     }
 
@@ -150,6 +151,7 @@ private:
     }
 
     std::size_t d_;
+    Metric metric_;
     std::span<const EncodingWord> encodings_;
     std::size_t transforms_ = 0;  // how many times L2norm
     std::size_t refines_ = 0;     // how many times RFlat
@@ -159,8 +161,8 @@ private:
 };
 }  // namespace detail
 
-inline std::string nearest_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings) {
-    detail::Salvage parts(d, encodings);
+inline std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings) {
+    detail::Salvage parts(d, metric, encodings);
     std::string piece;
     std::size_t inside_refine = 0;  // parentheses open since "Refine("
     for (const char c : text) {

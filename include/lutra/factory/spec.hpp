@@ -51,11 +51,11 @@ struct Spec {
 inline constexpr std::size_t kMaxSpecLength = 1024;
 
 /// Takes a factory string apart and checks every part of it. Never crashes, whatever the bytes.
-///   d           dimension of the vectors, for encodings that divide it
+///   d, metric   of the vectors, for encodings that divide d, or that are for one metric only
 ///   encodings   what the catalog offers; the parser knows no encoding of its own
 /// Errors, as text with a caret (spec_error.hpp): Errc::bad_spec if no version would read it, Errc::unsupported if it is a
 /// word of faiss that this version does not build, or the code an encoding gave for its own token.
-Result<Spec> parse_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings);
+Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings);
 
 /// The canonical spelling, which parses to the same index: "L2Norm,IVF1k,Flat" -> "L2norm,IVF1024,Flat".
 std::string to_string(const Spec& spec);
@@ -102,11 +102,11 @@ inline std::size_t find_close(std::string_view text, std::size_t begin) {
 
 class SpecParser {
 public:
-    SpecParser(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings)
-        : SpecParser(text, 0, text.size(), d, encodings) {}
+    SpecParser(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings)
+        : text_(text), begin_(0), end_(text.size()), d_(d), metric_(metric), encodings_(encodings) {}
     /// For a part of a string; errors point into the whole.
-    SpecParser(std::string_view text, std::size_t begin, std::size_t end, std::size_t d, std::span<const EncodingWord> encodings)
-        : text_(text), begin_(begin), end_(end), d_(d), encodings_(encodings) {}
+    SpecParser(const SpecParser& whole, std::size_t begin, std::size_t end)
+        : text_(whole.text_), begin_(begin), end_(end), d_(whole.d_), metric_(whole.metric_), encodings_(whole.encodings_) {}
 
     Result<Spec> run() {
         if (text_.size() > kMaxSpecLength)
@@ -155,7 +155,7 @@ private:
 
     Status read_coarse_index(const SpecToken& ivf, std::size_t at) {
         if (at == ivf.text.size()) return {};
-        const Result<Spec> inner = SpecParser(text_, ivf.column + at + 1, ivf.column + ivf.text.size() - 1, d_, encodings_).run();
+        const Result<Spec> inner = SpecParser(*this, ivf.column + at + 1, ivf.column + ivf.text.size() - 1).run();
         LUTRA_TRY(inner.status());
         const std::string index = to_string(*inner);
         if (index != "Flat") spec_.coarse->index = index;  // that one compares every centroid
@@ -164,7 +164,7 @@ private:
 
     Status read_encoding() {
         const SpecToken encoding = token();
-        const auto answer = check_encoding(encodings_, encoding.text, d_, spec_.coarse.has_value());
+        const auto answer = check_encoding(encodings_, encoding.text, d_, metric_, spec_.coarse.has_value());
         if (!answer) return refuse(encoding, (spec_.coarse ? "" : "L2norm, IVF{n} or ") + expected_encoding());
         if (!answer->ok()) return error(answer->code(), encoding.column, answer->message());
         spec_.encoding = encoding;
@@ -196,7 +196,7 @@ private:
     }
 
     bool is_index(std::string_view text) const {
-        const Result<Spec> spec = SpecParser(text, d_, encodings_).run();
+        const Result<Spec> spec = SpecParser(text, d_, metric_, encodings_).run();
         return spec.ok() || spec.status().code() == Errc::unsupported;
     }
 
@@ -229,7 +229,7 @@ private:
 
     Status error(Errc code, std::size_t column, std::string_view problem, std::string_view expected = {}) const {
         const std::string_view link = expected.empty() ? "" : "; expected ";
-        const std::string nearest = text_.size() > kMaxSpecLength ? std::string() : nearest_spec(text_, d_, encodings_);
+        const std::string nearest = text_.size() > kMaxSpecLength ? std::string() : nearest_spec(text_, d_, metric_, encodings_);
         return spec_error(code, text_, column, std::string(problem).append(link).append(expected), nearest);
     }
 
@@ -248,6 +248,7 @@ private:
 
     std::string_view text_;
     std::size_t begin_, end_, d_;
+    Metric metric_;
     std::span<const EncodingWord> encodings_;
     std::vector<SpecToken> tokens_;
     std::size_t next_ = 0;
@@ -255,8 +256,8 @@ private:
 };
 }  // namespace detail
 
-inline Result<Spec> parse_spec(std::string_view text, std::size_t d, std::span<const EncodingWord> encodings) {
-    return detail::SpecParser(text, d, encodings).run();
+inline Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings) {
+    return detail::SpecParser(text, d, metric, encodings).run();
 }
 
 inline std::string to_string(const Spec& spec) {

@@ -2,6 +2,7 @@
 // and which words of faiss are known but not built here.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
+#include <lutra/core/types.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -19,16 +20,18 @@ inline constexpr std::size_t kMaxLists = 2147483647;
 /// One encoding as the parser knows it. The catalog holds a row for each; the token's own grammar stays with the encoding.
 ///   name    not empty; as shown in "expected an encoding (Flat)". Suggestions use it where check() accepts it as it stands.
 ///   check   nullopt: not this encoding's token; ok: accepted; an error: its own, but wrong, and the message says why.
-///           d is the dimension after the transforms; in_lists is true behind IVF{n}. Must take any bytes.
+///           d is the dimension after the transforms, metric that of the index; in_lists is true behind IVF{n}. Must take any
+///           bytes.
 ///   repair  the token check() accepts that is nearest to one it does not; empty if it is not like this encoding's. Optional.
 struct EncodingWord {
     std::string_view name;
-    std::optional<Status> (*check)(std::string_view token, std::size_t d, bool in_lists);
-    std::string (*repair)(std::string_view token, std::size_t d, bool in_lists) = nullptr;
+    std::optional<Status> (*check)(std::string_view token, std::size_t d, Metric metric, bool in_lists);
+    std::string (*repair)(std::string_view token, std::size_t d, Metric metric, bool in_lists) = nullptr;
 };
 
 /// What the encodings together say about a token: the first that is not nullopt.
-std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, bool in_lists);
+std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, Metric metric,
+                                     bool in_lists);
 
 /// True for the words of faiss's grammar that no part of this version builds, without their numbers: "SQ", "HNSW", "IDMap" ...
 bool is_unbuilt_word(std::string_view word);
@@ -70,9 +73,9 @@ inline Count read_count(std::string_view text) {
 }  // namespace detail
 
 inline std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d,
-                                            bool in_lists) {
+                                            Metric metric, bool in_lists) {
     for (const EncodingWord& encoding : encodings)
-        if (auto answer = encoding.check(token, d, in_lists)) return answer;
+        if (auto answer = encoding.check(token, d, metric, in_lists)) return answer;
     return std::nullopt;
 }
 

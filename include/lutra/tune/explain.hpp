@@ -224,7 +224,7 @@ inline Result<Explanation> explain(std::string_view text, const Workload& worklo
                       workload.k_factor, kMaxLists};
     const Result<Index> index = index_factory(workload.d, text, workload.metric);
     LUTRA_TRY(index.status());
-    const Result<Spec> spec = parse_spec(text, workload.d, kEncodingWords);
+    const Result<Spec> spec = parse_spec(text, workload.d, workload.metric, kEncodingWords);
     LUTRA_TRY(spec.status());
     return detail::Explainer(*spec, *index, workload).run();
 }

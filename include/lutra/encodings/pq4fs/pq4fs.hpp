@@ -84,8 +84,8 @@ public:
                                                   Pq4FastScan(d, token->m, token->by_residual, token->bbs, token->score_aware));
     }
     std::string token() const { return detail::write_pq4_token({m(), bbs_, by_residual_, score_aware_}); }
-    static std::string repair(std::string_view text, std::size_t d, bool in_lists) {
-        return detail::repair_pq4_token(text, d, in_lists);
+    static std::string repair(std::string_view text, std::size_t d, Metric metric, bool in_lists) {
+        return detail::repair_pq4_token(text, d, metric, in_lists);
     }
 
     std::size_t m() const { return codebook_.m(); }

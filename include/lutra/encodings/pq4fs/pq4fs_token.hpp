@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
+#include <lutra/core/types.hpp>
 #include <lutra/encodings/pq4fs/layout.hpp>
 
 #include <algorithm>
@@ -92,7 +93,7 @@ inline std::size_t nearest_file_block(std::size_t bbs) {
 
 /// The accepted token nearest to one that is not: "pq15x5fsr_100" -> "PQ16x4fs_96" for d = 32 and no lists. Empty if the text
 /// is not like one: neither "PQ" and a number, nor a number and "x4fs".
-inline std::string repair_pq4_token(std::string_view text, std::size_t d, bool in_lists) {
+inline std::string repair_pq4_token(std::string_view text, std::size_t d, Metric metric, bool in_lists) {
     std::string lower(text);
     for (char& c : lower) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
     std::string_view rest = lower;
@@ -102,7 +103,7 @@ inline std::string repair_pq4_token(std::string_view text, std::size_t d, bool i
     if (!take_pq4_number(rest, token.m) || (!is_pq && !rest.starts_with("x4fs"))) return {};
     const std::size_t end = std::min(rest.find('_'), rest.size());
     token.by_residual = in_lists && rest.substr(0, end).ends_with('r');
-    const bool score_aware = rest.substr(0, end).ends_with('a');
+    const bool score_aware = metric == Metric::inner_product && rest.substr(0, end).ends_with('a');
     rest.remove_prefix(end);
     if (take_pq4_word(rest, "_")) take_pq4_number(rest, token.bbs);
     token.m = nearest_divisor(d, token.m);
