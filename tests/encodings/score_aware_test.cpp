@@ -77,6 +77,34 @@ TEST_CASE("score-aware encode: no other choice of one piece has less loss") {
     }
 }
 
+TEST_CASE("score-aware encode: sixteen rows at a time have the codes of each alone, bit for bit") {
+    for (const Shape& s : kShapes)
+        for (const float scale : {1e-30F, 1.F, 1e30F}) {
+            CAPTURE(s);
+            CAPTURE(scale);
+            Matrix x = lutra_test::normal_matrix(200, s.d(), 18);
+            std::fill_n(x.row(3), s.d(), 0.F), std::fill_n(x.row(5), s.d(), 1.F), std::copy_n(x.row(7), s.d(), x.row(8));
+            for (float& v : x.values) v *= scale;
+            Pq4Codebook codebook(s.d(), s.m);
+            REQUIRE(train_codebook(x, codebook, {}).ok());
+            detail::ScoreAwareEncoder one(codebook);
+            std::vector<const float*> rows(x.n);
+            std::vector<std::uint8_t> want;
+            for (std::size_t i = 0; i < x.n; ++i) {
+                rows[i] = x.row(i);
+                const std::vector<std::uint8_t>& codes = one.encode(rows[i]);
+                want.insert(want.end(), codes.begin(), codes.end());
+            }
+            for (const std::size_t n : {0, 1, 3, 4, 5, 15, 16, 17, 19, 20, 33, 200}) {
+                std::vector<std::uint8_t> got(n * s.m, 99);
+                detail::score_aware_rows(codebook, std::span(rows).first(n), [&](std::size_t i, const std::uint8_t* codes) {
+                    std::copy_n(codes, s.m, got.data() + i * s.m);
+                });
+                CHECK(std::equal(got.begin(), got.end(), want.begin()));
+            }
+        }
+}
+
 TEST_CASE("score-aware: training lowers the loss of its codes below that of a plain codebook, and that below plain codes") {
     for (const Shape& s : kLarge) {
         if (s.m == 1) continue;  // with one piece there is little to win

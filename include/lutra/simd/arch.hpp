@@ -6,6 +6,7 @@
 #pragma once
 #include <lutra/core/config.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -32,6 +33,19 @@ inline void prefetch(const float* p) {
     __builtin_prefetch(p);
 #else
     static_cast<void>(p);
+#endif
+}
+
+}  // namespace simd
+
+namespace simd {
+
+/// a * b + c with the bits that each lane of fma() has.
+inline float fma(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+    return std::fma(a, b, c);
+#else
+    return a * b + c;
 #endif
 }
 

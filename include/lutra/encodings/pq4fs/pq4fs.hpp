@@ -11,7 +11,7 @@
 #include <lutra/encodings/pq4fs/kernel_quad.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
-#include <lutra/encodings/pq4fs/score_aware.hpp>
+#include <lutra/encodings/pq4fs/score_aware_lanes.hpp>
 #include <lutra/encodings/pq4fs/train_codebook.hpp>
 #include <lutra/encodings/pq4fs/train_score_aware.hpp>
 #include <lutra/io/record.hpp>
@@ -169,12 +169,11 @@ private:
     Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs, bool score_aware);
 
     void encode_score_aware(std::span<const float* const> rows, std::byte* codes, std::size_t first) const {
-        detail::ScoreAwareEncoder encoder(codebook_);
-        for (std::size_t i = 0, v = first; i < rows.size(); ++i, ++v) {
-            const std::vector<std::uint8_t>& chosen = encoder.encode(rows[i]);
-            for (std::size_t m = 0; m < chosen.size(); ++m)
+        detail::score_aware_rows(codebook_, rows, [&](std::size_t i, const std::uint8_t* chosen) {
+            const std::size_t v = first + i;
+            for (std::size_t m = 0; m < codebook_.m(); ++m)
                 set_code<Layout>(codes + v / kBlock * block_bytes(), m, v % kBlock, chosen[m]);
-        }
+        });
     }
 
     static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;

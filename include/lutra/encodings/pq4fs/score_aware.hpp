@@ -1,11 +1,12 @@
 // lutra/encodings/pq4fs/score_aware.hpp: codes whose error stands across the vector rather than along it: for inner products.
 // SPDX-License-Identifier: MIT
 // Main path: ScoreAwareEncoder::encode() -> the errors of all 16 choices of each piece -> from the nearest ones on, one piece is
-// chosen anew at a time until none changes.
+// chosen anew at a time until none changes. This is the definition; score_aware_lanes.hpp does the same for 16 rows at a time.
 // Source: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector Quantization", ICML 2020, sections 3 and 4.
 #pragma once
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/kernels/distance.hpp>
+#include <lutra/simd/arch.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,25 +45,29 @@ struct PieceErrors {
             const float* lanes = codebook.lanes(m, t);
             for (std::size_t c = 0; c < kPq4Centroids; ++c) {
                 const float error = x[t] - lanes[c];
-                squared[c] += error * error, along[c] += error * (x[t] * inverse);
+                squared[c] = simd::fma(error, error, squared[c]), along[c] = simd::fma(error, x[t] * inverse, along[c]);
             }
         }
     }
 
-    /// The choice of least loss, where the other pieces have an error of `rest` along the row. Losses are compared as the integers
-    /// their bits are, with the choice in the lowest four: one minimum, which a compiler makes a few instructions of.
+    /// The choice of least loss, the lowest-numbered of equal ones, where the other pieces have an error of `rest` along the row.
+    /// No loss is below 0, so their bits compare as they do, and compilers know how to find the least of integers.
     std::size_t best(float rest, float weight) const {
+        std::array<std::uint32_t, kPq4Centroids> loss;
         std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
         for (std::size_t c = 0; c < kPq4Centroids; ++c) {
-            const float all = rest + along[c], loss = squared[c] + weight * (all * all);
-            least = std::min(least, (std::bit_cast<std::uint32_t>(loss) & ~15U) | std::uint32_t(c));
+            const float all = rest + along[c];
+            loss[c] = std::bit_cast<std::uint32_t>(simd::fma(weight, all * all, squared[c]));
+            least = std::min(least, loss[c]);
         }
-        return least & 15;
+        return std::size_t(std::find(loss.begin(), loss.end(), least) - loss.begin());
     }
 };
 
 class ScoreAwareEncoder {
 public:
+    static constexpr std::size_t kRounds = 100;  // rounding could go in circles
+
     explicit ScoreAwareEncoder(const Pq4Codebook& codebook)
         : codebook_(codebook), weight_(float(score_aware_weight(codebook.dim()))), errors_(codebook.m()), codes_(codebook.m()) {}
 
@@ -82,8 +87,6 @@ public:
     }
 
 private:
-    static constexpr std::size_t kRounds = 100;  // rounding could go in circles
-
     // True if a piece has changed.
     bool improve(float& along) {
         bool changed = false;

@@ -4,7 +4,7 @@
 // Source: Guo et al., ICML 2020, section 4; they solve for all centroids at once, here each step moves those of one sub-quantizer.
 #pragma once
 #include <lutra/core/params.hpp>
-#include <lutra/encodings/pq4fs/score_aware.hpp>
+#include <lutra/encodings/pq4fs/score_aware_lanes.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -63,12 +63,7 @@ public:
           codes_(x.n * codebook.m()),
           inverse_(x.n),
           along_(x.n) {
-        for_rows([this](ScoreAwareEncoder& encoder, std::size_t i) {
-            inverse_[i] = inverse_norm(x_.row(i), x_.d);
-            std::copy_n(encoder.encode(x_.row(i)).data(), codebook_.m(), codes(i));
-            along_[i] = 0;
-            for (std::size_t m = 0; m < codebook_.m(); ++m) along_[i] += along(i, m);
-        });
+        executor_.for_ranges(x_.n, kChunk, [this](std::size_t begin, std::size_t end, std::size_t) { encode(begin, end); });
     }
 
     /// The codes and the centroids of sub-quantizer m.
@@ -88,11 +83,14 @@ public:
 private:
     static constexpr std::size_t kChunk = 2048;
 
-    template <class Work>
-    void for_rows(Work&& work) {
-        executor_.for_ranges(x_.n, kChunk, [&](std::size_t begin, std::size_t end, std::size_t) {
-            ScoreAwareEncoder encoder(codebook_);
-            for (std::size_t i = begin; i < end; ++i) work(encoder, i);
+    void encode(std::size_t begin, std::size_t end) {
+        std::vector<const float*> rows(end - begin);
+        for (std::size_t i = begin; i < end; ++i) rows[i - begin] = x_.row(i);
+        score_aware_rows(codebook_, rows, [this, begin](std::size_t j, const std::uint8_t* chosen) {
+            const std::size_t i = begin + j;
+            std::copy_n(chosen, codebook_.m(), codes(i));
+            inverse_[i] = inverse_norm(x_.row(i), x_.d);
+            for (std::size_t m = 0; m < codebook_.m(); ++m) along_[i] += along(i, m);
         });
     }
 
