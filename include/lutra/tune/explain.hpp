@@ -58,6 +58,9 @@ namespace detail {
 
 /// Rates of one core.
 inline constexpr double kMultiplyAdds = 50e9, kLookups = 80e9, kEncodedFloats = 500e6;
+/// Of score-aware codes, beside those of plain ones: pieces encoded, and floats and pieces of a training round. From Zen 3 with
+/// AVX2, doubled for encoding, and times 1.5 for training, which has no use for wider registers.
+inline constexpr double kAwarePieces = 50e6, kAwareTrainedFloats = 60e6, kAwareTrainedPieces = 40e6;
 /// Seconds for a row anywhere in memory, and for beginning with a list.
 inline constexpr double kFarRow = 0.12e-6, kListVisit = 0.15e-6;
 inline constexpr float kAdvisedFactor = 8;
@@ -148,12 +151,19 @@ private:
         const Pq4Token token = codes();
         out_.add_seconds += double(work_.n) * double(work_.d) / kEncodedFloats;
         out_.search_seconds += visited() * double(token.m) / kLookups;
+        if (token.score_aware) add_score_aware(double(token.m));
         say(spec_.encoding.text,
             joined(
                 {"each row is cut into ", count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
                  ", each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
                  " a row; distances are sums of table look-ups in registers, fast and approximate",
                  token.score_aware ? "; errors are laid across the rows, where they change the best inner products least" : ""}));
+    }
+
+    void add_score_aware(double m) {
+        const double rows = double(std::min(work_.n, 2048 * kPq4Centroids));
+        out_.train_seconds += 10 * rows * (double(work_.d) / kAwareTrainedFloats + m / kAwareTrainedPieces);
+        out_.add_seconds += double(work_.n) * m / kAwarePieces;
     }
 
     void explain_refine() {
