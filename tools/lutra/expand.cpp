@@ -53,11 +53,10 @@ void check_shapes(const ExpandFlags& flags, const Inputs& inputs, const Inputs* 
 /// All rows, none of zeros: such a row has no direction, so no neighbours by cosine.
 AlignedVector<float> read_directions(const Inputs& inputs) {
     AlignedVector<float> rows = inputs.read_all();
-    for (std::size_t i = 0; i < inputs.n(); ++i)
-        if (lutra::detail::is_zero(rows.data() + i * inputs.d(), inputs.d()))
-            throw Error(Status{Errc::bad_argument, "{} is all zeros and has no direction; accepted: rows with other values too",
-                               inputs.place(i)});
-    return rows;
+    const std::size_t zeros = find_zero_row({rows.data(), inputs.n(), inputs.d()});
+    if (zeros == inputs.n()) return rows;
+    throw Error(Status{Errc::bad_argument, "{} is all zeros and has no direction; accepted: rows with other values too",
+                       inputs.place(zeros)});
 }
 
 Index index_for(const ExpandFlags& flags, std::size_t d) {
