@@ -50,17 +50,19 @@ struct PieceErrors {
         }
     }
 
-    /// The choice of least loss, the lowest-numbered of equal ones, where the other pieces have an error of `rest` along the row.
-    /// No loss is below 0, so their bits compare as they do, and compilers know how to find the least of integers.
+    /// The choice of least loss, the lowest-numbered of equal ones, where the other pieces have an error of `rest` along the row; 0
+    /// if none is finite. No loss is below 0, so their bits compare as they do, and compilers know how to find the least of
+    /// integers.
     std::size_t best(float rest, float weight) const {
         std::array<std::uint32_t, kPq4Centroids> loss;
-        std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+        const auto infinity = std::bit_cast<std::uint32_t>(std::numeric_limits<float>::infinity());
+        std::uint32_t least = infinity;
         for (std::size_t c = 0; c < kPq4Centroids; ++c) {
             const float all = rest + along[c];
             loss[c] = std::bit_cast<std::uint32_t>(simd::fma(weight, all * all, squared[c]));
             least = std::min(least, loss[c]);
         }
-        return std::size_t(std::find(loss.begin(), loss.end(), least) - loss.begin());
+        return least == infinity ? 0 : std::size_t(std::find(loss.begin(), loss.end(), least) - loss.begin());
     }
 };
 
