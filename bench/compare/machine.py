@@ -19,6 +19,16 @@ def instruction_sets(flags):
     return " ".join(name for name in known if name in flags.split())
 
 
+def kind():
+    """In the names of what is published, so that machines of different kinds stand side by side: avx512, avx2, asimd ..."""
+    cpu = cpu_fields()
+    known = instruction_sets(cpu.get("flags", cpu.get("Features", ""))).split()
+    for name in ("sve", "asimd", "avx512", "avx2", "ssse3"):
+        if any(have.startswith(name) for have in known):
+            return name
+    return platform.machine()
+
+
 def memory_gb():
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

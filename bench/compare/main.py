@@ -91,12 +91,12 @@ def run_suite(name, options):
     print("\n".join(shown))
     say("written to build/compare/%s/: report.md, points.csv, pictures" % name)
     if options.publish:
-        publish(options.root, name, folder, shown, [picture for picture, _ in pictures])
+        publish(options.root, "%s-%s" % (name, machine.kind()), folder, shown, [picture for picture, _ in pictures])
     return not any(row.failure for row in rows)
 
 
 def publish(root, name, folder, shown, pictures):
-    """Copies pictures and CSV to bench/pictures/, and puts the tables between the marks of this suite in bench/README.md."""
+    """Copies pictures and CSV to bench/pictures/, and puts the tables between the marks of that name in bench/README.md."""
     target = os.path.join(root, "bench", "pictures")
     os.makedirs(target, exist_ok=True)
     files = pictures + [f for f in ("points.csv", "builds.csv") if os.path.exists(os.path.join(folder, f))]

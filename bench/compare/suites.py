@@ -69,7 +69,7 @@ def repeats(dataset, batch):
 def refined(dataset, nlist):
     """A 4-bit IVF-PQ index with exact refine on several systems."""
     factory = "IVF%d,PQ%dx4fs,RFlat" % (nlist, dataset.d // 2)
-    points = [{"nprobe": p, "k_factor": f} for f in (1, 4, 10) for p in powers(min(128, nlist))]
+    points = [{"nprobe": p, "k_factor": f} for f in (1, 4, 8, 16) for p in powers(min(128, nlist))]
     entries = [Entry(system, factory, factory, points=points) for system in ("lutra", "faiss")]
     if dataset.metric != "l2":
         aware = factory.replace("x4fs", "x4fsa")  # score-aware codes, as scann's
@@ -87,7 +87,7 @@ def ivfpq(name, metric):
         notes = []
         dataset = open_set(name, metric)
         entries = refined(dataset, nlist_for(1024, dataset.n, notes))
-        return Plan(dataset, entries, notes=notes)
+        return Plan(dataset, entries, levels=(0.5, 0.8, 0.9, 0.95, 0.96, 0.99), notes=notes)
     return plan
 
 
