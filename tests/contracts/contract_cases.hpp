@@ -70,6 +70,7 @@ void for_each_case(F&& f) {
                           {"IVF16,PQ3x4fsr", {3}},
                           {"IVF16,PQ8x4fsr", {32}},
                           {"PQ8x4fs,RFlat", {32}},
+                          {"IVF16,PQ8x4fs,RFlat", {32}},
                           {"IVF16,PQ8x4fsr,RFlat", {32}},
                           {"PQ8x4fsa", {32}},
                           {"L2norm,PQ3x4fsa", {3}},

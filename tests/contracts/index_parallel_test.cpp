@@ -46,8 +46,8 @@ TEST_CASE("train, add, search, range_search: the same bits for any number of wor
 }
 
 TEST_CASE("search: a single query shared by all workers finds what it finds alone, ties, filters and all") {
-    for (const std::string_view spec :
-         {"Flat", "IVF16,Flat", "L2norm,IVF16,Flat", "IVF16,Flat,RFlat", "PQ20x4fs", "IVF16,PQ25x4fs", "IVF16,PQ20x4fsr"})
+    for (const std::string_view spec : {"Flat", "IVF16,Flat", "L2norm,IVF16,Flat", "IVF16,Flat,RFlat", "PQ20x4fs", "IVF16,PQ25x4fs",
+                                        "IVF16,PQ20x4fsr", "IVF16,PQ20x4fs,RFlat"})
         for (const Metric metric : {Metric::l2, Metric::inner_product}) {
             const Case c{spec, metric, 100};
             const Matrix x = rows_with_ties(11000, c.d), q = rows_with_ties(5, c.d, 3);  // 1.1 million floats: worth sharing

@@ -241,11 +241,13 @@ TEST_CASE("search: allocates nothing once its workspace is warm") {
         lutra::Resources resources;
         resources.workspace = &workspace;
         lutra::Hits hits(q.n, 10);
+        const auto odd = [](Id id) { return id % 2 == 1; };
         const auto all_kinds = [&] {
             bool good = true;
-            for (std::size_t nprobe : {1, 4, 16}) {
+            for (std::size_t nprobe : {1, 4, 16, 17}) {
                 lutra::SearchParams params;
                 params.nprobe = nprobe;
+                if (nprobe % 2 != 0) params.filter = lutra::IdFilter::predicate(odd);
                 good &= index.search(q, 10, hits.view(), params, resources).ok();
                 good &= index.search(q.view().rows(0, 1), 10, hits.view(), params, resources).ok();
             }

@@ -142,12 +142,29 @@ TEST_CASE("PQ4 search: one to nine queries that share lists find what each finds
 }
 
 TEST_CASE("PQ4 search: far from the origin, where many sums round to one score, ties still go to the lower id") {
-    Matrix x = lutra_test::normal_matrix(3000, 16, 9), q = lutra_test::normal_matrix(9, 16, 10);
-    for (float& v : x.values) v += 1000;
-    for (float& v : q.values) v += 1000;
-    const lutra::Index index = made("PQ8x4fs", Metric::inner_product, x, x);
-    const Found all = search(index, q, 3000);
-    for (std::size_t k : {1, 5, 50, 500}) CHECK(search(index, q, k) == first_of(all, k, Metric::inner_product));
+    for (const Metric metric : {Metric::l2, Metric::inner_product})
+        for (const float shift : {1e3F, 1e5F, 1e6F}) {
+            CAPTURE(shift);
+            Matrix x = lutra_test::normal_matrix(3000, 16, 9), q = lutra_test::normal_matrix(9, 16, 10);
+            for (float& v : x.values) v += metric == Metric::inner_product ? shift : 0;
+            for (float& v : q.values) v += shift;
+            const lutra::Index index = made("PQ8x4fs", metric, x, x);
+            const Found all = search(index, q, 3000);
+            for (std::size_t k : {1, 5, 50, 500}) CHECK(search(index, q, k) == first_of(all, k, metric));
+        }
+}
+
+TEST_CASE("PQ4 search: a filter is asked about few of the rows that are scanned") {
+    const Matrix x = lutra_test::normal_matrix(20000, 16, 12), q = lutra_test::normal_matrix(20, 16, 13);
+    const lutra::Index index = made("PQ8x4fs", Metric::l2, x, x);
+    std::size_t asked = 0;
+    const auto even = [&](Id id) { return ++asked, id % 2 == 0; };
+    lutra::SearchParams params;
+    params.filter = lutra::IdFilter::predicate(even);
+    const Found found = search(index, q, 10, params);
+    CHECK(asked < q.n * 600);
+    for (const auto& hits : found)
+        for (const Hit& h : hits) CHECK(h.second % 2 == 0);
 }
 
 TEST_CASE("PQ4 search: what is stored ranks as it does exactly, but for what the bound allows") {

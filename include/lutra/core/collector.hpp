@@ -14,7 +14,9 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What a scan asks of a collector. It reads threshold() often and calls the others only for rows at or below it.
+/// What a scan asks of a collector. It reads threshold() often and calls the others only for rows at or below it. Beyond these a
+/// collector may offer, as Reservoir does: append(n, score, id), which takes many rows at once and applies threshold and filter
+/// itself; wants_first(), how many of the very first rows are enough if they are the best; prefetch().
 template <class C>
 concept Collector = requires(C& c, const C& cc, float score, Id id) {
     { cc.threshold() } -> std::same_as<float>;  // scores above it cannot matter any more

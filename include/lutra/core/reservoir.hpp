@@ -1,9 +1,9 @@
 // lutra/core/reservoir.hpp: the k best of many candidates, in a pool of no order that is cut down now and then.
 // SPDX-License-Identifier: MIT
 //
-// A binary heap costs a walk with mispredicted branches for every candidate. Here a candidate is appended; when the pool is
-// half as large again as k, the k-th best score is found by bisection, one vectorised count per step, and what is worse is
-// dropped. The threshold is that score, so it falls behind a heap's a little, and a few more candidates come.
+// A binary heap costs a walk with mispredicted branches for every candidate. Here a candidate is appended; when the pool first
+// holds k, and when it is half as large again, the k-th best score is found by bisection, one vectorised count per step, and what
+// is worse is dropped. The threshold is that score, so it falls behind a heap's a little, and a few more candidates come.
 #pragma once
 #include <lutra/core/bisect.hpp>
 #include <lutra/core/collector.hpp>
@@ -36,7 +36,7 @@ public:
 
     float threshold() const { return score_of(threshold_); }
     bool wants(Id id) const { return filter_->accepts(id); }
-    /// So many of the first candidates can matter, the best; 0 if that cannot be said before their ids are known, or any more.
+    /// Of the first candidates, how many of the best are enough; 0: all are needed.
     std::size_t wants_first() const { return n_ == 0 && !filter_->active() ? k_ : 0; }
 
     void push(float score, Id id) {
@@ -51,7 +51,7 @@ public:
             add_all(n, score, id);
         else
             for (std::size_t i = 0; i < n; ++i)
-                if (wants(id(i))) add(key_of(score(i)), id(i));
+                if (const Key key = key_of(score(i)); key <= threshold_ && wants(id(i))) add(key, id(i));
         cut_when_full();
     }
 

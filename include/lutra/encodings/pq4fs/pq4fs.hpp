@@ -62,6 +62,7 @@ public:
     static constexpr std::size_t kBlock = kPq4Block;
     static constexpr std::size_t kQueryTile = 1024;
     static constexpr std::size_t kFirstLists = 2;
+    static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;  ///< the most that are looked at
     using Candidates = Reservoir;
     struct State {
         const float* query = nullptr;
@@ -176,7 +177,6 @@ private:
         });
     }
 
-    static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;
     static constexpr std::size_t kChunk = 1024;  // vectors between two looks at the thresholds
 
     // A query's table for this list: its own, shifted by the list's centroid for inner product, made anew for L2 residuals.
@@ -235,22 +235,23 @@ private:
         for (std::size_t q = 0; q < Q; ++q) {
             while (found[q].n != 0 && found[q].places[found[q].n - 1] >= n) --found[q].n;  // slots past the end of the list
             if (found[q].n == 0) continue;
-            if constexpr (requires { scans[q].hits->wants_first(); }) keep_least(scans[q].hits->wants_first(), found[q]);
+            if constexpr (requires { scans[q].hits->wants_first(); })
+                keep_least(scans[q].hits->wants_first(), scans[q].lut, found[q]);
             offer(scans[q].lut, found[q], list.ids + first, *scans[q].hits);
             scans[q].refresh();
         }
     }
 
-    // Leaves the `wanted` least sums, and equal ones; 0: all.
-    static void keep_least(std::size_t wanted, Survivors& found) {
+    // Leaves what scores no worse than the `wanted` least sums; 0: all.
+    static void keep_least(std::size_t wanted, const Pq4Lut& lut, Survivors& found) {
         if (wanted == 0 || found.n <= wanted) return;
-        const auto limit =
-            std::uint32_t(kth_least({reinterpret_cast<const std::int32_t*>(found.sums), found.n}, wanted, wanted / 8).key);
+        const KeyCount least = kth_least({reinterpret_cast<const std::int32_t*>(found.sums), found.n}, wanted, wanted / 8);
+        const std::uint32_t limit = lut.limit(lut.score(std::uint32_t(least.key)));  // larger sums may round to the same score
         std::size_t n = 0;
         for (std::size_t i = 0; i < found.n; ++i) {
             const std::uint32_t sum = found.sums[i], place = found.places[i];
             found.sums[n] = sum, found.places[n] = place;
-            n += sum <= limit;
+            n += sum < limit;
         }
         found.n = n;
     }
