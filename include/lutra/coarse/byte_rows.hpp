@@ -45,7 +45,7 @@ struct ScalarDots {
     }
 };
 
-#if defined(__AVX512VNNI__) && !defined(LUTRA_SCALAR_ONLY)
+#if defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
 struct VnniDots {
     static constexpr std::int32_t kOffset = 128;
 

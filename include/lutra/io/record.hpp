@@ -62,10 +62,11 @@ inline Status read_bool(Reader& in, bool& to) {
 
 inline Status read_header(Reader& in, IndexHeader& header) {
     std::int32_t d = 0, metric = 0;
-    std::int64_t ntotal = 0, notes[2];
+    std::int64_t ntotal = 0, unused = 0;
     LUTRA_TRY(read_value(in, d));
     LUTRA_TRY(read_value(in, ntotal));
-    LUTRA_TRY(read_values(in, notes, 2));
+    LUTRA_TRY(read_value(in, unused));
+    LUTRA_TRY(read_value(in, header.note));
     LUTRA_TRY(read_bool(in, header.is_trained));
     LUTRA_TRY(read_value(in, metric));
     if (d < 1 || d > IndexHeader::kMaxDim)
@@ -74,15 +75,14 @@ inline Status read_header(Reader& in, IndexHeader& header) {
     if (metric != 0 && metric != 1)
         return {Errc::unsupported, "metric number {} in the header; accepted: 0 (inner product) or 1 (L2)", metric};
     header.d = std::size_t(d), header.ntotal = std::uint64_t(ntotal), header.metric = Metric(metric);
-    header.note = notes[1];
     return {};
 }
 
 inline Status write_header(Writer& out, const IndexHeader& header) {
-    const std::int64_t notes[2] = {IndexHeader::kNoNote, header.note};
     LUTRA_TRY(write_value(out, std::int32_t(header.d)));
     LUTRA_TRY(write_value(out, std::int64_t(header.ntotal)));
-    LUTRA_TRY(write_values(out, notes, 2));
+    LUTRA_TRY(write_value(out, IndexHeader::kNoNote));
+    LUTRA_TRY(write_value(out, header.note));
     LUTRA_TRY(write_value(out, std::uint8_t(header.is_trained)));
     return write_value(out, std::int32_t(header.metric));
 }

@@ -6,6 +6,7 @@
 #pragma once
 #include <lutra/core/config.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -36,11 +37,7 @@ inline void prefetch(const float* p) {
 #endif
 }
 
-}  // namespace simd
-
-namespace simd {
-
-/// a * b + c with the bits that each lane of fma() has.
+/// a * b + c with the bits that each lane of the fma() of vectors has.
 inline float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
     return std::fma(a, b, c);
@@ -79,21 +76,27 @@ float sum(const Floats<Arch>& v) {
         return hadd(v);
 }
 
+#if defined(__AVX__)
+inline float least_of_8(__m256 v) {
+    const __m128 four = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+}
+#endif
+
 /// The least of all lanes, where none is NaN.
 template <class Arch>
 float least(const Floats<Arch>& v) {
+    constexpr std::size_t kLanes = Floats<Arch>::size;
 #if defined(__AVX__)
-    if constexpr (Floats<Arch>::size == 8) {
-        const __m128 four = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-        const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
-        return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
-    }
+    if constexpr (kLanes == 8) return least_of_8(v);
 #endif
-    alignas(64) float lanes[Floats<Arch>::size];
+    alignas(64) float lanes[kLanes];
     v.store_aligned(lanes);
-    for (std::size_t n = Floats<Arch>::size / 2; n != 0; n /= 2)
-        for (std::size_t i = 0; i < n; ++i) lanes[i] = lanes[i + n] < lanes[i] ? lanes[i + n] : lanes[i];
-    return lanes[0];
+#if defined(__AVX__)
+    if constexpr (kLanes == 16) return least_of_8(_mm256_min_ps(_mm256_load_ps(lanes), _mm256_load_ps(lanes + 8)));
+#endif
+    return *std::min_element(lanes, lanes + kLanes);
 }
 
 /// a * b + c, rounded once where the machine can (xsimd 8 has no fused form for AVX-512).

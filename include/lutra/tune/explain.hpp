@@ -161,7 +161,7 @@ private:
     }
 
     void add_score_aware(double m) {
-        const double rows = double(std::min(work_.n, 2048 * kPq4Centroids));
+        const double rows = double(std::min(work_.n, Pq4FastScan::kTrainingRows));
         out_.train_seconds += 10 * rows * (double(work_.d) / kAwareTrainedFloats + m / kAwareTrainedPieces);
         out_.add_seconds += double(work_.n) * m / kAwarePieces;
     }

@@ -8,8 +8,9 @@
 //   add      as 16-bit numbers:  all += bytes                  the odd ones are 256 times too large in it,
 //                                odd += bytes >> 8             so at the end  even = all - 256 * odd
 //
-// 16-bit sums are exact for 256 sub-quantizers (256 * 255 < 2^16); more are added up piece by piece.
-// Source: Andre, Kermarrec, Le Scouarnec, VLDB 2015; adding even and odd bytes apart as in faiss.
+// 16-bit sums are exact for 256 sub-quantizers (256 * 255 < 2^16); more are added up piece by piece. The limit is compared in
+// vectors, into a mask; survivors, a few in a thousand, leave by a loop over its bits. Source: Andre, Kermarrec, Le Scouarnec, VLDB
+// 2015; adding even and odd bytes apart as in faiss.
 #pragma once
 #include <lutra/encodings/pq4fs/kernel.hpp>
 #include <lutra/simd/lookup16.hpp>

@@ -9,6 +9,7 @@
 // (pq4_partner) share a byte in the kernels, so their two widths together are what 254 steps must hold, the largest sum of two
 // rounded entries then being 255. Against a byte for each alone, recall@10 of M = 64 on a million
 // SIFT descriptors fell by 0.0013 and the share found among 100 did not change, for kernels 1.4 times as fast.
+// Queries come one by one, also from a tile: the codebook, 64 d bytes, stays in L1 meanwhile, and arithmetic is the bound.
 // Source: Andre, Kermarrec, Le Scouarnec, VLDB 2015, section 4; one scale for all sub-quantizers, so that bytes add up.
 #pragma once
 #include <lutra/core/types.hpp>

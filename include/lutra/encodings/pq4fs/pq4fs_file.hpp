@@ -75,8 +75,8 @@ inline Result<bool> read_score_aware(const IndexHeader& header, bool by_residual
 }
 
 inline Status check_bbs(std::int64_t bbs) {
-    if (bbs >= std::int64_t(kPq4Block) && bbs <= 65536 && bbs % std::int64_t(kPq4Block) == 0) return {};
-    return {Errc::bad_file, "blocks of {} vectors; accepted: multiples of {} up to 65536", bbs, kPq4Block};
+    if (bbs >= std::int64_t(kPq4Block) && bbs <= std::int64_t(kMaxPq4FileBlock) && bbs % std::int64_t(kPq4Block) == 0) return {};
+    return {Errc::bad_file, "blocks of {} vectors; accepted: multiples of {} up to {}", bbs, kPq4Block, kMaxPq4FileBlock};
 }
 
 }  // namespace detail
