@@ -1,52 +1,60 @@
-// 05_fastscan.cpp: what "PQ4x4fs" does, stage by stage, on vectors small enough to print.  SPDX-License-Identifier: MIT
+// 05_fastscan.cpp: what "PQ4x4fs,RFlat" does, stage by stage, on vectors small enough to print.  SPDX-License-Identifier: MIT
 #include <cmath>
 #include <cstdio>
 #include <lutra/lutra.hpp>
 
 int main() {
-    constexpr std::size_t d = 8, m_all = 4, n = 1000;  // four slices of two columns
+    constexpr std::size_t d = 8, m_all = 4, n = 1000;  // four pieces of two columns
     const std::vector<float> x = lutra::Rng(1).normal(n * d), q = lutra::Rng(2).normal(d);
 
-    // 1. Train: k-means finds 16 centroids for each slice.
+    // 1. Train: k-means finds 16 centroids for each piece. Encode: 32 vectors become a block, 4 bits for each piece.
     lutra::Pq4FastScan encoding(d, m_all);
     if (!encoding.train({x.data(), n, d}, {})) return 1;
-    const lutra::Pq4Codebook& codebook = encoding.codebook();
-
-    // 2. Encode: a vector becomes the numbers of its nearest centroids, 4 bits each: 2 bytes instead of 32.
-    std::vector<std::byte> block(encoding.block_bytes());
+    std::vector<std::byte> block(lutra::block_bytes<lutra::LaneLayout>(m_all));
     std::vector<const float*> rows;
-    for (std::size_t i = 0; i < 32; ++i) rows.push_back(x.data() + i * d);
-    encoding.encode(rows, nullptr, block.data(), 0);
-    std::vector<float> decoded(d);
-    encoding.decode(block.data(), 0, nullptr, decoded.data());
-    std::printf("slice      of vector 0      its centroid\n");
-    for (std::size_t m = 0; m < m_all; ++m)
-        std::printf("%3zu     (%5.2f, %5.2f)   (%5.2f, %5.2f)\n", m, double(x[2 * m]), double(x[2 * m + 1]), double(decoded[2 * m]),
-                    double(decoded[2 * m + 1]));
+    for (std::size_t v = 0; v < 32; ++v) rows.push_back(x.data() + v * d);
+    lutra::AlignedVector<float> lanes;
+    lutra::encode_rows(encoding.codebook(), rows, nullptr, lanes,
+                       [&](std::size_t v, std::size_t m, const float* codes, std::size_t count) {
+                           for (std::size_t i = 0; i < count; ++i)
+                               lutra::set_code<lutra::LaneLayout>(block.data(), m, v + i, std::uint8_t(codes[i]));
+                       });
+    const auto code = [&](std::size_t m, std::size_t v) { return lutra::get_code<lutra::LaneLayout>(block.data(), m, v); };
+    std::printf("piece      of vector 0       its code and centroid\n");
+    for (std::size_t m = 0; m < m_all; ++m) {
+        const float* centroid = encoding.codebook().centroid(m, code(m, 0));
+        std::printf("%3zu     (%5.2f, %5.2f)   %2d = (%5.2f, %5.2f)\n", m, double(x[2 * m]), double(x[2 * m + 1]), code(m, 0),
+                    double(centroid[0]), double(centroid[1]));
+    }
+    std::printf("\npiece 0 of all 32 vectors, two to a byte:");
+    for (std::size_t b = 0; b < 16; ++b) std::printf(" %02x", unsigned(block[b]));
 
-    // 3. Look-up tables: what each of the 16 codes adds to the squared distance, in a byte. Both fit one register.
+    // 2. Look-up tables: what each of the 16 codes of a piece adds to the squared distance, in a byte. A row fits one register.
     lutra::Arena arena;
-    const lutra::Pq4Lut lut = lutra::make_lut(codebook, lutra::Metric::l2, q.data(), m_all, arena);
-    std::printf("\nlook-up table of slice 0, in steps of %.4f:", double(lut.step));
+    const lutra::Pq4Lut lut = lutra::make_lut(encoding.codebook(), lutra::Metric::l2, q.data(), m_all, arena);
+    std::printf("\ntable of piece 0, in steps of %.4f:", double(lut.step));
     for (std::size_t c = 0; c < 16; ++c) std::printf(" %d", lut.lut[c]);
 
-    // 4. Scan: for 32 vectors at once, look up and add; the sums are distances in steps.
-    std::printf("\n\nvector   look-ups and their sum       bias + step * sum   distance of the decoded vector\n");
+    // 3. Scan: the kernel adds four look-ups for each of 32 vectors, and lets out those below the limit: nearer than 12.
+    std::uint32_t sums[32], places[32];
+    std::array<lutra::Survivors, 1> found{{{sums, places, 0}}};
+    const std::array<lutra::Pq4Query, 1> query{{{lut.lut, lut.limit(12.F)}}};
+    lutra::scan_pq4<lutra::LaneLayout>(lutra::scalar{}, {block.data(), 1, m_all}, query, found);
+
+    // 4. Refine: their exact distances decide.
+    std::printf("\n\n%zu of 32 survive\nvector   look-ups and their sum        bias + step * sum   decoded     exact\n",
+                found[0].n);
     double worst = 0;
-    for (std::size_t v = 0; v < 32; ++v) {
-        encoding.decode(block.data(), v, nullptr, decoded.data());
-        std::uint32_t sum = 0;
-        if (v < 4) std::printf("%4zu   ", v);
-        for (std::size_t m = 0; m < m_all; ++m) {
-            std::size_t code = 0;  // the one whose centroid stands in the decoded vector
-            while (decoded[2 * m] != codebook.centroid(m, code)[0] || decoded[2 * m + 1] != codebook.centroid(m, code)[1]) ++code;
-            sum += lut.lut[m * 16 + code];
-            if (v < 4) std::printf(" %3d%s", lut.lut[m * 16 + code], m + 1 < m_all ? " +" : "");
-        }
-        const double exact = lutra::score_row(lutra::Metric::l2, q.data(), decoded.data(), d);
-        if (v < 4) std::printf(" = %4u   %12.3f   %18.3f\n", sum, double(lut.score(sum)), exact);
-        worst = std::max(worst, std::fabs(double(lut.score(sum)) - exact));
+    for (std::size_t i = 0; i < found[0].n; ++i) {
+        float decoded[d];
+        for (std::size_t t = 0; t < d; ++t) decoded[t] = encoding.codebook().centroid(t / 2, code(t / 2, places[i]))[t % 2];
+        std::printf("%4u   ", places[i]);
+        for (std::size_t m = 0; m < m_all; ++m) std::printf(" %3d%s", lut.lut[m * 16 + code(m, places[i])], m < 3 ? " +" : "");
+        const double of_codes = lutra::score_row(lutra::Metric::l2, q.data(), decoded, d), score = lut.score(sums[i]);
+        std::printf(" = %4u   %12.3f   %12.3f   %7.3f\n", sums[i], score, of_codes,
+                    double(lutra::score_row(lutra::Metric::l2, q.data(), rows[places[i]], d)));
+        worst = std::max(worst, std::fabs(score - of_codes));
     }
-    std::printf("\nlargest error of 32: %.4f; the bound, M * step / 2: %.4f\n", worst, m_all * double(lut.step) / 2);
+    std::printf("\nlargest error of a sum: %.4f; the bound, M * step / 2: %.4f\n", worst, m_all * double(lut.step) / 2);
     return worst <= m_all * double(lut.step) / 2 + 1e-4 ? 0 : 1;
 }
