@@ -43,7 +43,7 @@ struct KMeansConfig {
 struct KMeans {
     AlignedVector<float> centroids;  ///< [k, d]
     std::size_t k = 0, d = 0;
-    /// After each iteration of the kept run: the weighted sum of squared distances, or of negated inner products.
+    /// After each iteration of the kept run: the weighted sum of squared distances, which falls, or of inner products, which grows.
     std::vector<double> objective;
 };
 
@@ -89,8 +89,14 @@ public:
         return {};
     }
 
+    /// As a cost: lower is better for every metric.
     double last_objective() const { return objective_.empty() ? std::numeric_limits<double>::infinity() : objective_.back(); }
-    KMeans result() const { return {centroids_, k_, x_.d, objective_}; }
+    KMeans result() const {
+        KMeans result{centroids_, k_, x_.d, objective_};
+        if (config_.metric == Metric::inner_product)
+            for (double& sum : result.objective) sum = -sum;
+        return result;
+    }
 
 private:
     float* centroid(std::size_t j) { return centroids_.data() + j * x_.d; }
@@ -241,7 +247,7 @@ private:
     std::vector<std::int32_t> best_;          // [n] cluster of each row
     std::vector<float> scores_, offsets_;     // [n] score of that cluster, and |x|^2 (what the score leaves out)
     std::vector<std::size_t> first_, members_;
-    std::vector<double> objective_;
+    std::vector<double> objective_;  // costs: inner products are negated
     std::optional<PrunedAssignment> pruned_;
 };
 
