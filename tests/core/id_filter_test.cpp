@@ -10,6 +10,16 @@
 using lutra::Id;
 using lutra::IdFilter;
 
+namespace {
+struct Even {
+    bool operator()(Id id) const { return id % 2 == 0; }
+};
+template <class F>
+concept MakesPredicate = requires(F&& f) {
+    IdFilter::predicate(static_cast<F&&>(f));
+};
+}  // namespace
+
 TEST_CASE("IdFilter: the default one lets everything pass") {
     const IdFilter filter;
     CHECK_FALSE(filter.active());
@@ -45,4 +55,11 @@ TEST_CASE("IdFilter: a predicate decides by itself") {
     CHECK(filter.active());
     CHECK(filter.accepts(4));
     CHECK_FALSE(filter.accepts(5));
+}
+
+TEST_CASE("IdFilter: a predicate that would be gone before the search does not compile") {
+    static_assert(MakesPredicate<Even&>);
+    static_assert(MakesPredicate<const Even&>);
+    static_assert(!MakesPredicate<Even>);
+    static_assert(!MakesPredicate<const Even>);
 }

@@ -20,7 +20,8 @@ public:
         f.bits_ = bits, f.n_bits_ = n_bits, f.active_ = true;
         return f;
     }
-    /// `f(id)` says whether it passes; f is called from every worker at once and must outlive the search.
+    /// `f(id)` says whether it passes; f is called from every worker at once and must outlive the search, so it has to have a
+    /// name: a temporary would be gone when the statement ends.
     template <class F>
     static IdFilter predicate(const F& f) {
         IdFilter filter;
@@ -28,6 +29,8 @@ public:
         filter.accepts_ = [](const void* c, Id id) { return bool((*static_cast<const F*>(c))(id)); };
         return filter;
     }
+    template <class F>
+    static IdFilter predicate(const F&& f) = delete;
 
     bool active() const { return active_; }
     bool accepts(Id id) const {
