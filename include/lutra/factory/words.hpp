@@ -33,7 +33,8 @@ struct EncodingWord {
 std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, Metric metric,
                                      bool in_lists);
 
-/// True for the words of faiss's grammar that no part of this version builds, without their numbers: "SQ", "HNSW", "IDMap" ...
+/// True for the words of faiss's grammar that no part of this version builds, up to their first number and with the letters of
+/// options that need none before them: "SQ", "HNSW", "IDMap", "LSHrt" ...
 bool is_unbuilt_word(std::string_view word);
 
 namespace detail {
@@ -82,11 +83,12 @@ inline std::optional<Status> check_encoding(std::span<const EncodingWord> encodi
 inline bool is_unbuilt_word(std::string_view word) {
     // clang-format off
     static constexpr std::string_view kWords[] = {
-        "PCA", "PCAW", "PCAR", "PCAWR", "OPQ", "RR", "ITQ", "Pad", "HR",                                      // transforms
-        "IMI",                                                                                                // coarse
-        "PQ", "SQ", "SQfp", "SQbf", "SQtq", "SQtqmse", "LSH", "SH", "HNSW", "NSG", "FlatDedup", "FlatPanorama",  // encodings
-        "RQ", "LSQ", "PRQ", "PLSQ", "RCQ", "LSCQ", "RaBitQ", "RaBitQfs", "EDEN",
-        "RefinePanorama", "IDMap", "MinMax", "MinMaxFP", "Residual",                                          // around them
+        "PCA", "PCAW", "PCAR", "PCAWR", "OPQ", "RR", "ITQ", "Pad", "HR",                                         // transforms
+        "IMI",                                                                                                   // coarse
+        "PQ", "SQ", "SQfp", "SQbf", "SQtq", "SQtqmse", "HNSW", "NSG", "FlatDedup", "FlatPanorama", "ZnLattice",  // encodings
+        "LSH", "LSHr", "LSHt", "LSHrt", "SH", "SHg", "SHc", "SHm",
+        "RQ", "LSQ", "PRQ", "PLSQ", "RCQ", "LSCQ", "RaBitQ", "RaBitQfs", "EDEN", "EDENBIAS", "EDENBIASED",
+        "RefinePanorama", "IDMap", "MinMax", "MinMaxFP", "Residual",                                             // around them
     };
     // clang-format on
     return std::ranges::find(kWords, word) != std::end(kWords);
