@@ -4,6 +4,7 @@
 #include <lutra/core/executor.hpp>
 
 #include <cstddef>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -86,3 +87,24 @@ TEST_CASE("Executor: running tasks allocates nothing") {
     CHECK(lutra_test::allocations() == before);
     CHECK(sum == 1000);
 }
+
+#if LUTRA_HAS_EXCEPTIONS
+TEST_CASE("Executor: what a task throws comes to the caller, through a pool that never sees it; the other tasks are skipped") {
+    for (const bool serial : {true, false}) {
+        Backwards pool;
+        const Executor executor = serial ? Executor() : pool.executor();
+        std::size_t ran = 0;
+        const auto third = [&ran](std::size_t, std::size_t) {
+            if (++ran == 3) throw std::runtime_error("third");
+        };
+        CHECK_THROWS_WITH_AS(executor.for_each(10, third), "third", std::runtime_error);
+        CHECK(ran == 3);
+    }
+}
+
+TEST_CASE("Executor: what the pool itself throws comes to the caller") {
+    const auto refuse = [](void*, std::size_t, Executor::Task, void*) { throw std::runtime_error("no threads"); };
+    const Executor executor(nullptr, refuse, 2);
+    CHECK_THROWS_WITH_AS(executor.for_each(2, [](std::size_t, std::size_t) {}), "no threads", std::runtime_error);
+}
+#endif

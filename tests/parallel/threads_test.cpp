@@ -7,6 +7,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <new>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -144,3 +146,39 @@ TEST_CASE("ThreadPool: a run allocates nothing") {
 TEST_CASE("ThreadPool: pools come and go without a run") {
     for (int round = 0; round < 50; ++round) ThreadPool pool(4);
 }
+
+#if LUTRA_HAS_EXCEPTIONS
+TEST_CASE("ThreadPool: what a task throws on any worker comes to the caller when all have stopped, and the pool stays good") {
+    ThreadPool pool(3);
+    const Executor executor = pool.executor();
+    for (std::size_t bad = 0; bad < 60; ++bad) {
+        std::atomic<std::size_t> begun{0}, ended{0};
+        const auto task = [&](std::size_t i, std::size_t) {
+            ++begun;
+            if (i == bad) throw std::runtime_error("bad");
+            std::this_thread::yield();
+            ++ended;
+        };
+        CHECK_THROWS_WITH_AS(executor.for_each(60, task), "bad", std::runtime_error);
+        CHECK(begun == ended + 1);  // none is under way any more
+        CHECK(runs_of_each_task(executor, 60) == std::vector<int>(60, 1));
+    }
+}
+
+TEST_CASE("ThreadPool: all tasks may throw at once; one exception comes to the caller") {
+    ThreadPool pool(4);
+    for (int round = 0; round < 200; ++round)
+        CHECK_THROWS_AS(pool.executor().for_each(8, [](std::size_t, std::size_t) { throw std::bad_alloc(); }), std::bad_alloc);
+}
+
+TEST_CASE("ThreadPool: what an inner task throws goes through the outer one to the caller") {
+    ThreadPool pool(2);
+    const Executor executor = pool.executor();
+    const auto outer = [&](std::size_t, std::size_t) {
+        executor.for_each(4, [](std::size_t i, std::size_t) {
+            if (i == 2) throw std::runtime_error("inner");
+        });
+    };
+    CHECK_THROWS_WITH_AS(executor.for_each(4, outer), "inner", std::runtime_error);
+}
+#endif

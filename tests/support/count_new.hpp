@@ -1,4 +1,4 @@
-// tests/support/count_new.hpp: how often the program called operator new. Replaced for the whole of lutra_tests.
+// tests/support/count_new.hpp: how often the program called operator new, and calls that fail. Replaced for all of lutra_tests.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <cstddef>
@@ -9,5 +9,17 @@ namespace lutra_test {
 std::size_t allocations();
 /// Bytes asked for in those calls.
 std::size_t allocated_bytes();
+
+/// While it lives, one allocation of any thread fails: number `at` from now, counted from 0.
+class FailingAllocation {
+public:
+    explicit FailingAllocation(std::size_t at);
+    ~FailingAllocation();
+    FailingAllocation(const FailingAllocation&) = delete;
+    FailingAllocation& operator=(const FailingAllocation&) = delete;
+
+    /// Whether there were as many allocations, so that one has failed.
+    bool reached() const;
+};
 
 }  // namespace lutra_test

@@ -5,17 +5,62 @@
 #include <lutra/core/config.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
-#include <memory>
+#include <exception>
 #include <type_traits>
+#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
+
+namespace detail {
+
+/// The tasks of one run, as a pool sees them: none of them throws. What the first that failed threw is kept for the caller; those
+/// that have not begun by then do nothing.
+template <class F>
+class Tasks {
+public:
+    explicit Tasks(F& f) : f_(f) {}
+
+    static void call(void* tasks, std::size_t i, std::size_t worker) { static_cast<Tasks*>(tasks)->run(i, worker); }
+
+#if LUTRA_HAS_EXCEPTIONS
+    void rethrow() {
+        if (thrown_) std::rethrow_exception(std::move(thrown_));
+    }
+
+private:
+    void run(std::size_t i, std::size_t worker) {
+        if (failed_.load(std::memory_order_relaxed)) return;
+        try {
+            f_(i, worker);
+        } catch (...) {
+            if (!failed_.exchange(true)) thrown_ = std::current_exception();
+        }
+    }
+
+    std::atomic<bool> failed_{false};
+    std::exception_ptr thrown_;
+#else
+    void rethrow() {}
+
+private:
+    void run(std::size_t i, std::size_t worker) { f_(i, worker); }
+#endif
+    F& f_;
+};
+
+}  // namespace detail
 
 /// A handle to something that can run numbered tasks. Two pointers and a count, copied freely; the pool it names must
 /// outlive it. Results never depend on it: what comes out for a row does not depend on which rows share its task.
 ///
 /// Your own threads: give a function that calls task(context, i, worker) once for each i < n, from any threads, and
 /// returns when all are done. `worker` must be < workers, and no two tasks may run at once under the same number.
+///
+/// Exceptions: a pool never sees one. What a task throws, memory running out for one, is thrown again by for_each() in the thread
+/// that called it, after the pool's function has returned; tasks that had not begun are skipped. The pool's function may itself
+/// throw once no task runs any more: that goes to the caller too.
 class Executor {
 public:
     using Task = void (*)(void* context, std::size_t i, std::size_t worker);
@@ -26,16 +71,17 @@ public:
 
     std::size_t workers() const { return workers_; }
 
-    /// f(i, worker) for every i < n, in any order.
+    /// f(i, worker) for every i < n, in any order. Throws what the first f that failed threw.
     template <class F>
     void for_each(std::size_t n, F&& f) const {
         if (run_ == nullptr || n <= 1) {
             for (std::size_t i = 0; i < n; ++i) f(i, std::size_t{0});
             return;
         }
-        using Function = std::remove_reference_t<F>;
-        const Task call = [](void* context, std::size_t i, std::size_t worker) { (*static_cast<Function*>(context))(i, worker); };
-        run_(pool_, n, call, const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+        using Tasks = detail::Tasks<std::remove_reference_t<F>>;
+        Tasks tasks(f);
+        run_(pool_, n, &Tasks::call, &tasks);
+        tasks.rethrow();
     }
 
     /// f(begin, end, worker) for the ranges [0, grain), [grain, 2 grain) ... that cover [0, n).

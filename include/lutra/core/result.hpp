@@ -23,6 +23,7 @@ enum class Errc : std::uint8_t {
     bad_file,      ///< truncated, oversized, foreign or inconsistent bytes
     io_error,      ///< the system refused to read or write (the message says why: no space, no permission ...)
     cancelled,     ///< the progress callback asked to stop
+    out_of_memory  ///< the call changed nothing; without exceptions the process ends instead (guarded.hpp)
 };
 
 /// The outcome of a call that can fail: a code and a text that says what was wrong and what is accepted.

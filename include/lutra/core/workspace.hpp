@@ -22,7 +22,7 @@ public:
     template <class T>
     std::span<T> take(std::size_t n) {
         static_assert(std::is_trivially_destructible_v<T> && alignof(T) <= kCacheLine);
-        return {static_cast<T*>(take_bytes(n * sizeof(T))), n};
+        return {static_cast<T*>(take_bytes(n <= kMost / sizeof(T) ? n * sizeof(T) : kMost)), n};
     }
 
     /// Memory for a search inside a search, kept as long as this is.
@@ -45,6 +45,8 @@ public:
     };
 
 private:
+    static constexpr std::size_t kMost = ~std::size_t{0} / 2;  // more than a vector can hold: growing by it fails
+
     void* take_bytes(std::size_t bytes) {
         bytes = round_up(std::max<std::size_t>(bytes, 1), kCacheLine);
         while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size()) ++chunk_, used_ = 0;
