@@ -62,7 +62,7 @@ struct Centres {
 
 Centres by_batches(const CompressFlags& flags, const Inputs& inputs, const Resources& resources) {
     MiniBatchConfig config;
-    config.batch = flags.batch != 0 ? flags.batch : 256 * flags.threads;
+    if (flags.batch != 0) config.batch = flags.batch;
     config.seeding = flags.seeding, config.seed = flags.seed, config.stage = "compress";
     MiniBatchKMeans made = minibatch_kmeans(BatchedInputs(inputs), flags.centres, config, resources).value();
     return {std::move(made.centroids), fmt::format("{} batches of {} rows", with_commas(made.steps), with_commas(config.batch))};
@@ -137,7 +137,7 @@ Work add_compress(CLI::App& lutra) {
         verb->add_option("--init", flags->seeding, "minibatch: the first centres: random (default), k-means++, afk-mc2")
             ->transform(CLI::CheckedTransformer(kSeedings).description(""))
             ->option_text("random|k-means++|afk-mc2"),
-        verb->add_option("--batch", flags->batch, "minibatch: rows of a batch; default: 256 x threads")
+        verb->add_option("--batch", flags->batch, "minibatch: rows of a batch; default: 1,024")
             ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
             ->option_text("N")};
     add_threads(verb, flags->threads);
