@@ -23,7 +23,7 @@ void check_refused(const lutra::Status& status, Errc code, std::initializer_list
 }
 }  // namespace
 
-TEST_CASE("train, add, search: rows of the wrong width, no rows and null pointers are refused") {
+TEST_CASE("train, add, search: rows of the wrong width and null pointers are refused, and training on no rows") {
     for_each_case([](const Case& c) {
         lutra::Index index = filled(c, rows_with_ties(20, c.d)), fresh = trained(c);
         const auto before = saved(index), fresh_before = saved(fresh);
@@ -38,13 +38,12 @@ TEST_CASE("train, add, search: rows of the wrong width, no rows and null pointer
         check_refused(index.add_with_ids(wide, ids.data()), Errc::bad_argument, {"add", has, wants});
         check_refused(index.search(wide, 3, hits.view()), Errc::bad_argument, {"search", has, wants});
         check_refused(index.range_search(wide, 3, range), Errc::bad_argument, {has, wants});
-        for (const lutra::MatrixView& view : {none, null}) {
-            CHECK(fresh.train(view).code() == Errc::bad_argument);
-            CHECK(index.add(view).code() == Errc::bad_argument);
-            CHECK(index.add_with_ids(view, ids.data()).code() == Errc::bad_argument);
-            CHECK(index.search(view, 3, hits.view()).code() == Errc::bad_argument);
-            CHECK(index.range_search(view, 3, range).code() == Errc::bad_argument);
-        }
+        CHECK(fresh.train(none).code() == Errc::bad_argument);
+        CHECK(fresh.train(null).code() == Errc::bad_argument);
+        CHECK(index.add(null).code() == Errc::bad_argument);
+        CHECK(index.add_with_ids(null, ids.data()).code() == Errc::bad_argument);
+        CHECK(index.search(null, 3, hits.view()).code() == Errc::bad_argument);
+        CHECK(index.range_search(null, 3, range).code() == Errc::bad_argument);
         check_refused(index.search(good, 0, hits.view()), Errc::bad_argument, {"k = 0"});
         CHECK(saved(index) == before);
         CHECK(saved(fresh) == fresh_before);

@@ -45,6 +45,7 @@ TEST_CASE("Executor: the default one runs every task in order as worker 0") {
 TEST_CASE("Executor: for_ranges covers [0, n) once, for every n around the grain") {
     const Executor serial;
     CHECK(ranges_of(serial, 0, 4).empty());
+    CHECK(ranges_of(serial, 0, 0).empty());  // a share of nothing
     CHECK(ranges_of(serial, 1, 4) == Ranges{{0, 1}});
     CHECK(ranges_of(serial, 4, 4) == Ranges{{0, 4}});
     CHECK(ranges_of(serial, 9, 4) == Ranges{{0, 4}, {4, 8}, {8, 9}});

@@ -12,6 +12,7 @@
 namespace {
 using lutra::check_finite;
 using lutra::check_shape;
+using lutra::check_some_rows;
 using lutra::Errc;
 using lutra::Status;
 using lutra_test::Matrix;
@@ -28,9 +29,19 @@ TEST_CASE("check_shape: another number of columns is refused with both numbers")
     CHECK(mentions(status, "d = 4"));
 }
 
-TEST_CASE("check_shape: no rows, and rows at a null pointer, are refused") {
-    CHECK(check_shape("add", Matrix(0, 4), 4).code() == Errc::bad_argument);
+TEST_CASE("check_shape: rows at a null pointer are refused, no rows are not") {
     CHECK(check_shape("add", {nullptr, 3, 4}, 4).code() == Errc::bad_argument);
+    CHECK(check_shape("add", {nullptr, 0, 4}, 4).ok());
+    CHECK(check_shape("add", {nullptr, 0, 3}, 4).code() == Errc::bad_argument);
+}
+
+TEST_CASE("check_some_rows: no rows are refused too") {
+    CHECK(check_some_rows("train", Matrix(1, 4), 4).ok());
+    const Status none = check_some_rows("train", Matrix(0, 4), 4);
+    CHECK(none.code() == Errc::bad_argument);
+    CHECK(mentions(none, "train: no rows given"));
+    CHECK(check_some_rows("train", {nullptr, 3, 4}, 4).code() == Errc::bad_argument);
+    CHECK(check_some_rows("train", Matrix(1, 3), 4).code() == Errc::bad_argument);
 }
 
 TEST_CASE("check_finite: accepts the largest, the smallest and negative zero") {

@@ -119,6 +119,11 @@ TEST_CASE("blend: a query that finds nothing stays as it is") {
     CHECK(got.row(0)[0] != q.row(0)[0]);
 }
 
+TEST_CASE("blend: no queries are no error") {
+    Index index = index_of(lutra_test::normal_matrix(30, 4, 9), "Flat");
+    CHECK(lutra::search_and_blend(index, {nullptr, 0, 4}, 3, 0.5F, nullptr).ok());
+}
+
 TEST_CASE("blend: after the first blocks nothing is allocated") {
     const Matrix x = lutra_test::normal_matrix(900, 8, 7), q = lutra_test::normal_matrix(200, 8, 8);
     for (const char* spec : {"Flat", "IVF8,Flat", "IVF8,PQ4x4fs", "IVF8,PQ4x4fs,RFlat", "L2norm,IVF8,Flat"}) {

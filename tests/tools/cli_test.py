@@ -197,6 +197,28 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(lines[1].split(), ["0", "id", *map(str, nearest(self.base, self.queries[0], 3))])
         self.assertIn("5 of 20 queries", lines[-1])
 
+    def test_no_queries_give_files_without_rows(self):
+        none, index, base = self.out / "none.npy", self.data / "refined.index", self.data / "base.fvecs"
+        write_npy(none, self.queries[:1])
+        header = none.read_bytes()[: -4 * D].replace(b"(1, ", b"(0, ")
+        none.write_bytes(header)
+        done = self.run_lutra("search", index, none, "-k", 3, "--threads", 2, "-o", self.out / "a.npy")
+        self.assertIn("0 queries", done.stdout)
+        for name, kind in [("a.npy", b"'<i8'"), ("a.distances.npy", b"'<f4'")]:
+            self.assertEqual(read_npy(self.out / name, kind[1:-1].decode(), "q" if b"i" in kind else "f"), [])
+            self.assertIn(b"(0, 3)", (self.out / name).read_bytes())
+        self.run_lutra("search", index, none, "-o", self.out / "a.ivecs")
+        self.assertEqual((self.out / "a.ivecs").read_bytes(), b"")
+        self.run_lutra("search", index, none)
+        self.run_lutra("truth", base, "--queries", none, "-k", 3, "-o", self.out / "t.npy")
+        self.assertEqual(read_npy(self.out / "t.npy", "<i8", "q"), [])
+        self.run_lutra("truth", base, "--queries", none, "-k", 3, "-o", self.out / "t.ivecs")
+        self.assertEqual((self.out / "t.ivecs").read_bytes(), b"")
+        self.run_lutra("expand", base, "--queries", none, "-o", self.out / "e.npy")
+        self.assertIn(f"(0, {D})".encode(), (self.out / "e.npy").read_bytes())
+        self.refuse(1, "eval", index, none, "--truth", self.data / "truth.ivecs", says=["no rows", "none.npy"])
+        self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", none, says="no rows")
+
     def test_more_neighbours_than_vectors_are_minus_one(self):
         found = self.search(self.data / "flat.index", N + 2)
         self.assertEqual([row[-2:] for row in found], [[-1, -1]] * NQ)
@@ -432,10 +454,9 @@ class CommandTest(unittest.TestCase):
         self.assertLess(means["[]"], 1.02 * min(means.values()))
 
     def test_compress_gives_the_same_file_for_any_number_of_threads(self):
-        for algorithm in ["auto", "kmeans", "minibatch"]:
-            batch = ["--batch", 100] if algorithm == "minibatch" else []
+        for algorithm in [["auto"], ["kmeans"], ["minibatch"], ["minibatch", "--batch", 100]]:
             for threads in [1, 3]:
-                self.run_lutra("compress", "-n", 20, "--algorithm", algorithm, *batch, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "base.fvecs")
+                self.run_lutra("compress", "-n", 20, "--algorithm", *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "base.fvecs")
             self.assertEqual((self.out / "1.npy").read_bytes(), (self.out / "3.npy").read_bytes())
 
     def test_compress_on_two_levels_from_a_thousand_centres_on(self):

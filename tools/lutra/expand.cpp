@@ -75,7 +75,8 @@ void expand(const ExpandFlags& flags) {
     const Interrupt interrupt;
     check_flags(flags);
     const Inputs inputs(flags.inputs);
-    const std::unique_ptr<Inputs> asked = flags.queries.empty() ? nullptr : std::make_unique<Inputs>(std::vector{flags.queries});
+    const std::unique_ptr<Inputs> asked =
+        flags.queries.empty() ? nullptr : std::make_unique<Inputs>(std::vector{flags.queries}, Inputs::Rows::may_be_none);
     check_shapes(flags, inputs, asked.get());
     Index index = index_for(flags, inputs.d());
     const std::size_t n = asked ? asked->n() : inputs.n();

@@ -8,7 +8,7 @@
 
 namespace command {
 
-Inputs::Inputs(const std::vector<std::string>& paths) {
+Inputs::Inputs(const std::vector<std::string>& paths, Rows rows) {
     for (const std::string& path : paths) {
         files_.push_back(VectorFile::open(path).value());
         const VectorFile& file = files_.back();
@@ -18,7 +18,7 @@ Inputs::Inputs(const std::vector<std::string>& paths) {
         first_.push_back(n_);
         n_ += file.n();
     }
-    if (n_ == 0) throw Error(Status{Errc::bad_argument, "{}: no rows; at least one is needed", path()});
+    if (n_ == 0 && rows == Rows::needed) throw Error(Status{Errc::bad_argument, "{}: no rows; at least one is needed", path()});
 }
 
 /// The last one that begins at or before the row: files without rows share their start with the next.
@@ -63,6 +63,8 @@ std::string Inputs::place(std::size_t row) const {
 
 std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / d()); }
 
-Queries::Queries(const std::string& path) : file({path}), rows(file.n() * file.d()) { file.read(0, file.n(), rows.data()); }
+Queries::Queries(const std::string& path, Inputs::Rows needed) : file({path}, needed), rows(file.n() * file.d()) {
+    file.read(0, file.n(), rows.data());
+}
 
 }  // namespace command

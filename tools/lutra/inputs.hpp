@@ -18,8 +18,10 @@ using namespace lutra;
 /// The rows of all inputs joined, numbered from 0. Only headers are read at the start. What goes wrong throws Error.
 class Inputs {
 public:
-    /// Every path must hold vectors, all with the same number of columns; none without rows in all.
-    explicit Inputs(const std::vector<std::string>& paths);
+    enum class Rows { needed, may_be_none };
+
+    /// Every path must hold vectors, all with the same number of columns.
+    explicit Inputs(const std::vector<std::string>& paths, Rows rows = Rows::needed);
 
     std::size_t n() const { return n_; }
     std::size_t d() const { return files_.front().d(); }
@@ -67,7 +69,7 @@ private:
 
 /// Queries of one file, in memory.
 struct Queries {
-    explicit Queries(const std::string& path);
+    explicit Queries(const std::string& path, Inputs::Rows = Inputs::Rows::needed);
     MatrixView view() const { return {rows.data(), file.n(), file.d()}; }
 
     Inputs file;

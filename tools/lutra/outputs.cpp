@@ -31,6 +31,7 @@ void RowFile::append(const float* rows, std::size_t n) {
 
 void RowFile::append(const Id* rows, std::size_t n) {
     check_interrupt();
+    if (n == 0) return;  // an .ivecs file of no answers is an empty one
     check(npy_ ? write_values(file_, rows, n * columns_) : write_ivecs(file_, rows, n, columns_));
 }
 

@@ -104,7 +104,7 @@ void show_first(const SearchFlags& flags, Search& search, const Inputs& queries)
 
 void run_search(const SearchFlags& flags) {
     Search search(flags);
-    const Inputs queries({flags.queries});
+    const Inputs queries({flags.queries}, Inputs::Rows::may_be_none);
     check_queries(search.index, flags.index, queries.d(), flags.queries);
     if (flags.output.empty()) return show_first(flags, search, queries);
     search_to_files(flags, search, queries);
@@ -125,7 +125,7 @@ Work add_search(CLI::App& lutra) {
         ->option_text("FILE");
     verb->footer(
         "Without -o the first answers are shown. A .npy file holds ids as int64; l2 distances are squared.\n"
-        "Where there are fewer than k neighbours, ids are -1.\n\n"
+        "Where there are fewer than k neighbours, ids are -1. No queries give files without rows.\n\n"
         "Example:\n  lutra search base.index queries.fvecs -k 10 --param nprobe=8 -o answers.npy");
     return [flags] { run_search(*flags); };
 }

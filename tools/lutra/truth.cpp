@@ -60,7 +60,7 @@ private:
 void truth(const TruthFlags& flags) {
     const Interrupt interrupt;
     const Inputs inputs(flags.inputs);
-    const Queries queries(flags.queries);
+    const Queries queries(flags.queries, Inputs::Rows::may_be_none);
     if (queries.file.d() != inputs.d())
         throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same", flags.queries,
                            queries.file.d(), inputs.path(), inputs.d()});

@@ -269,7 +269,7 @@ inline Status check_weights(std::size_t n, std::size_t k, const KMeansConfig& co
 }
 
 inline Status check_kmeans(MatrixView x, std::size_t k, const KMeansConfig& config) {
-    LUTRA_TRY(check_shape(config.stage, x, x.d));
+    LUTRA_TRY(check_some_rows(config.stage, x, x.d));
     if (x.d == 0 || k == 0) return {Errc::bad_argument, "{}: d = {}, k = {}; both must be at least 1", config.stage, x.d, k};
     if (k > std::size_t(std::numeric_limits<std::int32_t>::max()))
         return {Errc::bad_argument, "{}: k = {}; accepted: up to 2^31 - 1", config.stage, k};

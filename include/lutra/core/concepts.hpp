@@ -105,7 +105,9 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   add_with_ids(x, ids, resources)  ids [n], each >= 0
 ///   search(q, k, out, params, resources) const   always k slots a query, best first, missing ones with id -1. Equal
 ///                              distances: lower id first. A query with NaN finds nothing. Thread-safe. The same bits for any
-///                              executor, and whether queries come alone or together
+///                              executor, and whether queries come alone or together. Of no queries (q.n == 0) there is
+///                              nothing to write, and add() of no rows changes nothing: neither is an error, and pointers may
+///                              be null then
 ///   range_search(q, radius, out, params, resources) const   strictly nearer than radius (L2), strictly larger (inner product)
 ///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   what is stored under an id; not_found if nothing is
 ///   remove_ids(filter)         forgets the ids that pass; says how many. Without lists (nlist() == 0) an index whose ids are
@@ -114,7 +116,8 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   reset()                    forgets the vectors, keeps the training
 ///   save(out) const            writes faiss's record
 ///   map_ids(map)               number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0
-///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (about 40 where ids are not
+///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (about 40 where ids are
+///   not
 ///                              below ntotal()), and a file keeps it. unsupported where there is no such map
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
 ///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps

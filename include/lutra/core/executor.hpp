@@ -84,9 +84,10 @@ public:
         tasks.rethrow();
     }
 
-    /// f(begin, end, worker) for the ranges [0, grain), [grain, 2 grain) ... that cover [0, n).
+    /// f(begin, end, worker) for the ranges [0, grain), [grain, 2 grain) ... that cover [0, n). grain >= 1, unless n is 0.
     template <class F>
     void for_ranges(std::size_t n, std::size_t grain, F&& f) const {
+        if (n == 0) return;
         for_each((n + grain - 1) / grain,
                  [&](std::size_t i, std::size_t worker) { f(i * grain, std::min(n, (i + 1) * grain), worker); });
     }

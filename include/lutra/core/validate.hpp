@@ -10,11 +10,17 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// bad_argument unless x has at least one row of d columns. `call` names the call in the message.
+/// bad_argument unless x has d columns, and memory if it has rows. `call` names the call in the message.
 inline Status check_shape(std::string_view call, MatrixView x, std::size_t d) {
     if (x.d != d) return {Errc::bad_argument, "{}: rows have {} columns; this index takes d = {}", call, x.d, d};
+    if (x.n != 0 && x.data == nullptr) return {Errc::bad_argument, "{}: {} rows at a null pointer", call, x.n};
+    return {};
+}
+
+/// The same for a call that learns from rows: bad_argument too if there are none.
+inline Status check_some_rows(std::string_view call, MatrixView x, std::size_t d) {
+    LUTRA_TRY(check_shape(call, x, d));
     if (x.n == 0) return {Errc::bad_argument, "{}: no rows given; at least one is needed", call};
-    if (x.data == nullptr) return {Errc::bad_argument, "{}: {} rows at a null pointer", call, x.n};
     return {};
 }
 

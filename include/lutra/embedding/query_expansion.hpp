@@ -64,9 +64,9 @@ inline Status check_directions(std::string_view what, MatrixView x) {
 }
 
 inline Status check_expansion(MatrixView database, MatrixView q, const ExpansionConfig& config, Metric metric, std::size_t most) {
-    if (database.n == 0 || q.n == 0 || database.d == 0 || q.d != database.d)
+    if (database.n == 0 || database.d == 0 || q.d != database.d)
         return {Errc::bad_argument,
-                "expand: {} rows of {} columns, {} queries of {}; both need rows, of the same columns",
+                "expand: {} rows of {} columns, {} queries of {}; rows are needed, and queries of the same columns",
                 database.n,
                 database.d,
                 q.n,

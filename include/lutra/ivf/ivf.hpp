@@ -59,7 +59,7 @@ public:
     /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already, or if the
     /// encoding is not for the metric.
     Status train(MatrixView x, const Resources& resources = {}) {
-        LUTRA_TRY(check_shape("train", x, d_));
+        LUTRA_TRY(check_some_rows("train", x, d_));
         LUTRA_TRY(encoding_.check_metric(metric_));
         if (ntotal_ != 0)
             return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
@@ -88,6 +88,7 @@ public:
 
     Status add(MatrixView x, const Resources& resources = {}) {
         LUTRA_TRY(check_add(x));
+        if (x.n == 0) return {};
         if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
             return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
         return append(
@@ -97,6 +98,7 @@ public:
     /// As add(), under ids [n] of the caller's, each >= 0; an id may be given more than once.
     Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
         LUTRA_TRY(check_add(x));
+        if (x.n == 0) return {};
         if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
         for (std::size_t i = 0; i < x.n; ++i)
             if (ids[i] < 0 || ids[i] > kMaxId)

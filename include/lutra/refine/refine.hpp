@@ -75,7 +75,7 @@ public:
 
     Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
         LUTRA_TRY(check_shape("add", x, dim()));
-        if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
+        if (ids == nullptr && x.n != 0) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
         bool are_places = ids_.empty() && nlist() != 0;  // without lists only ids that add() gave follow their rows
         for (std::size_t i = 0; i < x.n; ++i) {
             if (ids[i] < 0 || ids[i] > kMaxId)
@@ -92,6 +92,7 @@ public:
         if (k == 0) return {Errc::bad_argument, "search: k = 0; at least one neighbour must be asked for"};
         if (params.k_factor != 0 && !(params.k_factor >= 1))
             return {Errc::bad_argument, "search: k_factor = {}; accepted: 1 or more, or 0 for the index's own", params.k_factor};
+        if (q.n == 0) return base_.search(q, k, out, params, resources);  // says whether it could be searched
         const std::size_t wanted = candidates_for(k, params.k_factor != 0 ? params.k_factor : k_factor_);
         return with_places(params, resources, [&](const SearchParams& p, const Resources& r) {
             Arena& arena = r.workspace->arena(0);
@@ -110,6 +111,7 @@ public:
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
                         const Resources& resources = {}) const {
         LUTRA_TRY(check_shape("search", q, dim()));
+        if (q.n == 0) return base_.range_search(q, radius, out, params, resources);
         const float everywhere =
             metric() == Metric::l2 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
         return with_places(params, resources, [&](const SearchParams& p, const Resources& r) {
@@ -277,6 +279,7 @@ private:
     template <class IdOf>
     Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
         LUTRA_TRY(check_shape("add", x, dim()));
+        if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
         reserve(x.n, are_places);
         LUTRA_TRY(base_.add(x, resources));
         append_rows(x, id_of_row, are_places);
@@ -338,8 +341,8 @@ private:
         return {};
     }
 
-    Base base_;                  // its ids are places
-    std::size_t d_;              // the base's, which may cost a call to ask for
+    Base base_;      // its ids are places
+    std::size_t d_;  // the base's, which may cost a call to ask for
     Metric metric_;
     AlignedVector<float> rows_;  // [ntotal, d], by place
     std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
