@@ -260,3 +260,23 @@ TEST_CASE("search: allocates nothing once its workspace is warm") {
         CHECK(good);
     });
 }
+
+TEST_CASE("search: the largest float is a distance like others, an infinite one is none, alone and in a batch") {
+    constexpr float kLargest = std::numeric_limits<float>::max();
+    // inner products with (1, 1): 0, the largest float, its negative, -infinity, +infinity
+    const std::vector<float> rows{1,         -1,        kLargest / 2, kLargest / 2, -kLargest / 2, -kLargest / 2,
+                                  -kLargest, -kLargest, kLargest,     kLargest};
+    const float infinity = std::numeric_limits<float>::infinity();
+    const std::vector<Hit> want{{infinity, 4}, {kLargest, 1}, {0.F, 0}, {-kLargest, 2}, {-kLargest, lutra::kNoId}};
+    for (const char* spec : {"Flat", "IVF2,Flat", "Flat,RFlat", "IVF2,Flat,RFlat"}) {
+        CAPTURE(spec);
+        const Case c{spec, Metric::inner_product, 2};
+        lutra::Index index = trained(c);
+        require_ok(index.add({rows.data(), 5, 2}));
+        for (const std::size_t n : {1, 40}) {
+            CAPTURE(n);
+            const std::vector<float> queries(n * 2, 1.F);
+            for (const auto& hits : search(index, {queries.data(), n, 2}, 5, all_lists(index))) CHECK(hits == want);
+        }
+    }
+}

@@ -71,7 +71,9 @@ TEST_CASE("TopK: NaN and +infinity never enter, -infinity and the largest float 
     const float largest = std::numeric_limits<float>::max();
     const Hits hits = top({{kNaN, 1}, {kInfinity, 2}, {-kInfinity, 3}, {-kNaN, 4}, {1.F, 5}}, 4);
     CHECK(hits == Hits{{-kInfinity, 3}, {1.F, 5}, {TopK::kEmpty, kNoId}, {TopK::kEmpty, kNoId}});
-    CHECK(top({{std::nextafter(largest, 0.F), 7}}, 2)[0].second == 7);
+    CHECK(top({{largest, 9}, {std::nextafter(largest, 0.F), 7}}, 3) ==
+          Hits{{std::nextafter(largest, 0.F), 7}, {largest, 9}, {TopK::kEmpty, kNoId}});
+    CHECK(top({{largest, 9}, {largest, 0}, {largest, 4}}, 2) == Hits{{largest, 0}, {largest, 4}});
 }
 
 TEST_CASE("TopK: NaN does not disturb a full heap") {

@@ -74,7 +74,7 @@ inline void write_range(Metric metric, const std::vector<RangeCollector>& found,
     out.lims.assign(1, 0), out.distances.clear(), out.ids.clear();
     for (const RangeCollector& c : found) {
         for (const auto& [score, id] : c.hits) {
-            out.distances.push_back(metric == Metric::l2 ? score : -score);
+            out.distances.push_back(distance_of(metric, score));
             out.ids.push_back(id);
         }
         out.lims.push_back(out.ids.size());

@@ -76,7 +76,7 @@ public:
             for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[i]), ids[i] = ids_[i];
         else
             write_sorted(n, distances, ids);
-        for (std::size_t i = 0; i < n && metric == Metric::inner_product; ++i) distances[i] = -distances[i];
+        for (std::size_t i = 0; i < n; ++i) distances[i] = distance_of(metric, distances[i]);
         std::fill(distances + n, distances + k_, metric == Metric::l2 ? TopK::kEmpty : -TopK::kEmpty);
         std::fill(ids + n, ids + k_, kNoId);
     }

@@ -4,13 +4,18 @@
 #include <lutra/core/types.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+/// What the user sees of a score, which is lower for what is nearer: inner products change their sign back. A zero is +0.
+inline float distance_of(Metric metric, float score) { return metric == Metric::l2 ? score + 0.F : 0.F - score; }
+
 /// Scores: lower is better, always. Equal scores go to the lower id, so the outcome does not depend on the order in which
-/// candidates arrive, nor on who found them. NaN and +infinity never enter.
+/// candidates arrive, nor on who found them. -0 equals +0. The largest float is a score like others; NaN and +infinity never
+/// enter.
 ///
 /// The memory is the caller's: scores [k] and ids [k], usually the very row of the result. push() is O(log k).
 class TopK {
@@ -47,13 +52,12 @@ public:
             scores_[size] = scores_[0], ids_[size] = ids_[0];
             sift_down(0, size, score, id);
         }
-        if (metric == Metric::inner_product)
-            for (std::size_t i = 0; i < k_; ++i) scores_[i] = -scores_[i];
+        for (std::size_t i = 0; i < k_; ++i) scores_[i] = distance_of(metric, scores_[i]);
     }
 
 private:
-    // Empty slots (largest float, id -1) must be the last of all: with a real id, the largest float would tie with them.
-    static bool before(float a, Id ida, float b, Id idb) { return a < b || (a == b && ida < idb); }
+    // Empty slots (largest float, id -1) come last of all, behind real ids with that score: -1 is the largest unsigned number.
+    static bool before(float a, Id ida, float b, Id idb) { return a < b || (a == b && std::uint64_t(ida) < std::uint64_t(idb)); }
 
     void sift_down(std::size_t hole, std::size_t size, float score, Id id) {
         for (std::size_t child; (child = 2 * hole + 1) < size; hole = child) {
