@@ -4,7 +4,9 @@
 
 #include <lutra/parallel/threads.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -41,6 +43,40 @@ TEST_CASE("train, add, search, range_search: the same bits for any number of wor
             CHECK(search(serial, q, 12, {}, with(pool)) == found);
             CHECK(search(serial, q, 12, all_lists(serial), with(pool)) == all);
             CHECK(range_search(serial, q, radius, {}, with(pool)) == near);
+        }
+    });
+}
+
+TEST_CASE("range_search: Order::any gives the best-first hits in the order of the rows, for any batch and number of workers") {
+    for_each_case([](const Case& c) {
+        const Matrix x = rows_with_ties(600, c.d), q = rows_with_ties(40, c.d, 2);
+        const lutra::Index index = filled(c, x);
+        const float everywhere = c.metric == Metric::l2 ? std::numeric_limits<float>::infinity() : -1e30F;
+        lutra::SearchParams all = all_lists(index);
+        all.order = lutra::Order::any;
+        std::vector<std::size_t> rank(x.n, x.n);  // where each row comes
+        const std::vector<Hit> rows = range_search(index, q.view().rows(0, 1), everywhere, all)[0];
+        REQUIRE(rows.size() == x.n);
+        for (std::size_t i = 0; i < x.n; ++i) rank[std::size_t(rows[i].second)] = i;
+        for (std::size_t i = 0; !c.has_lists() && i < x.n; ++i) CHECK(rank[i] == i);
+        const auto in_order = [&](Found found) {
+            const auto before = [&](const Hit& a, const Hit& b) {
+                return rank[std::size_t(a.second)] < rank[std::size_t(b.second)];
+            };
+            for (auto& hits : found) std::sort(hits.begin(), hits.end(), before);
+            return found;
+        };
+        const float radius = search(index, q, 60, all_lists(index))[3][50].first;
+        for (std::size_t nprobe = 1; nprobe <= std::max<std::size_t>(index.nlist(), 1); nprobe += 5) {
+            CAPTURE(nprobe);
+            lutra::SearchParams params, any;
+            params.nprobe = any.nprobe = nprobe, any.order = lutra::Order::any;
+            const Found want = in_order(range_search(index, q, radius, params));
+            for (const std::size_t workers : {1, 3}) {
+                lutra::ThreadPool pool(workers);
+                CHECK(range_search(index, q, radius, any, with(pool)) == want);
+                CHECK(range_search(index, q.view().rows(7, 8), radius, any, with(pool)) == Found{want[7]});
+            }
         }
     });
 }

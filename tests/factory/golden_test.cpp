@@ -75,6 +75,15 @@ void check_range_search(const golden::Case& c, const lutra::Index& index, const 
     }
     CHECK(wrong == 0);
 }
+
+/// Without lists Order::any is faiss's order: that of the rows.
+void check_range_order(const golden::Case& c, const lutra::Index& index, const Matrix& q) {
+    lutra::SearchParams params;
+    params.order = lutra::Order::any;
+    lutra::RangeHits hits;
+    REQUIRE(index.range_search(q, c.radius, hits, params).ok());
+    if (index.nlist() == 0) CHECK(hits.ids == golden::npy<Id>(golden::path(c.name, ".rs_I.npy")));
+}
 }  // namespace
 
 TEST_CASE("golden files: every one loads as what it is") {
@@ -97,6 +106,7 @@ TEST_CASE("golden files: search and range search answer like faiss") {
         const Matrix q = golden::queries(c.d);
         check_search(c, index, q);
         check_range_search(c, index, q);
+        check_range_order(c, index, q);
     }
 }
 

@@ -84,6 +84,23 @@ TEST_CASE("Ivf: a search visits the lists probe() names and no others") {
     }
 }
 
+TEST_CASE("Ivf: a range search in any order goes through the lists by their number, whichever is nearest") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(700, 6, 1), q = lutra_test::normal_matrix(30, 6, 2);
+    IvfFlat index(6, Metric::l2, 20, lutra::FlatCoarse{}, lutra::Flat(6));
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    std::vector<Id> stored;
+    for (std::size_t l = 0; l < 20; ++l) stored.insert(stored.end(), index.lists().ids(l).begin(), index.lists().ids(l).end());
+    lutra::SearchParams params;
+    params.nprobe = 20, params.order = lutra::Order::any;
+    for (const std::size_t n : {1, 30}) {
+        lutra::RangeHits hits;
+        REQUIRE(index.range_search(q.view().rows(0, n), 1e30F, hits, params).ok());
+        for (std::size_t i = 0; i < n; ++i)
+            CHECK(std::equal(stored.begin(), stored.end(), hits.ids.begin() + std::ptrdiff_t(hits.lims[i])));
+    }
+}
+
 TEST_CASE("cut_lists: pieces cover the probed lists once, none longer than asked for; missing lists are passed over") {
     lutra::InvertedLists lists(4, 1, 4);
     const std::vector<std::size_t> sizes{10, 0, 25, 7};

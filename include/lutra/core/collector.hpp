@@ -6,6 +6,7 @@
 #include <lutra/core/topk.hpp>
 #include <lutra/core/workspace.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <limits>
@@ -66,10 +67,14 @@ struct RangeCollector {
     void push(float score, Id id) {
         if (score < radius) hits.emplace_back(score, id);
     }
+    /// Hits that came in the order of the rows; that is what Order::any asks for.
+    void arrange(Order order) {
+        if (order == Order::best_first) std::sort(hits.begin(), hits.end());
+    }
 };
 static_assert(Collector<RangeCollector>);
 
-/// The answer of a range search: each query's hits, already sorted, as distances.
+/// The answer of a range search: each query's hits, already in order, as distances.
 inline void write_range(Metric metric, const std::vector<RangeCollector>& found, RangeHits& out) {
     out.lims.assign(1, 0), out.distances.clear(), out.ids.clear();
     for (const RangeCollector& c : found) {

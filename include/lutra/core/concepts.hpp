@@ -108,7 +108,8 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///                              executor, and whether queries come alone or together. Of no queries (q.n == 0) there is
 ///                              nothing to write, and add() of no rows changes nothing: neither is an error, and pointers may
 ///                              be null then
-///   range_search(q, radius, out, params, resources) const   strictly nearer than radius (L2), strictly larger (inner product)
+///   range_search(q, radius, out, params, resources) const   strictly nearer than radius (L2), strictly larger (inner product);
+///                              best first, or in the order of the rows (Order::any)
 ///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   what is stored under an id; not_found if nothing is
 ///   remove_ids(filter)         forgets the ids that pass; says how many. Without lists (nlist() == 0) an index whose ids are
 ///                              places numbers its rows anew; otherwise ids stay

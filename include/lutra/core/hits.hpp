@@ -29,7 +29,7 @@ struct Hits {
     std::vector<Id> ids;           // [nq, k]
 };
 
-/// What a range search found: query i's hits are [lims[i], lims[i + 1]), best first.
+/// What a range search found: query i's hits are [lims[i], lims[i + 1]), in the order SearchParams::order asks for.
 struct RangeHits {
     std::vector<std::size_t> lims;  // [nq + 1]
     std::vector<float> distances;

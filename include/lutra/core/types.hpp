@@ -19,6 +19,9 @@ inline constexpr Id kNoId = -1;
 enum class Metric : std::int32_t { inner_product = 0, l2 = 1 };
 
 /// In which order the hits of a query are written.
+///   best_first   nearest first; of equally near ones the lower id
+///   any          search(): whatever is quicker. range_search(): in the order of the rows, as they were added, with lists one
+///                list after the other
 enum class Order : std::uint8_t { best_first, any };
 
 constexpr std::string_view metric_name(Metric m) { return m == Metric::l2 ? "l2" : "inner product"; }

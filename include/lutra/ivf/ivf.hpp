@@ -136,7 +136,7 @@ public:
                 const auto hits = arena.take<RangeCollector*>(end - begin);
                 for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
                 scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
-                for (std::size_t i = begin; i < end; ++i) std::sort(found[i].hits.begin(), found[i].hits.end());
+                for (std::size_t i = begin; i < end; ++i) found[i].arrange(params.order);
             });
         write_range(metric_, found, out);
         return {};

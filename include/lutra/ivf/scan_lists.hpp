@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -31,6 +32,10 @@ struct IvfView {
 
 namespace detail {
 
+// All that is near enough is wanted, so the order of the lists is free: that of the rows, for Order::any.
+template <class C>
+inline constexpr bool kListsInOrder = std::is_same_v<C, RangeCollector>;
+
 /// Queries with what was prepared for them: states [n], collectors [n], probed lists [n, nprobe].
 template <class State, Collector C>
 struct ProbedQueries {
@@ -48,6 +53,7 @@ ProbedQueries<typename E::State, C> prepare(const IvfView<Coarse, E>& ivf, Matri
     ProbedQueries<typename E::State, C> queries{arena.take<const typename E::State*>(q.n), hits, arena.take<Id>(q.n * nprobe),
                                                 nprobe};
     ivf.coarse.probe(q, nprobe, queries.probes.data(), arena);
+    for (std::size_t i = 0; kListsInOrder<C> && i < q.n; ++i) std::ranges::sort(queries.probes.subspan(i * nprobe, nprobe));
     for (std::size_t i = 0; i < q.n; ++i) queries.states[i] = ivf.encoding.prepare(ivf.metric, q.row(i), arena);
     return queries;
 }
@@ -102,7 +108,7 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
     const auto queries = detail::prepare(ivf, q, nprobe, hits, arena);
     const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
     if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
-    const std::size_t first_round = std::min(E::kFirstLists, nprobe);
+    const std::size_t first_round = detail::kListsInOrder<C> ? 0 : std::min(E::kFirstLists, nprobe);
     if (first_round != 0) detail::scan_list_major(ivf, queries, 0, first_round, arena);
     if (first_round != nprobe) detail::scan_list_major(ivf, queries, first_round, nprobe, arena);
 }

@@ -121,7 +121,8 @@ public:
             for (std::size_t i = 0; i < q.n; i += tile) {
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.range_search(part, everywhere, visited, p, r));
-                r.executor.for_each(part.n, [&](std::size_t j, std::size_t) { keep_near(part.row(j), visited, j, found[i + j]); });
+                r.executor.for_each(
+                    part.n, [&](std::size_t j, std::size_t) { keep_near(part.row(j), visited, j, params.order, found[i + j]); });
             }
             write_range(metric(), found, out);
             return Status{};
@@ -252,10 +253,10 @@ private:
         });
     }
 
-    void keep_near(const float* q, const RangeHits& visited, std::size_t query, RangeCollector& near) const {
+    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near) const {
         const std::size_t begin = visited.lims[query], end = visited.lims[query + 1];
         score_places(q, std::span(visited.ids).subspan(begin, end - begin), [&](float score, Id id) { near.push(score, id); });
-        std::sort(near.hits.begin(), near.hits.end());
+        near.arrange(order);
     }
 
     // push(exact score, id) for the row at each place; places below 0 are empty slots. Rows lie anywhere in memory, so they are
