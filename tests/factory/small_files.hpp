@@ -89,9 +89,10 @@ lutra::Refine<Base> small_refined(Base base, bool own_ids) {
 inline std::vector<File> all() {
     using lutra::DirectMapKind, lutra::Metric;
     IvfFlat array = small_ivf(false), hash = small_ivf(false);
-    array.set_direct_map(DirectMapKind::array), hash.set_direct_map(DirectMapKind::hash);
+    static_cast<void>(array.set_direct_map(DirectMapKind::array));
+    static_cast<void>(hash.set_direct_map(DirectMapKind::hash));
     auto mapped = small_fast_scan(lutra::FlatCoarse{}, Metric::l2);
-    mapped.set_direct_map(DirectMapKind::array);
+    static_cast<void>(mapped.set_direct_map(DirectMapKind::array));
     std::vector<File> files{
         {"Flat, L2", saved(small_flat(false))},
         {"Flat, inner product", saved(small_flat(false, Metric::inner_product))},

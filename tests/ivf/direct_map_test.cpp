@@ -46,7 +46,7 @@ TEST_CASE("DirectMap: every kind finds what a search through all ids finds") {
     for (const DirectMapKind kind : kKinds)
         for (const std::vector<Id>& ids : {numbers(60), numbers(60, 1000, 7), numbers(60, 59, -1)}) {
             IvfFlat index = filled(x, ids);
-            index.set_direct_map(kind);
+            REQUIRE(index.set_direct_map(kind).ok());
             CHECK(finds_all(index, x, ids));
             std::vector<float> row(5);
             for (const Id id : {Id(-1), Id(60), Id(1001), std::numeric_limits<Id>::max(), std::numeric_limits<Id>::min()})
@@ -57,7 +57,7 @@ TEST_CASE("DirectMap: every kind finds what a search through all ids finds") {
 TEST_CASE("DirectMap: an array becomes a hash table when ids do not fit, and stays one") {
     const lutra_test::Matrix x = lutra_test::normal_matrix(30, 3, 2);
     IvfFlat index = filled(x);
-    index.set_direct_map(DirectMapKind::array);
+    REQUIRE(index.set_direct_map(DirectMapKind::array).ok());
     CHECK(index.direct_map() == DirectMapKind::array);
     const Id far = 1000;
     REQUIRE(index.add_with_ids(x.view().rows(0, 1), &far).ok());
@@ -72,7 +72,7 @@ TEST_CASE("DirectMap: with one, reconstruct allocates nothing; make_direct_map k
     std::vector<float> row(3);
     for (const DirectMapKind kind : kKinds) {
         IvfFlat index = filled(x);
-        index.set_direct_map(kind);
+        REQUIRE(index.set_direct_map(kind).ok());
         REQUIRE(index.make_direct_map().ok());
         CHECK(index.direct_map() == (kind == DirectMapKind::none ? DirectMapKind::array : kind));
         const std::size_t before = lutra_test::allocations();
@@ -86,7 +86,7 @@ TEST_CASE("DirectMap: follows add, remove_ids, merge_from and reset") {
     const lutra_test::Matrix x = lutra_test::normal_matrix(80, 4, 3);
     for (const DirectMapKind kind : kKinds) {
         IvfFlat index = filled(x), other = filled(x);
-        index.set_direct_map(kind);
+        REQUIRE(index.set_direct_map(kind).ok());
         REQUIRE(index.merge_from(other, 80).ok());
         CHECK(finds_all(index, x, numbers(80)));
         CHECK(finds_all(index, x, numbers(80, 80)));
@@ -108,7 +108,7 @@ TEST_CASE("DirectMap: a file keeps the kind, and one that lies about places is m
     const lutra_test::Matrix x = lutra_test::normal_matrix(20, 2, 4);
     for (const DirectMapKind kind : kKinds) {
         IvfFlat index = filled(x);
-        index.set_direct_map(kind);
+        REQUIRE(index.set_direct_map(kind).ok());
         lutra::MemoryWriter out;
         REQUIRE(index.save(out).ok());
         std::vector<std::byte> bytes(out.bytes().begin(), out.bytes().end());
@@ -131,7 +131,7 @@ TEST_CASE("DirectMap: of vectors under the same id every kind finds the same, al
     std::vector<std::vector<float>> found;
     for (const DirectMapKind kind : kKinds) {
         IvfFlat index = filled(x);
-        index.set_direct_map(kind);
+        REQUIRE(index.set_direct_map(kind).ok());
         for (std::size_t i = 0; i < 40; ++i) {
             const Id same = Id(i % 3);
             REQUIRE(index.add_with_ids(x.view().rows(i, i + 1), &same).ok());

@@ -74,8 +74,11 @@ struct RangeCollector {
 };
 static_assert(Collector<RangeCollector>);
 
-/// The answer of a range search: each query's hits, already in order, as distances.
+/// The answer of a range search: each query's hits, already in order, as distances. If memory runs out `out` is as before.
 inline void write_range(Metric metric, const std::vector<RangeCollector>& found, RangeHits& out) {
+    std::size_t total = 0;
+    for (const RangeCollector& c : found) total += c.hits.size();
+    out.lims.reserve(found.size() + 1), out.distances.reserve(total), out.ids.reserve(total);
     out.lims.assign(1, 0), out.distances.clear(), out.ids.clear();
     for (const RangeCollector& c : found) {
         for (const auto& [score, id] : c.hits) {

@@ -7,6 +7,7 @@
 // is one. What the compiler cannot check is said here and checked by tests/contracts.
 #pragma once
 #include <lutra/core/collector.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/result.hpp>
@@ -40,6 +41,7 @@ struct ListView {
 ///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
 ///   centroid(list)      [d], what residuals are taken from
 ///   token()             what stands behind "IVF{n}" in a factory string
+/// Moving one cannot fail. The calls throw std::bad_alloc, or an Error of a Status, where memory runs out.
 template <class C>
 concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
                                    Arena& arena, Metric metric, const Resources& resources) {
@@ -72,6 +74,7 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   prepare(metric, q, arena) -> const State*        what scan() needs of query q [d]; lives in the arena, or is q itself
 ///   scan(metric, states, list, hits, arena)          offers every vector of the list to each state's collector: one call per
 ///                       list for all the queries that visit it. Hot: no allocation, nothing virtual
+/// Moving one cannot fail. The calls throw std::bad_alloc where memory runs out: encode() may leave anything in its slots then.
 template <class E>
 concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out,
                             std::byte* block, const std::byte* codes, std::size_t n, Arena& arena, Metric metric, ListView list,
@@ -116,16 +119,20 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   merge_from(other, shift)   takes over all vectors of an index of the same kind, ids + shift; other is left empty
 ///   reset()                    forgets the vectors, keeps the training
 ///   save(out) const            writes faiss's record
-///   map_ids(map)               number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0
-///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (about 40 where ids are
-///   not
-///                              below ntotal()), and a file keeps it. unsupported where there is no such map
+///   map_ids(map)               number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0. With
+///                              lists it needs no memory after remove_ids(), if no number grows
+///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (20 to 45 where ids
+///                              are not below ntotal()), and a file keeps it. unsupported where there is no such map
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
 ///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps
 ///   k_factor()                 0 where there is no refine stage; set_k_factor() says what it accepts
 ///   training_rows()            the most rows train() looks at, of more it takes a sample; 0: there is nothing to train
 ///   code_size()                bytes a stored vector takes, without its id
 ///   spec() const               the factory string that makes such an index
+/// Any call that gives a Status may give out_of_memory. After an error, and after an exception of the caller's own functions
+/// (executor, filter, progress, stream), which comes through, the index is what it was before the call, and so are both of a merge;
+/// what a search should have written is of no use. Constructors, spec() and what else gives no Status throw std::bad_alloc. Without
+/// exceptions the process ends where operator new has no memory to give.
 /// Const calls may run at the same time; the others must run alone.
 template <class I>
 concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, const Id* ids, Id id, float* out, HitsView hits,
@@ -165,9 +172,11 @@ Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const Sea
                     const Resources& resources = {}) {
     if (queries.n != 0 && k > std::numeric_limits<std::size_t>::max() / sizeof(Id) / queries.n)
         return Status{Errc::bad_argument, "search: k = {} neighbours of {} queries do not fit into memory", k, queries.n};
-    Hits hits(queries.n, k);
-    LUTRA_TRY(index.search(queries, k, hits.view(), params, resources));
-    return hits;
+    return guarded("search", [&]() -> Result<Hits> {
+        Hits hits(queries.n, k);
+        LUTRA_TRY(index.search(queries, k, hits.view(), params, resources));
+        return hits;
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

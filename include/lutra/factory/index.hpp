@@ -4,6 +4,7 @@
 // One indirect call per call of the user's, none inside: the index behind the handle is fully typed.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/io/record.hpp>
 
 #include <cstddef>
@@ -78,9 +79,11 @@ struct IndexModel final : AnyIndex {
     Status reconstruct_n(Id first, std::size_t n, float* out) const override { return index.reconstruct_n(first, n, out); }
     Result<std::size_t> remove_ids(const IdFilter& filter) override { return index.remove_ids(filter); }
     Status merge_from(AnyIndex& other, Id shift) override {
-        if (other.type() != type())
-            return {Errc::bad_argument, "merge: {} cannot take over {}; they must be alike", index.spec(), other.spec()};
-        return index.merge_from(static_cast<IndexModel&>(other).index, shift);
+        return guarded("merge", [&]() -> Status {
+            if (other.type() != type())
+                return {Errc::bad_argument, "merge: {} cannot take over {}; they must be alike", index.spec(), other.spec()};
+            return index.merge_from(static_cast<IndexModel&>(other).index, shift);
+        });
     }
     void reset() override { index.reset(); }
     Status save(Writer& out) const override { return index.save(out); }

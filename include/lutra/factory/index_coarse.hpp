@@ -83,12 +83,13 @@ private:
         return index_.reconstruct_n(0, index_.ntotal(), centroids_.data());
     }
 
-    // Cannot fail: the shape fits and the index is trained.
+    // Fails only where memory runs out, as the shape fits and the index is trained; that goes on as an exception.
     void ask(MatrixView q, std::size_t n, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         Resources resources;
         resources.workspace = &arena.nested();
-        static_cast<void>(index_.search(q, n, {arena.take<float>(q.n * n).data(), lists}, {}, resources));
+        const Status status = index_.search(q, n, {arena.take<float>(q.n * n).data(), lists}, {}, resources);
+        if (!status.ok()) detail::fail(status);
     }
 
     // For a row whose search ended in empty lists of the inner index.

@@ -4,6 +4,7 @@
 // All numbers in files are little-endian. On a big-endian machine the value helpers swap.
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/result.hpp>
 
 #include <algorithm>
@@ -61,8 +62,7 @@ class MemoryWriter final : public Writer {
 public:
     Status write(const void* from, std::size_t n) override {
         const auto* bytes = static_cast<const std::byte*>(from);
-        bytes_.insert(bytes_.end(), bytes, bytes + n);
-        return {};
+        return guarded("write", [&] { return bytes_.insert(bytes_.end(), bytes, bytes + n), Status(); });
     }
     std::span<const std::byte> bytes() const { return bytes_; }
 

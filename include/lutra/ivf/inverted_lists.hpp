@@ -59,8 +59,9 @@ public:
         return sum;
     }
 
-    /// Room for more [nlist] vectors in each list, so that grow() cannot fail. The first time just as much as is asked for;
-    /// later, if any list lacks it, every list gets half as much again, so that many small additions cost little each.
+    /// Room for more [nlist] vectors in each list, so that what follows cannot fail. If this does, the lists are as before. The
+    /// first time just as much as is asked for; later, if any list lacks it, every list gets half as much again, so that many small
+    /// additions cost little each.
     void reserve(std::span<const std::size_t> more) {
         bool fits = true;
         for (std::size_t l = 0; l < nlist(); ++l) {
@@ -71,17 +72,29 @@ public:
         if (!fits) move_all(more);
     }
 
-    /// Adds `more` slots that were reserved, codes zeroed and ids -1, to be filled through block_of() and ids().
+    /// Zeroes the codes of `more` slots that were reserved. They can be filled through block_of() before the list grows: what fails
+    /// until then has changed nothing.
+    void prepare(std::size_t list, std::size_t more) {
+        const List& l = lists_[list];
+        const std::size_t before = code_bytes(list), after = blocks(size(list) + more) * block_bytes_;
+        LUTRA_ASSERT(blocks(size(list) + more) <= l.blocks);
+        if (after != before) std::memset(codes_.data() + l.offset + before, 0, after - before);
+    }
+    /// Adds `more` slots that were prepared, ids -1, to be filled through ids(). Cannot fail.
+    void admit(std::size_t list, std::size_t more) { lists_[list].ids.resize(size(list) + more, kNoId); }
     void grow(std::size_t list, std::size_t more) {
-        List& l = lists_[list];
-        const std::size_t before = code_bytes(list);
-        l.ids.resize(l.ids.size() + more, kNoId);
-        LUTRA_ASSERT(blocks(l.ids.size()) <= l.blocks);
-        if (more != 0) std::memset(codes_.data() + l.offset + before, 0, code_bytes(list) - before);
+        prepare(list, more);
+        admit(list, more);
     }
 
     /// Keeps the first `size` vectors of a list.
     void truncate(std::size_t list, std::size_t size) { lists_[list].ids.resize(size); }
+
+    /// Forgets all vectors and gives their memory back. Cannot fail.
+    void clear() {
+        for (List& l : lists_) l = List();
+        codes_ = AlignedVector<std::byte>();
+    }
 
     /// Takes over codes and ids as the whole content of the only list.
     void adopt(AlignedVector<std::byte> codes, std::vector<Id> ids) {

@@ -3,10 +3,12 @@
 //
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// Files are in ivf_file.hpp. Source of the idea: Sivic and Zisserman, ICCV 2003; Jegou et al., IEEE TPAMI 33(1), 2011.
+// What changes an index is in ivf_change.hpp, files are in ivf_file.hpp. Source of the idea: Sivic and Zisserman, ICCV 2003; Jegou
+// et al., IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/ivf/direct_map.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
@@ -31,7 +33,7 @@ public:
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
         : d_(d), metric_(metric), nlist_(Coarse::kLearns ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
         LUTRA_ASSERT(d >= 1 && nlist >= 1);
-        reset();
+        if (is_trained()) lists_ = empty_lists(encoding_);
     }
 
     std::size_t dim() const { return d_; }
@@ -43,7 +45,9 @@ public:
     std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
     void set_nprobe(std::size_t nprobe) { nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist_); }
     float k_factor() const { return 0; }
-    Status set_k_factor(float k_factor) { return no_refine_stage(spec(), k_factor); }
+    Status set_k_factor(float k_factor) {
+        return guarded("k_factor", [&] { return no_refine_stage(spec(), k_factor); });
+    }
     std::size_t code_size() const { return encoding_.code_size(); }
     std::size_t training_rows() const {
         return std::max(Coarse::kLearns ? nlist_ * coarse_config().max_points_per_centroid : 0, encoding_.training_rows());
@@ -58,88 +62,47 @@ public:
     /// it is by_residual().
     /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already, or if the
     /// encoding is not for the metric.
-    Status train(MatrixView x, const Resources& resources = {}) {
-        LUTRA_TRY(check_some_rows("train", x, d_));
-        LUTRA_TRY(encoding_.check_metric(metric_));
-        if (ntotal_ != 0)
-            return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
-        if (x.n < encoding_.least_training_rows())
-            return {Errc::too_few_rows, "train: {} needs at least {} rows and got n = {}", spec(), encoding_.least_training_rows(),
-                    x.n};
-        if (x.n < nlist_)
-            return {Errc::too_few_rows,
-                    "train: k-means for {} needs at least nlist = {} rows and got n = {}; the largest nlist that would work is {}",
-                    spec(),
-                    nlist_,
-                    x.n,
-                    x.n};
-        LUTRA_TRY(check_finite("train", x));
-        Coarse coarse = coarse_.untrained();
-        if constexpr (Coarse::kLearns) {
-            Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(), resources);
-            LUTRA_TRY(centroids.status());
-            LUTRA_TRY(coarse.build(std::move(centroids->centroids), nlist_, d_, metric_, resources));
-        }
-        LUTRA_TRY(train_encoding(coarse, x, resources));
-        coarse_ = std::move(coarse);
-        reset();
-        return {};
-    }
+    Status train(MatrixView x, const Resources& resources = {});
 
-    Status add(MatrixView x, const Resources& resources = {}) {
-        LUTRA_TRY(check_add(x));
-        if (x.n == 0) return {};
-        if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
-            return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
-        return append(
-            x, [first = next_id_](std::size_t i) { return first + Id(i); }, resources);
-    }
-
+    Status add(MatrixView x, const Resources& resources = {});
     /// As add(), under ids [n] of the caller's, each >= 0; an id may be given more than once.
-    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
-        LUTRA_TRY(check_add(x));
-        if (x.n == 0) return {};
-        if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
-        for (std::size_t i = 0; i < x.n; ++i)
-            if (ids[i] < 0 || ids[i] > kMaxId)
-                return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
-        LUTRA_TRY(append(
-            x, [ids](std::size_t i) { return ids[i]; }, resources));
-        positional_ = false;
-        return {};
-    }
+    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {});
 
     Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
                   const Resources& resources = {}) const {
-        LUTRA_TRY(check_search(q));
-        if (k == 0) return {Errc::bad_argument, "search: k = 0; at least one neighbour must be asked for"};
-        BorrowedWorkspace workspace(resources);
-        const std::size_t nprobe = effective_nprobe(params);
-        if (q.n < resources.executor.workers() && worth_sharing(nprobe))
-            search_shared(q, k, out, nprobe, params, resources.executor, workspace);
-        else
-            for_query_tiles(q, nprobe, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-                search_tile(q.rows(begin, end), k, out.rows_from(begin, k), nprobe, params, workspace.arena(worker));
-            });
-        return {};
+        return guarded("search", [&]() -> Status {
+            LUTRA_TRY(check_search(q));
+            if (k == 0) return {Errc::bad_argument, "search: k = 0; at least one neighbour must be asked for"};
+            BorrowedWorkspace workspace(resources);
+            const std::size_t nprobe = effective_nprobe(params);
+            if (q.n < resources.executor.workers() && worth_sharing(nprobe))
+                search_shared(q, k, out, nprobe, params, resources.executor, workspace);
+            else
+                for_query_tiles(q, nprobe, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                    search_tile(q.rows(begin, end), k, out.rows_from(begin, k), nprobe, params, workspace.arena(worker));
+                });
+            return {};
+        });
     }
 
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
                         const Resources& resources = {}) const {
-        LUTRA_TRY(check_search(q));
-        BorrowedWorkspace workspace(resources);
-        std::vector<RangeCollector> found(q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter});
-        for_query_tiles(
-            q, effective_nprobe(params), resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-                Arena& arena = workspace.arena(worker);
-                const Arena::Frame frame(arena);
-                const auto hits = arena.take<RangeCollector*>(end - begin);
-                for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
-                scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
-                for (std::size_t i = begin; i < end; ++i) found[i].arrange(params.order);
-            });
-        write_range(metric_, found, out);
-        return {};
+        return guarded("search", [&]() -> Status {
+            LUTRA_TRY(check_search(q));
+            BorrowedWorkspace workspace(resources);
+            std::vector<RangeCollector> found(q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter});
+            for_query_tiles(
+                q, effective_nprobe(params), resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                    Arena& arena = workspace.arena(worker);
+                    const Arena::Frame frame(arena);
+                    const auto hits = arena.take<RangeCollector*>(end - begin);
+                    for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
+                    scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
+                    for (std::size_t i = begin; i < end; ++i) found[i].arrange(params.order);
+                });
+            write_range(metric_, found, out);
+            return {};
+        });
     }
 
     /// Cost: one look-up with a direct map (set_direct_map), else a walk over all ids.
@@ -152,68 +115,54 @@ public:
 
     /// Ids first .. first + n - 1 into out [n, d], in one walk over all ids. On not_found the rows that exist are written.
     Status reconstruct_n(Id first, std::size_t n, float* out) const {
-        std::vector<bool> seen(std::min(n, ntotal_ + 1),
-                               false);  // that many cannot all be there: the first missing one is among them
-        for (std::size_t l = 0; l < lists_.nlist(); ++l)
-            for (std::size_t i = 0; i < lists_.size(l); ++i) {
-                const std::uint64_t at = std::uint64_t(lists_.ids(l)[i]) - std::uint64_t(first);
-                if (at >= n || (at < seen.size() && seen[at])) continue;
-                if (at < seen.size()) seen[at] = true;
-                decode({l, i}, out + at * d_);
-            }
-        const auto missing = std::find(seen.begin(), seen.end(), false);
-        if (missing == seen.end()) return {};
-        return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors",
-                first + Id(missing - seen.begin()), ntotal_};
+        return guarded("reconstruct", [&]() -> Status {
+            std::vector<bool> seen(std::min(n, ntotal_ + 1),
+                                   false);  // that many cannot all be there: the first missing one is among them
+            for (std::size_t l = 0; l < lists_.nlist(); ++l)
+                for (std::size_t i = 0; i < lists_.size(l); ++i) {
+                    const std::uint64_t at = std::uint64_t(lists_.ids(l)[i]) - std::uint64_t(first);
+                    if (at >= n || (at < seen.size() && seen[at])) continue;
+                    if (at < seen.size()) seen[at] = true;
+                    decode({l, i}, out + at * d_);
+                }
+            const auto missing = std::find(seen.begin(), seen.end(), false);
+            if (missing == seen.end()) return {};
+            return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors",
+                    first + Id(missing - seen.begin()), ntotal_};
+        });
     }
 
     /// Removes every vector whose id the filter accepts; the others keep their order. A plain Flat index numbers its rows by
     /// position, so there the rows behind a removed one move up; with ids of the caller's, and in lists, ids stay.
-    Result<std::size_t> remove_ids(const IdFilter& filter) {
-        std::size_t removed = 0;
-        for (std::size_t l = 0; l < lists_.nlist(); ++l) removed += remove_from(l, filter);
-        ntotal_ -= removed;
-        if (!Coarse::kLearns && positional_ && is_trained()) renumber();
-        direct_map_.build(direct_map_.kind(), lists_);
-        return removed;
-    }
+    Result<std::size_t> remove_ids(const IdFilter& filter);
 
     /// Errors: bad_argument if the two differ in d, metric, nlist, encoding or centroids, or if an id would fall below 0 or
     /// pass the largest one.
-    Status merge_from(Ivf& other, Id shift) {
-        LUTRA_TRY(check_mergeable(other));
-        if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
-        if (other.ntotal_ == 0) return {};
-        LUTRA_TRY(other.check_shift(shift));
-        std::vector<std::size_t> sizes(lists_.nlist()), before(lists_.nlist());
-        for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l), before[l] = lists_.size(l);
-        lists_.reserve(sizes);
-        for (std::size_t l = 0; l < lists_.nlist(); ++l) move_list(other.lists_, l, shift);
-        positional_ = positional_ && other.positional_ && shift == next_id_;
-        next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
-        ntotal_ += other.ntotal_;
-        direct_map_.append(before, lists_);
-        other.reset();
-        return {};
-    }
+    Status merge_from(Ivf& other, Id shift);
 
     void reset() {
-        lists_ = is_trained() ? InvertedLists(nlist_, E::kBlock, encoding_.block_bytes()) : InvertedLists();
+        lists_.clear();
         ntotal_ = 0, next_id_ = 0, positional_ = true;
-        direct_map_.build(direct_map_.kind(), lists_);
+        direct_map_.clear();
     }
 
     DirectMapKind direct_map() const { return direct_map_.kind(); }
     /// Keeps a map from ids to places from now on (8 bytes a vector as an array, about 40 as a hash table).
-    void set_direct_map(DirectMapKind kind) { direct_map_.build(kind, lists_); }
-    Status make_direct_map() {
-        if (direct_map_.kind() == DirectMapKind::none) set_direct_map(DirectMapKind::array);
-        return {};
+    Status set_direct_map(DirectMapKind kind) {
+        return guarded("direct map", [&] { return direct_map_.build(kind, lists_), Status(); });
     }
+    Status make_direct_map() { return direct_map_.kind() == DirectMapKind::none ? set_direct_map(DirectMapKind::array) : Status(); }
 
-    Status save(Writer& out) const;
+    Status save(Writer& out) const {
+        return guarded("save", [&] { return write_record(out); });
+    }
     static bool reads(Fourcc fourcc);
-    static Result<Ivf> load(Reader& in, std::size_t depth = 0);
+    /// What follows the fourcc. `depth` counts records in records, for a coarse quantizer that is an index. Errors: bad_file,
+    /// unsupported, io_error; nothing is allocated that the stream cannot fill.
+    static Result<Ivf> load(Reader& in, std::size_t depth = 0) {
+        return guarded("load", [&] { return read_record(in, depth); });
+    }
+    /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().
     Status map_ids(std::span<const Id> map);
     bool ids_are_places() const;
 
@@ -250,77 +199,8 @@ private:
         return check_trained("search");
     }
 
-    Status train_encoding(const Coarse& coarse, MatrixView x, const Resources& resources) {
-        if (encoding_.training_rows() == 0) return {};
-        E encoding = encoding_;
-        AlignedVector<float> sample = training_sample(x, encoding.training_rows(), KMeansConfig{}.seed);
-        const MatrixView rows{sample.data(), sample.size() / d_, d_};
-        if (encoding.by_residual()) take_centroids_off(coarse, rows, sample.data(), resources);
-        LUTRA_TRY(encoding.train(rows, resources));
-        encoding_ = std::move(encoding);
-        return {};
-    }
-
-    void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const {
-        BorrowedWorkspace workspace(resources);
-        std::vector<Id> lists(rows.n);
-        coarse.assign(rows, lists.data(), workspace.arena(0));
-        for (std::size_t i = 0; i < rows.n; ++i)
-            for (std::size_t t = 0; t < d_; ++t) out[i * d_ + t] -= coarse.centroid(std::size_t(lists[i]))[t];
-    }
-
     // What residuals in a list are taken from; null for an encoding of whole rows.
     const float* origin(std::size_t list) const { return encoding_.by_residual() ? coarse_.centroid(list) : nullptr; }
-
-    // All that can fail or be cancelled comes first: the assignment, then the memory. What follows cannot.
-    template <class IdOf>
-    Status append(MatrixView x, IdOf id_of, const Resources& resources) {
-        std::vector<Id> lists(x.n);
-        LUTRA_TRY(assign(x, lists, resources));
-        std::vector<std::size_t> first(nlist_ + 1, 0), rows(x.n);
-        for (const Id l : lists) ++first[std::size_t(l) + 1];
-        lists_.reserve(std::span(first).subspan(1));
-        std::vector<std::size_t> before(nlist_);
-        for (std::size_t l = 0; l < nlist_; ++l) before[l] = lists_.size(l);
-        std::partial_sum(first.begin(), first.end(), first.begin());
-        for (std::size_t i = 0; i < x.n; ++i) rows[first[std::size_t(lists[i])]++] = i;  // first[l] becomes the end of l
-        resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
-            for (std::size_t l = begin; l < end; ++l) {
-                const std::size_t from = l == 0 ? 0 : first[l - 1];
-                append_to(l, x, std::span(rows).subspan(from, first[l] - from), id_of);
-            }
-        });
-        for (std::size_t i = 0; i < x.n; ++i) next_id_ = std::max(next_id_, id_of(i) + 1);
-        ntotal_ += x.n;
-        direct_map_.append(before, lists_);
-        static_cast<void>(resources.progress.report("add", x.n, x.n));  // too late to cancel
-        return {};
-    }
-
-    template <class IdOf>
-    void append_to(std::size_t list, MatrixView x, std::span<const std::size_t> rows, IdOf id_of) {
-        const std::size_t old = lists_.size(list);
-        lists_.grow(list, rows.size());
-        std::vector<const float*> pointers(rows.size());
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            pointers[i] = x.row(rows[i]);
-            lists_.ids(list)[old + i] = id_of(rows[i]);
-        }
-        encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), old);
-    }
-
-    Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const {
-        constexpr std::size_t kGrain = 1536, kReport = 64 * kGrain;
-        BorrowedWorkspace workspace(resources);
-        for (std::size_t i0 = 0; i0 < x.n; i0 += kReport) {
-            LUTRA_TRY(resources.progress.report("add", i0, x.n));
-            resources.executor.for_ranges(
-                std::min(kReport, x.n - i0), kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-                    coarse_.assign(x.rows(i0 + begin, i0 + end), lists.data() + i0 + begin, workspace.arena(worker));
-                });
-        }
-        return {};
-    }
 
     template <class F>
     static void for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
@@ -362,71 +242,33 @@ private:
                        b.offset % E::kBlock);
     }
 
-    std::size_t remove_from(std::size_t list, const IdFilter& filter) {
-        const std::size_t size = lists_.size(list);
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < size; ++i) {
-            const Id id = lists_.ids(list)[i];
-            if (filter.accepts(id)) continue;
-            if (kept != i) {
-                copy_code(lists_, {list, i}, {list, kept});
-                lists_.ids(list)[kept] = id;
-            }
-            ++kept;
-        }
-        lists_.truncate(list, kept);
-        return size - kept;
-    }
-
-    // After the lists came from a file.
-    void count_loaded() {
-        ntotal_ = lists_.total(), next_id_ = 0;
+    // Where others have filled the lists.
+    void count_loaded() { ntotal_ = lists_.total(), next_id_ = std::min(highest_id(), kMaxId) + 1; }
+    Id highest_id() const {
+        Id highest = kNoId;
         for (std::size_t l = 0; l < lists_.nlist(); ++l)
-            for (const Id id : lists_.ids(l)) next_id_ = std::max(next_id_, std::min(id, kMaxId) + 1);
+            for (const Id id : lists_.ids(l)) highest = std::max(highest, id);
+        return highest;
     }
 
-    void renumber() {
-        std::iota(lists_.ids(0).begin(), lists_.ids(0).end(), Id{0});
-        next_id_ = Id(ntotal_);
-    }
+    InvertedLists empty_lists(const E& encoding) const { return InvertedLists(nlist_, E::kBlock, encoding.block_bytes()); }
 
-    Status check_mergeable(const Ivf& other) const {
-        if (other.d_ != d_ || other.metric_ != metric_ || other.spec() != spec())
-            return {Errc::bad_argument,
-                    "merge: {} (d = {}, {}) cannot take over {} (d = {}, {}); they must be alike",
-                    spec(),
-                    d_,
-                    metric_name(metric_),
-                    other.spec(),
-                    other.d_,
-                    metric_name(other.metric_)};
-        LUTRA_TRY(check_trained("merge"));
-        LUTRA_TRY(other.check_trained("merge"));
-        if (!encoding_.same(other.encoding_))
-            return {Errc::bad_argument, "merge: the codebooks differ; both indexes must come from the same training"};
-        for (std::size_t l = 0; Coarse::kLearns && l < nlist_; ++l)
-            if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
-                return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training",
-                        l};
-        return {};
-    }
+    // ivf_file.hpp
+    Status write_record(Writer& out) const;
+    static Result<Ivf> read_record(Reader& in, std::size_t depth);
 
-    Status check_shift(Id shift) const {
-        for (std::size_t l = 0; l < lists_.nlist(); ++l)
-            for (const Id id : lists_.ids(l))
-                if (shift < 0 ? id + shift < 0 : id > kMaxId - shift)
-                    return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
-        return {};
-    }
-
-    void move_list(const InvertedLists& from, std::size_t list, Id shift) {
-        const std::size_t old = lists_.size(list);
-        lists_.grow(list, from.size(list));
-        for (std::size_t i = 0; i < from.size(list); ++i) {
-            copy_code(from, {list, i}, {list, old + i});
-            lists_.ids(list)[old + i] = from.ids(list)[i] + shift;
-        }
-    }
+    // ivf_change.hpp
+    Status learn(MatrixView x, const Resources& resources);
+    Status train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const;
+    void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const;
+    template <class IdOf>
+    Status append(MatrixView x, IdOf id_of, const Resources& resources);
+    Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const;
+    void encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows);
+    std::size_t remove_from(std::size_t list, const std::vector<bool>& goes, std::size_t at);
+    Status check_mergeable(const Ivf& other) const;
+    Status check_shift(Id shift) const;
+    void take_over(const InvertedLists& from, std::size_t list, Id shift);
 
     std::size_t d_;
     Metric metric_;
@@ -440,3 +282,5 @@ private:
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
+
+#include <lutra/ivf/ivf_change.hpp>

@@ -16,7 +16,7 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::save(Writer& out) const {
+Status Ivf<Coarse, E>::write_record(Writer& out) const {
     if constexpr (!Coarse::kLearns) {
         const ListView list = lists_.nlist() != 0 ? lists_.view(0) : ListView{};
         if (positional_) return encoding_.save_alone(out, metric_, list);
@@ -30,7 +30,7 @@ Status Ivf<Coarse, E>::save(Writer& out) const {
         LUTRA_TRY(write_value(out, std::uint64_t(nlist_)));
         LUTRA_TRY(write_value(out, std::uint64_t(nprobe_)));
         LUTRA_TRY(coarse_.save(out, d_, metric_));
-        LUTRA_TRY(direct_map_.save(out));
+        LUTRA_TRY(direct_map_.save(out, lists_));
         LUTRA_TRY(encoding_.save_fields(out));
         if constexpr (E::kBlock == 1)
             return write_lists(out, lists_, nlist_, encoding_.block_bytes());
@@ -45,10 +45,8 @@ bool Ivf<Coarse, E>::reads(Fourcc fourcc) {
     return Coarse::kLearns ? fourcc == E::kIvfRecord : E::reads_alone(fourcc);
 }
 
-/// What follows the fourcc. `depth` counts records in records, for a coarse quantizer that is an index. Errors: bad_file,
-/// unsupported, io_error; nothing is allocated that the stream cannot fill.
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, [[maybe_unused]] std::size_t depth) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::read_record(Reader& in, [[maybe_unused]] std::size_t depth) {
     IndexHeader header;
     if constexpr (!Coarse::kLearns) {
         AlignedVector<std::byte> codes;
@@ -84,24 +82,9 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, [[maybe_unused]] std::si
         if (index.ntotal_ != header.ntotal)
             return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
         index.set_nprobe(std::size_t(nprobe));
-        index.set_direct_map(map);
+        LUTRA_TRY(index.set_direct_map(map));
         return index;
     }
-}
-
-/// Gives the vectors other ids: number i becomes map[i]. The second half of an "IxMp" record. After an error some have them.
-template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
-    for (std::size_t l = 0; l < lists_.nlist(); ++l)
-        for (std::size_t i = 0; i < lists_.size(l); ++i) {
-            Id& id = lists_.ids(l)[i];
-            LUTRA_TRY(check_mapped(id, map));
-            id = map[std::size_t(id)];
-        }
-    count_loaded();
-    positional_ = false;
-    set_direct_map(direct_map_.kind());
-    return {};
 }
 
 template <CoarseQuantizer Coarse, Encoding E>

@@ -7,6 +7,7 @@
 // Main path: search() -> a tile of queries -> base.search() -> rescore(). Files: refine_file.hpp.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/id_map.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/kernels/distance.hpp>
@@ -18,6 +19,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -138,30 +140,42 @@ public:
 
     /// Ids first .. first + n - 1 into out [n, d]. On not_found the rows that exist are written.
     Status reconstruct_n(Id first, std::size_t n, float* out) const {
-        std::vector<bool> seen(std::min(n, ntotal() + 1),
-                               false);  // that many cannot all be there: the first missing one is among them
-        for (std::size_t place = 0; place < ntotal(); ++place) {
-            const std::uint64_t at = std::uint64_t(id_of(place)) - std::uint64_t(first);
-            if (at >= n || (at < seen.size() && seen[at])) continue;
-            if (at < seen.size()) seen[at] = true;
-            std::memcpy(out + at * dim(), row(place), dim() * sizeof(float));
-        }
-        const auto missing = std::find(seen.begin(), seen.end(), false);
-        return missing == seen.end() ? Status{} : no_such_id(first + Id(missing - seen.begin()));
+        return guarded("reconstruct", [&]() -> Status {
+            std::vector<bool> seen(std::min(n, ntotal() + 1),
+                                   false);  // that many cannot all be there: the first missing one is among them
+            for (std::size_t place = 0; place < ntotal(); ++place) {
+                const std::uint64_t at = std::uint64_t(id_of(place)) - std::uint64_t(first);
+                if (at >= n || (at < seen.size() && seen[at])) continue;
+                if (at < seen.size()) seen[at] = true;
+                std::memcpy(out + at * dim(), row(place), dim() * sizeof(float));
+            }
+            const auto missing = std::find(seen.begin(), seen.end(), false);
+            return missing == seen.end() ? Status{} : no_such_id(first + Id(missing - seen.begin()));
+        });
     }
 
     /// As everywhere: in an index without lists the rows behind a removed one move up, unless ids are the caller's.
     Result<std::size_t> remove_ids(const IdFilter& filter) {
-        std::vector<Id> to(ntotal());  // the new place of each row, -1 if it goes
-        Id kept = 0;
-        for (std::size_t place = 0; place < to.size(); ++place) to[place] = filter.accepts(id_of(place)) ? kNoId : kept++;
-        const auto goes = [&](Id place) { return to[std::size_t(place)] == kNoId; };
-        Result<std::size_t> removed = base_.remove_ids(IdFilter::predicate(goes));
-        if (!removed.ok() || *removed == 0) return removed;
-        if (nlist() != 0) LUTRA_TRY(base_.map_ids(to));  // without lists the base has numbered its rows anew
-        move_rows(to);
-        rows_.resize(std::size_t(kept) * dim());
-        return removed;
+        return guarded("remove", [&]() -> Result<std::size_t> {
+            const bool keep_ids = nlist() != 0 || !ids_.empty();
+            std::vector<Id> to(ntotal()), ids;  // the new place of each row, -1 if it goes; the ids of those that stay
+            Id kept = 0;
+            for (std::size_t place = 0; place < to.size(); ++place) {
+                to[place] = filter.accepts(id_of(place)) ? kNoId : kept++;
+                if (keep_ids && to[place] != kNoId) ids.push_back(id_of(place));
+            }
+            const auto goes = [&](Id place) { return to[std::size_t(place)] == kNoId; };
+            Result<std::size_t> removed = base_.remove_ids(IdFilter::predicate(goes));
+            if (!removed.ok() || *removed == 0) return removed;
+            // Without lists the base has numbered its rows anew. The map needs no memory after remove_ids(), so it does not fail.
+            if (nlist() != 0) LUTRA_TRY(base_.map_ids(to));
+            move_rows(to);
+            rows_.resize(std::size_t(kept) * dim());
+            if (!keep_ids) next_id_ = kept;
+            ids_ = std::move(ids);
+            drop_ids_if_places();
+            return removed;
+        });
     }
 
     /// Errors: bad_argument if the bases do not take each other's vectors, or if an id would leave the range of ids.
@@ -171,7 +185,7 @@ public:
         LUTRA_TRY(other.check_shift(shift));
         const std::size_t before = ntotal(), n = other.ntotal();
         const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_ && next_id_ == Id(before);
-        if (other.dim() == dim()) reserve(n, are_places);
+        if (other.dim() == dim()) LUTRA_TRY(reserve("merge", n, are_places));
         LUTRA_TRY(base_.merge_from(other.base_, Id(before)));
         append_rows(
             {other.rows_.data(), n, dim()}, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
@@ -187,12 +201,14 @@ public:
 
     Status save(Writer& out) const;
     static Result<Refine> assemble(Base base, AlignedVector<float> rows, float k_factor);
-    Status map_ids(std::span<const Id> map);
+    Status map_ids(std::span<const Id> map);  ///< needs no memory after remove_ids(), as Ivf's
     /// Places need no map; there is none for ids of the caller's.
     Status make_direct_map() const {
-        if (ids_.empty()) return {};
-        return {Errc::unsupported, "direct map: {} holds ids of the caller's; it finds rows fast by place only: add() without ids",
-                spec()};
+        return guarded("direct map", [&]() -> Status {
+            if (ids_.empty()) return {};
+            return {Errc::unsupported,
+                    "direct map: {} holds ids of the caller's; it finds rows fast by place only: add() without ids", spec()};
+        });
     }
     bool ids_are_places() const;
 
@@ -229,15 +245,17 @@ private:
     /// f(params, resources) as the base takes them: ids are places, there is a workspace, k_factor is the base's own.
     template <class F>
     Status with_places(const SearchParams& params, const Resources& resources, F&& f) const {
-        Workspace own;
-        Resources inner = resources;
-        if (inner.workspace == nullptr) inner.workspace = &own;
-        inner.workspace->reserve(inner.executor.workers());
-        SearchParams by_place = params;
-        by_place.k_factor = 0, by_place.order = Order::any;
-        const auto accepts = [&](Id place) { return params.filter.accepts(ids_[std::size_t(place)]); };
-        if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
-        return f(by_place, inner);
+        return guarded("search", [&]() -> Status {
+            Workspace own;
+            Resources inner = resources;
+            if (inner.workspace == nullptr) inner.workspace = &own;
+            inner.workspace->reserve(inner.executor.workers());
+            SearchParams by_place = params;
+            by_place.k_factor = 0, by_place.order = Order::any;
+            const auto accepts = [&](Id place) { return params.filter.accepts(ids_[std::size_t(place)]); };
+            if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
+            return f(by_place, inner);
+        });
     }
 
     // The best k of found [q.n, wanted] by their exact distances.
@@ -281,7 +299,7 @@ private:
     Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
         LUTRA_TRY(check_shape("add", x, dim()));
         if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
-        reserve(x.n, are_places);
+        LUTRA_TRY(reserve("add", x.n, are_places));
         LUTRA_TRY(base_.add(x, resources));
         append_rows(x, id_of_row, are_places);
         for (std::size_t i = 0; i < x.n; ++i) next_id_ = std::max(next_id_, id_of_row(i) + 1);
@@ -289,10 +307,13 @@ private:
     }
 
     // The first time just as much as is asked for; later half as much again, so that many small additions cost little each.
-    void reserve(std::size_t more, bool are_places) {
-        const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
-        if (need * dim() > rows_.capacity()) rows_.reserve(room * dim());
-        if (!are_places && need > ids_.capacity()) ids_.reserve(room);
+    Status reserve(std::string_view call, std::size_t more, bool are_places) {
+        return guarded(call, [&] {
+            const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
+            if (need * dim() > rows_.capacity()) rows_.reserve(room * dim());
+            if (!are_places && need > ids_.capacity()) ids_.reserve(room);
+            return Status();
+        });
     }
 
     template <class IdOf>
@@ -307,19 +328,11 @@ private:
         if (x.n != 0) std::memcpy(rows_.data() + before * dim(), x.data, x.n * dim() * sizeof(float));
     }
 
-    // Rows and ids to their new places, which are not behind the old ones.
+    // Rows to their new places, which are not behind the old ones.
     void move_rows(std::span<const Id> to) {
-        const bool keep_ids = nlist() != 0 || !ids_.empty();
-        std::vector<Id> ids;
-        for (std::size_t place = 0; place < to.size(); ++place) {
-            if (to[place] == kNoId) continue;
-            if (keep_ids) ids.push_back(id_of(place));
-            if (to[place] != Id(place))
+        for (std::size_t place = 0; place < to.size(); ++place)
+            if (to[place] != kNoId && to[place] != Id(place))
                 std::memcpy(rows_.data() + std::size_t(to[place]) * dim(), row(place), dim() * sizeof(float));
-        }
-        if (!keep_ids) next_id_ = to.empty() ? 0 : std::max(Id{0}, *std::max_element(to.begin(), to.end()) + 1);
-        ids_ = std::move(ids);
-        drop_ids_if_places();
     }
 
     // In an index without lists ids of the caller's stay as they are, also when they happen to be places.
@@ -327,7 +340,7 @@ private:
         if (nlist() == 0) return;
         for (std::size_t place = 0; place < ids_.size(); ++place)
             if (ids_[place] != Id(place)) return;
-        ids_ = {};
+        ids_.clear();
     }
 
     void forget_rows() {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -54,16 +55,26 @@ Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows
 /// Gives the vectors other ids: number i becomes map[i].
 template <SearchIndex Base>
 Status Refine<Base>::map_ids(std::span<const Id> map) {
-    std::vector<Id> ids(ntotal());
-    Id next = 0;
-    for (std::size_t place = 0; place < ids.size(); ++place) {
-        LUTRA_TRY(check_mapped(id_of(place), map));
-        ids[place] = map[std::size_t(id_of(place))];
-        next = std::max(next, std::min(ids[place], kMaxId) + 1);
-    }
-    ids_ = std::move(ids), next_id_ = next;
-    drop_ids_if_places();
-    return {};
+    return guarded("map ids", [&]() -> Status {
+        Id highest = kNoId;
+        bool places = nlist() != 0;
+        for (std::size_t place = 0; place < ntotal(); ++place) {
+            LUTRA_TRY(check_mapped(id_of(place), map));
+            const Id id = map[std::size_t(id_of(place))];
+            highest = std::max(highest, id), places = places && id == Id(place);
+        }
+        if (!places && ids_.empty()) {
+            std::vector<Id> ids(ntotal());
+            std::iota(ids.begin(), ids.end(), Id{0});
+            ids_ = std::move(ids);
+        }
+
+        // Nothing fails any more.
+        for (Id& id : ids_) id = map[std::size_t(id)];
+        if (places) ids_.clear();
+        next_id_ = std::min(highest, kMaxId) + 1;
+        return {};
+    });
 }
 
 template <SearchIndex Base>

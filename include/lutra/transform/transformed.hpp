@@ -1,6 +1,7 @@
 // lutra/transform/transformed.hpp: an index whose rows and queries go through L2norm first.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/transform/l2norm.hpp>
 
@@ -71,25 +72,29 @@ public:
 private:
     template <class F>
     Status with_rows(std::string_view call, MatrixView x, F&& f) {
-        LUTRA_TRY(check_shape(call, x, dim()));
-        LUTRA_TRY(check_finite(call, x));
-        AlignedVector<float> y(x.n * x.d);
-        transform_.apply(x, y.data());
-        return f(MatrixView{y.data(), x.n, x.d});
+        return guarded(call, [&]() -> Status {
+            LUTRA_TRY(check_shape(call, x, dim()));
+            LUTRA_TRY(check_finite(call, x));
+            AlignedVector<float> y(x.n * x.d);
+            transform_.apply(x, y.data());
+            return f(MatrixView{y.data(), x.n, x.d});
+        });
     }
 
     template <class F>
     Status with_queries(MatrixView q, const Resources& resources, F&& f) const {
-        LUTRA_TRY(check_shape("search", q, dim()));
-        Workspace own;
-        Resources inner = resources;
-        if (inner.workspace == nullptr) inner.workspace = &own;
-        inner.workspace->reserve(1);
-        Arena& arena = inner.workspace->arena(0);
-        const Arena::Frame frame(arena);
-        const auto y = arena.take<float>(q.n * q.d);
-        transform_.apply(q, y.data());
-        return f(MatrixView{y.data(), q.n, q.d}, inner);
+        return guarded("search", [&]() -> Status {
+            LUTRA_TRY(check_shape("search", q, dim()));
+            Workspace own;
+            Resources inner = resources;
+            if (inner.workspace == nullptr) inner.workspace = &own;
+            inner.workspace->reserve(1);
+            Arena& arena = inner.workspace->arena(0);
+            const Arena::Frame frame(arena);
+            const auto y = arena.take<float>(q.n * q.d);
+            transform_.apply(q, y.data());
+            return f(MatrixView{y.data(), q.n, q.d}, inner);
+        });
     }
 
     Base base_;

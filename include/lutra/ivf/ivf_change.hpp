@@ -1,0 +1,291 @@
+// lutra/ivf/ivf_change.hpp: what changes an Ivf: train, add, remove_ids, merge_from, map_ids.  SPDX-License-Identifier: MIT
+//
+// Each call first does all that can fail: it looks at the rows, takes memory, and fills room that nobody sees yet. What follows
+// copies and counts. So an error, an exception of the caller's own functions too, leaves the index as it was.
+#pragma once
+#include <lutra/core/id_map.hpp>
+#include <lutra/ivf/ivf.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::train(MatrixView x, const Resources& resources) {
+    return guarded("train", [&]() -> Status {
+        LUTRA_TRY(check_some_rows("train", x, d_));
+        LUTRA_TRY(encoding_.check_metric(metric_));
+        if (ntotal_ != 0)
+            return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
+        if (x.n < encoding_.least_training_rows())
+            return {Errc::too_few_rows, "train: {} needs at least {} rows and got n = {}", spec(), encoding_.least_training_rows(),
+                    x.n};
+        if (x.n < nlist_)
+            return {Errc::too_few_rows,
+                    "train: k-means for {} needs at least nlist = {} rows and got n = {}; the largest nlist that would work is {}",
+                    spec(),
+                    nlist_,
+                    x.n,
+                    x.n};
+        LUTRA_TRY(check_finite("train", x));
+        return learn(x, resources);
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::learn(MatrixView x, const Resources& resources) {
+    static_assert(std::is_nothrow_move_assignable_v<Coarse> && std::is_nothrow_move_assignable_v<E>);
+    Coarse coarse = coarse_.untrained();
+    if constexpr (Coarse::kLearns) {
+        Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(), resources);
+        LUTRA_TRY(centroids.status());
+        LUTRA_TRY(coarse.build(std::move(centroids->centroids), nlist_, d_, metric_, resources));
+    }
+    E encoding = encoding_;
+    LUTRA_TRY(train_encoding(coarse, x, encoding, resources));
+    InvertedLists lists = empty_lists(encoding);
+    coarse_ = std::move(coarse), encoding_ = std::move(encoding), lists_ = std::move(lists);
+    reset();
+    return {};
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const {
+    if (encoding.training_rows() == 0) return {};
+    AlignedVector<float> sample = training_sample(x, encoding.training_rows(), KMeansConfig{}.seed);
+    const MatrixView rows{sample.data(), sample.size() / d_, d_};
+    if (encoding.by_residual()) take_centroids_off(coarse, rows, sample.data(), resources);
+    return encoding.train(rows, resources);
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const {
+    BorrowedWorkspace workspace(resources);
+    std::vector<Id> lists(rows.n);
+    coarse.assign(rows, lists.data(), workspace.arena(0));
+    for (std::size_t i = 0; i < rows.n; ++i)
+        for (std::size_t t = 0; t < d_; ++t) out[i * d_ + t] -= coarse.centroid(std::size_t(lists[i]))[t];
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::add(MatrixView x, const Resources& resources) {
+    return guarded("add", [&]() -> Status {
+        LUTRA_TRY(check_add(x));
+        if (x.n == 0) return {};
+        if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
+            return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
+        return append(
+            x, [first = next_id_](std::size_t i) { return first + Id(i); }, resources);
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::add_with_ids(MatrixView x, const Id* ids, const Resources& resources) {
+    return guarded("add", [&]() -> Status {
+        LUTRA_TRY(check_add(x));
+        if (x.n == 0) return {};
+        if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
+        for (std::size_t i = 0; i < x.n; ++i)
+            if (ids[i] < 0 || ids[i] > kMaxId)
+                return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
+        LUTRA_TRY(append(
+            x, [ids](std::size_t i) { return ids[i]; }, resources));
+        positional_ = false;
+        return {};
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+template <class IdOf>
+Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resources) {
+    std::vector<Id> lists(x.n);
+    LUTRA_TRY(assign(x, lists, resources));
+    std::vector<std::size_t> first(nlist_ + 1, 0), rows(x.n), before(nlist_);
+    Id highest = kNoId;
+    for (const Id l : lists) ++first[std::size_t(l) + 1];
+    for (std::size_t l = 0; l < nlist_; ++l) before[l] = lists_.size(l);
+    for (std::size_t i = 0; i < x.n; ++i) highest = std::max(highest, id_of(i));
+    lists_.reserve(std::span(first).subspan(1));
+    direct_map_.reserve(ntotal_ + x.n, highest < Id(ntotal_ + x.n));
+    std::partial_sum(first.begin(), first.end(), first.begin());
+    for (std::size_t i = 0; i < x.n; ++i) rows[first[std::size_t(lists[i])]++] = i;  // first[l] becomes the end of l
+    const auto rows_of = [&](std::size_t l) {
+        return std::span(rows.data() + (l == 0 ? 0 : first[l - 1]), rows.data() + first[l]);
+    };
+    resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
+        for (std::size_t l = begin; l < end; ++l) encode(l, x, rows_of(l));
+    });
+    LUTRA_TRY(resources.progress.report("add", x.n, x.n));
+
+    // Nothing fails any more.
+    for (std::size_t l = 0; l < nlist_; ++l) {
+        lists_.admit(l, rows_of(l).size());
+        std::ranges::transform(rows_of(l), lists_.ids(l).begin() + std::ptrdiff_t(before[l]), id_of);
+    }
+    next_id_ = std::max(next_id_, highest + 1);
+    ntotal_ += x.n;
+    direct_map_.append(before, lists_);
+    return {};
+}
+
+// Codes of rows for a list, behind those it holds.
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows) {
+    if (rows.empty()) return;
+    std::vector<const float*> pointers(rows.size());
+    std::ranges::transform(rows, pointers.begin(), [x](std::size_t i) { return x.row(i); });
+    lists_.prepare(list, rows.size());
+    encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), lists_.size(list));
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::assign(MatrixView x, std::span<Id> lists, const Resources& resources) const {
+    constexpr std::size_t kGrain = 1536, kReport = 64 * kGrain;
+    BorrowedWorkspace workspace(resources);
+    for (std::size_t i0 = 0; i0 < x.n; i0 += kReport) {
+        LUTRA_TRY(resources.progress.report("add", i0, x.n));
+        resources.executor.for_ranges(
+            std::min(kReport, x.n - i0), kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                coarse_.assign(x.rows(i0 + begin, i0 + end), lists.data() + i0 + begin, workspace.arena(worker));
+            });
+    }
+    return {};
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
+    return guarded("remove", [&]() -> Result<std::size_t> {
+        std::vector<bool> goes;  // list by list
+        goes.reserve(ntotal_);
+        Id highest = kNoId;
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (const Id id : lists_.ids(l)) {
+                goes.push_back(filter.accepts(id));
+                if (!goes.back()) highest = std::max(highest, id);
+            }
+        const auto removed = std::size_t(std::count(goes.begin(), goes.end(), true));
+        const bool renumbers = !Coarse::kLearns && positional_;
+        if (removed == 0) return removed;
+        direct_map_.reserve(ntotal_ - removed, renumbers || highest < Id(ntotal_ - removed));
+
+        // Nothing fails any more.
+        ntotal_ -= removed;
+        for (std::size_t l = 0, at = 0; l < lists_.nlist(); ++l) at = remove_from(l, goes, at);
+        if (renumbers) {
+            std::iota(lists_.ids(0).begin(), lists_.ids(0).end(), Id{0});
+            next_id_ = Id(ntotal_);
+        }
+        direct_map_.rebuild(lists_);
+        return removed;
+    });
+}
+
+// The vectors of a list are numbers at, at + 1 ... of `goes`. The number of the next list's first.
+template <CoarseQuantizer Coarse, Encoding E>
+std::size_t Ivf<Coarse, E>::remove_from(std::size_t list, const std::vector<bool>& goes, std::size_t at) {
+    const std::size_t size = lists_.size(list);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+        if (goes[at + i]) continue;
+        if (kept != i) {
+            copy_code(lists_, {list, i}, {list, kept});
+            lists_.ids(list)[kept] = lists_.ids(list)[i];
+        }
+        ++kept;
+    }
+    lists_.truncate(list, kept);
+    return at + size;
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
+    return guarded("merge", [&]() -> Status {
+        LUTRA_TRY(check_mergeable(other));
+        if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+        if (other.ntotal_ == 0) return {};
+        LUTRA_TRY(other.check_shift(shift));
+        std::vector<std::size_t> sizes(lists_.nlist()), before(lists_.nlist());
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l), before[l] = lists_.size(l);
+        const std::size_t n = ntotal_ + other.ntotal_;
+        lists_.reserve(sizes);
+        direct_map_.reserve(n, other.highest_id() + shift < Id(n));
+
+        // Nothing fails any more.
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) take_over(other.lists_, l, shift);
+        positional_ = positional_ && other.positional_ && shift == next_id_;
+        next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
+        ntotal_ = n;
+        direct_map_.append(before, lists_);
+        other.reset();
+        return {};
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::check_mergeable(const Ivf& other) const {
+    if (other.d_ != d_ || other.metric_ != metric_ || other.spec() != spec())
+        return {Errc::bad_argument,
+                "merge: {} (d = {}, {}) cannot take over {} (d = {}, {}); they must be alike",
+                spec(),
+                d_,
+                metric_name(metric_),
+                other.spec(),
+                other.d_,
+                metric_name(other.metric_)};
+    LUTRA_TRY(check_trained("merge"));
+    LUTRA_TRY(other.check_trained("merge"));
+    if (!encoding_.same(other.encoding_))
+        return {Errc::bad_argument, "merge: the codebooks differ; both indexes must come from the same training"};
+    for (std::size_t l = 0; Coarse::kLearns && l < nlist_; ++l)
+        if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
+            return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training", l};
+    return {};
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::check_shift(Id shift) const {
+    for (std::size_t l = 0; l < lists_.nlist(); ++l)
+        for (const Id id : lists_.ids(l))
+            if (shift < 0 ? id + shift < 0 : id > kMaxId - shift)
+                return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
+    return {};
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::take_over(const InvertedLists& from, std::size_t list, Id shift) {
+    const std::size_t old = lists_.size(list);
+    lists_.grow(list, from.size(list));
+    for (std::size_t i = 0; i < from.size(list); ++i) {
+        copy_code(from, {list, i}, {list, old + i});
+        lists_.ids(list)[old + i] = from.ids(list)[i] + shift;
+    }
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
+    return guarded("map ids", [&]() -> Status {
+        Id highest = kNoId;
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (const Id id : lists_.ids(l)) {
+                LUTRA_TRY(check_mapped(id, map));
+                highest = std::max(highest, map[std::size_t(id)]);
+            }
+        direct_map_.reserve(ntotal_, highest < Id(ntotal_));
+
+        // Nothing fails any more.
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (Id& id : lists_.ids(l)) id = map[std::size_t(id)];
+        count_loaded();
+        positional_ = false;
+        direct_map_.rebuild(lists_);
+        return {};
+    });
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
