@@ -16,7 +16,8 @@ function(lutra_run_test target)
   set_tests_properties(${target}.run PROPERTIES LABELS build FIXTURES_REQUIRED ${target})
 endfunction()
 
-# Every header compiles alone: one generated source per header.
+# Every header compiles alone: one generated source per header, and a second one for those that may include the factory, as units
+# that link lutra::compiled see them.
 set(header_sources)
 set(all_includes "")
 foreach(header IN LISTS headers)
@@ -24,6 +25,10 @@ foreach(header IN LISTS headers)
   file(CONFIGURE OUTPUT headers/${name}.cpp CONTENT "#include <${header}>\n")
   list(APPEND header_sources ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp)
   string(APPEND all_includes "#include <${header}>\n")
+  if(header MATCHES "^lutra/(factory/|tune/|embedding/|lutra.hpp)")
+    file(CONFIGURE OUTPUT headers/${name}.compiled.cpp CONTENT "#define LUTRA_COMPILED\n#include <${header}>\n")
+    list(APPEND header_sources ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.compiled.cpp)
+  endif()
 endforeach()
 file(CONFIGURE OUTPUT headers/all_headers.hpp CONTENT "${all_includes}")
 add_library(headers_alone OBJECT ${header_sources})
@@ -32,7 +37,8 @@ target_compile_options(headers_alone PRIVATE -O0 -g0)
 lutra_build_test(headers_alone)
 
 # Two translation units with every header link into one program.
-lutra_program(two_units odr/two_units.cpp odr/other_unit.cpp)
+add_executable(two_units odr/two_units.cpp odr/other_unit.cpp)
+target_link_libraries(two_units PRIVATE lutra::lutra)
 target_include_directories(two_units PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/headers)
 lutra_run_test(two_units)
 set_tests_properties(two_units.build two_units.run PROPERTIES LABELS "build;run")
@@ -56,7 +62,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID MATCH
   target_compile_options(headers_for_isa PRIVATE -O0 -g0)
   lutra_build_test(headers_for_isa)
 
-  lutra_program(two_isas odr/two_isas.cpp odr/avx2_unit.cpp)
+  add_executable(two_isas odr/two_isas.cpp odr/avx2_unit.cpp)
+  target_link_libraries(two_isas PRIVATE lutra::lutra)
   target_include_directories(two_isas PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/headers)
   set_source_files_properties(odr/two_isas.cpp PROPERTIES COMPILE_OPTIONS "${isa_baseline}")
   set_source_files_properties(odr/avx2_unit.cpp PROPERTIES COMPILE_OPTIONS "${isa_avx2}")
@@ -103,15 +110,16 @@ set(consumer_dir ${CMAKE_CURRENT_BINARY_DIR}/consumer)
 add_test(NAME consumer.install
          COMMAND ${CMAKE_COMMAND} --install ${CMAKE_BINARY_DIR} --component headers --prefix ${consumer_dir}/installed)
 set_tests_properties(consumer.install PROPERTIES LABELS build FIXTURES_SETUP installed)
-# lutra_consumer_test(name option): configure, build and run the project with this option.
-function(lutra_consumer_test name option)
+# lutra_consumer_test(name option...): configure, build and run the project with these options.
+function(lutra_consumer_test name)
   add_test(NAME consumer.${name}
            COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/consumer ${consumer_dir}/${name}
-                   --build-generator ${CMAKE_GENERATOR} --build-options ${option}
+                   --build-generator ${CMAKE_GENERATOR} --build-options ${ARGN}
                    -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS} -DCMAKE_BUILD_TYPE=Debug
                    -DLUTRA_SCALAR_ONLY=${LUTRA_SCALAR_ONLY} --test-command consumer)
   set_tests_properties(consumer.${name} PROPERTIES LABELS build)
 endfunction()
 lutra_consumer_test(find_package -DCMAKE_PREFIX_PATH=${consumer_dir}/installed)
+lutra_consumer_test(find_package_compiled -DCMAKE_PREFIX_PATH=${consumer_dir}/installed -DLUTRA_TARGET=lutra::compiled)
 lutra_consumer_test(add_subdirectory -DLUTRA_SOURCE=${PROJECT_SOURCE_DIR})
-set_tests_properties(consumer.find_package PROPERTIES FIXTURES_REQUIRED installed)
+set_tests_properties(consumer.find_package consumer.find_package_compiled PROPERTIES FIXTURES_REQUIRED installed)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OWN = re.compile(r"\s*#\s*include\s*<(lutra/[^>]+)>")
+COMPILED = re.compile(r"#if !defined\(LUTRA_COMPILED\)\n(.*?)#endif\n", re.DOTALL)  # always so in one file
 OPENS, CLOSES = re.compile(r"\s*#\s*if"), re.compile(r"\s*#\s*endif")
 
 
@@ -22,7 +23,8 @@ def expand(header: str, seen: set[str], depth: int) -> list[str]:
         seen.add(header)
     guard = "LUTRA_SINGLE_" + re.sub(r"\W", "_", header)
     lines = [f"#ifndef {guard}", f"#define {guard}"]
-    for line in (ROOT / "include" / header).read_text().splitlines():
+    text = COMPILED.sub(r"\1", (ROOT / "include" / header).read_text())
+    for line in text.splitlines():
         depth += bool(OPENS.match(line)) - bool(CLOSES.match(line))
         if own := OWN.match(line):
             lines += expand(own[1], seen, depth)

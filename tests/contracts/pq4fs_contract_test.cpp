@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <lutra/factory/index_factory.hpp>
+#include <lutra/factory/save_load.hpp>
 #include <lutra/parallel/threads.hpp>
 
 #include <cmath>

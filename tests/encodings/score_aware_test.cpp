@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/coarse/one_list.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/save_load.hpp>
+#include <lutra/ivf/ivf_file.hpp>
 #include <lutra/parallel/threads.hpp>
 
 #include <algorithm>

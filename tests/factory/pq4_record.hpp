@@ -3,7 +3,10 @@
 #pragma once
 #include <doctest/doctest.h>
 
-#include <lutra/factory/save_load.hpp>
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_file.hpp>
+#include <lutra/ivf/direct_map.hpp>
+#include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
 #include <cstddef>

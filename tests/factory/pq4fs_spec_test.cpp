@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 #include <lutra/core/random.hpp>
+#include <lutra/factory/catalog.hpp>
 #include <lutra/factory/index_factory.hpp>
 
 #include <iterator>

@@ -6,6 +6,8 @@
 #include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/ivf/ivf_file.hpp>
+#include <lutra/refine/refine_file.hpp>
+#include <lutra/transform/transformed.hpp>
 
 #include <cstddef>
 #include <string>

@@ -1,8 +1,13 @@
 // Tests of refine/: what the contract tests of SearchIndex do not see.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/coarse/one_list.hpp>
+#include <lutra/encodings/flat/flat.hpp>
 #include <lutra/factory/save_load.hpp>
+#include <lutra/ivf/ivf_file.hpp>
 #include <lutra/parallel/threads.hpp>
+#include <lutra/refine/refine_file.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -21,7 +21,7 @@ T or_bad_usage(Result<T> result) {
 
 Index make_index(std::size_t d, const std::string& spec, MetricFlag metric) {
     // As written: an error shows what was typed, not what is made of it.
-    or_bad_usage(parse_spec(spec, d, library_metric(metric), kEncodingWords));
+    or_bad_usage(parse_spec(spec, d, library_metric(metric)));
     Index index = or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric)));
     if (metric == MetricFlag::cosine && index.k_factor() != 0)
         throw BadUsage(Status{Errc::unsupported,

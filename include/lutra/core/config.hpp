@@ -3,6 +3,10 @@
 //   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels everywhere: no xsimd, no intrinsics
 //   LUTRA_ASSERT(x)     define it to change what happens when a precondition fails (default: assert)
 //
+// Set by the CMake target lutra::compiled, never by hand:
+//   LUTRA_COMPILED      index_factory.hpp and save_load.hpp declare only; what they declare is compiled once, in that target
+//   LUTRA_INLINE        nothing in that target's own unit, so that it holds the functions; everywhere else they are inline
+//
 // Set by the library:
 //   LUTRA_ABI_TAG       an inline namespace named after version, ISA, exceptions and assertions mode. Two object files
 //                       built with different flags then never share an inline function: without it a baseline main()
@@ -56,6 +60,10 @@
 #define LUTRA_TAG_JOIN2(a, b, c) v0_1_##a##b##c
 #define LUTRA_TAG_JOIN(a, b, c) LUTRA_TAG_JOIN2(a, b, c)
 #define LUTRA_ABI_TAG LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
+
+#if !defined(LUTRA_INLINE)
+#define LUTRA_INLINE inline
+#endif
 
 #if !defined(LUTRA_ASSERT)
 #define LUTRA_ASSERT(condition) assert(condition)

@@ -1,14 +1,10 @@
-// lutra/factory/index_factory.hpp: from a factory string to an index: parse, then a fold over the catalog.
-// SPDX-License-Identifier: MIT
+// lutra/factory/index_factory.hpp: from a factory string to an index.  SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/factory/catalog.hpp>
+#include <lutra/factory/index.hpp>
 #include <lutra/factory/spec.hpp>
-#include <lutra/refine/refine_file.hpp>
-#include <lutra/transform/transformed.hpp>
 
 #include <cstddef>
 #include <string_view>
-#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -17,35 +13,11 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// part that is wrong (see spec.hpp).
 Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2);
 
-namespace detail {
-
-/// An index over centroids is asked once for every row added, so by itself it looks at an eighth of its lists.
-inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metric metric) {
-    if (spec.index.empty()) return AnyCoarse();
-    Result<Index> index = index_factory(d, spec.index, metric);
-    LUTRA_TRY(index.status());
-    if (index->nlist() != 0) index->set_nprobe(index->nlist() / 8);
-    if (index->k_factor() > 0) LUTRA_TRY(index->set_k_factor(16));
-    return AnyCoarse(IndexCoarse(std::move(*index)));
-}
-
-}  // namespace detail
-
-inline Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric) {
-    if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
-        return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
-    const Result<Spec> spec = parse_spec(text, d, metric, kEncodingWords);
-    LUTRA_TRY(spec.status());
-    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse();
-    LUTRA_TRY(coarse.status());
-    const auto make = [&]<class E>(E encoding) -> Result<Index> {
-        if (spec->coarse) return Index(Ivf<AnyCoarse, E>(d, metric, spec->coarse->nlist, std::move(*coarse), std::move(encoding)));
-        return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
-    };
-    Result<Index> index = make_with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
-    for (std::size_t i = 0; index.ok() && i < spec->transforms.size(); ++i) index = Index(Transformed<Index>(std::move(*index)));
-    for (std::size_t i = 0; index.ok() && i < spec->refine.size(); ++i) index = Index(Refine<Index>(std::move(*index)));
-    return index;
-}
+/// The parts of such a string. Errors: those of index_factory().
+Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
+
+#if !defined(LUTRA_COMPILED)
+#include <lutra/factory/make_index.hpp>
+#endif

@@ -6,6 +6,7 @@
 #pragma once
 #include <lutra/core/message.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
+#include <lutra/encodings/pq4fs/pq4fs.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/words.hpp>
@@ -234,7 +235,7 @@ inline Result<Explanation> explain(std::string_view text, const Workload& worklo
                       workload.k_factor, kMaxLists};
     const Result<Index> index = index_factory(workload.d, text, workload.metric);
     LUTRA_TRY(index.status());
-    const Result<Spec> spec = parse_spec(text, workload.d, workload.metric, kEncodingWords);
+    const Result<Spec> spec = parse_spec(text, workload.d, workload.metric);
     LUTRA_TRY(spec.status());
     return detail::Explainer(*spec, *index, workload).run();
 }
