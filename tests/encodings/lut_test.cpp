@@ -39,10 +39,18 @@ struct Tables {
     Pq4Lut lut;
     ExactTable exact;
     std::size_t m, runs;
+    std::vector<std::uint32_t> far;  // [M]: centroids whose entries may be saturated
 
     Tables(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t run = 4)
         : exact(codebook, metric, q), m(codebook.m()), runs(round_up(m, run)) {
-        lut = make_lut(codebook, metric, q, runs, arena);
+        for (std::size_t i = 0; i < m; ++i) far.push_back(codebook.far(i));
+        lut = make_lut(codebook, metric, q, runs, arena, unit_of(codebook, metric, q));
+    }
+
+    bool has_far(const std::vector<std::uint8_t>& codes) const {
+        for (std::size_t i = 0; i < m; ++i)
+            if ((far[i] >> codes[i] & 1) != 0) return true;
+        return false;
     }
 
     std::uint32_t sum(const std::vector<std::uint8_t>& codes) const {
@@ -86,7 +94,7 @@ void check_tables(const Tables& t) {
     Rng rng(5);
     REQUIRE(t.lut.finite);
     std::size_t beyond = 0, over = 0, not_zero = 0;
-    for (const auto& codes : telling_codes(t, rng)) beyond += t.excess(codes) > 0;
+    for (const auto& codes : telling_codes(t, rng)) beyond += !t.has_far(codes) && t.excess(codes) > 0;
     const auto largest = [&](std::size_t m) { return *std::max_element(t.lut.lut + m * 16, t.lut.lut + m * 16 + 16); };
     for (std::size_t m = 0; m < t.m; ++m) over += largest(m) + (pq4_partner(m) < t.m ? largest(pq4_partner(m)) : 0) > 255;
     for (std::size_t i = t.m * 16; i < t.runs * 16; ++i) not_zero += t.lut.lut[i] != 0;
@@ -217,7 +225,7 @@ TEST_CASE("make_lut: one row of a table may be constant, and one code may stand 
     CHECK(t.lut.bias == 10);
 }
 
-TEST_CASE("make_lut: a query with NaN or infinity, or whose distances overflow, finds nothing") {
+TEST_CASE("make_lut: a query with NaN or infinity finds nothing") {
     for (const Shape& s : kShapes)
         for (const Metric metric : {Metric::l2, Metric::inner_product}) {
             CAPTURE(s);
@@ -228,43 +236,142 @@ TEST_CASE("make_lut: a query with NaN or infinity, or whose distances overflow, 
                     q.row(0)[at] = bad;
                     CHECK(finds_nothing(Tables(codebook, metric, q.row(0)).lut));
                 }
-            const std::vector<float> huge(s.d(), kMost), large(s.d(), 1e30F);
-            CHECK(finds_nothing(Tables(trained_codebook(s, 26, 5, 10), Metric::l2, huge.data()).lut));
-            CHECK(finds_nothing(Tables(trained_codebook(s, 26, 5, 10), Metric::l2, large.data()).lut));
-            const Pq4Codebook far = trained_codebook(s, 26, 1e15F, 1e14F);
-            CHECK(finds_nothing(Tables(far, Metric::inner_product, huge.data()).lut));
         }
 }
 
-TEST_CASE("make_lut: codebooks that are not finite, as a damaged file may bring, find nothing") {
+TEST_CASE("make_lut: a finite query whose distances overflow floats still orders what is far") {
+    for (const Shape& s : kShapes)
+        for (const float large : {1e19F, 1e25F, 3e37F}) {
+            CAPTURE(s);
+            CAPTURE(large);
+            for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+                const Pq4Codebook codebook = trained_codebook(s, 26, 0, large);
+                Matrix q = lutra_test::normal_matrix(1, s.d(), 27);
+                for (float& v : q.values) v *= large;
+                const Tables t(codebook, metric, q.row(0));
+                REQUIRE(t.lut.finite);
+                CHECK(std::isfinite(t.lut.bias));
+                CHECK(t.lut.limit(kMost) > 255 * s.m);
+                const double unit = unit_of(codebook, metric, q.row(0));
+                std::size_t beyond = 0;
+                Rng rng(5);
+                for (const auto& codes : telling_codes(t, rng)) {
+                    double exact = 0;
+                    for (std::size_t m = 0; m < s.m; ++m) exact += t.exact.add[m * 16 + codes[m]] * unit;
+                    beyond += std::abs(double(t.lut.score(t.sum(codes))) - exact) >
+                              double(s.m) * double(t.lut.step) * 0.51 + 1e-5 * (std::abs(exact) + std::abs(double(t.lut.bias)));
+                }
+                CHECK(beyond == 0);
+            }
+        }
+}
+
+TEST_CASE("make_lut: an entry that is not finite, as a damaged file may bring, is a saturated one; others count") {
     for (const float bad : {kNan, kInf, -kInf, kMost}) {
-        std::vector<float> centroids(5 * 16 * 2, 1.F);
-        centroids[77] = bad;
+        std::vector<float> centroids(5 * 16 * 2);
+        for (std::size_t i = 0; i < centroids.size(); ++i) centroids[i] = float(i % 7);
         const std::vector<float> q(10, 0.5F);
-        CHECK(finds_nothing(Tables(codebook_of({5, 2}, centroids), Metric::l2, q.data()).lut));
-        if (bad != kMost) CHECK(finds_nothing(Tables(codebook_of({5, 2}, centroids), Metric::inner_product, q.data()).lut));
+        const Tables good(codebook_of({5, 2}, centroids), Metric::l2, q.data());
+        centroids[77] = bad;
+        const Tables t(codebook_of({5, 2}, centroids), Metric::l2, q.data());
+        REQUIRE(t.lut.finite);
+        const std::size_t entry = 77 / 2;
+        for (std::size_t i = 0; i < 5 * 16; ++i)
+            if (i != entry)
+                CHECK(float(t.lut.lut[i]) * t.lut.step == doctest::Approx(float(good.lut.lut[i]) * good.lut.step).epsilon(0.05));
+        CHECK(float(t.lut.lut[entry]) * t.lut.step > 20);  // the others' widest row is 34
     }
 }
 
-TEST_CASE("make_lut: large values whose sums fit are scored within the bound; where only the far ones overflow, those are lost") {
-    for (const float large : {1e18F, 1e37F, 3e37F, 8e37F, 1.6e38F, 3e38F}) {
-        CAPTURE(large);
-        const Shape s{3, 1};
-        std::vector<float> table(48, 0.F);
-        for (std::size_t m = 0; m < 3; ++m) table[m * 16 + 1] = large, table[m * 16 + 2] = -large, table[m * 16 + 3] = large / 7;
-        const std::vector<float> q(3, -1.F);
-        const Tables t(codebook_of(s, table), Metric::inner_product, q.data());
-        if (!t.lut.finite) {
-            CHECK(large > 1e38F);
-            CHECK(finds_nothing(t.lut));
-            continue;
-        }
-        const float worst = t.lut.score(t.sum({1, 1, 1}));
-        CHECK(worst > 0);  // the exact score, or infinity: never NaN
-        CHECK(double(t.lut.score(t.sum({2, 2, 2}))) == doctest::Approx(-3. * double(large)));
-        CHECK(double(t.lut.score(t.sum({2, 0, 0}))) == doctest::Approx(-1. * double(large)).epsilon(0.02));
-        CHECK(t.lut.limit(kMost) > t.sum({0, 0, 0}));
+namespace {
+
+/// Of `values` [M, 16, dsub], what makes outliers: as training without trimming would leave them.
+std::vector<float> with_far(const Shape& s, std::vector<float> values, float far, bool all_rows) {
+    for (std::size_t m = 0; m < s.m; m += all_rows ? 1 : s.m)
+        for (std::size_t t = 0; t < s.dsub; ++t) values[(m * 16 + (m * 5 + 3) % 16) * s.dsub + t] = (m % 2 == 0 ? far : -far);
+    return values;
+}
+
+}  // namespace
+
+TEST_CASE("make_lut: far centroids leave the others' scores within the bound, in steps nearly as fine, and look far themselves") {
+    for (const Shape& s : {Shape{1, 4}, Shape{2, 3}, Shape{8, 4}, Shape{17, 1}, Shape{64, 8}, Shape{300, 2}})
+        for (const float far : {50.F, -1e3F, 1e6F, 1e19F, 3e38F})
+            for (const bool all_rows : {false, true})
+                for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+                    CAPTURE(s);
+                    CAPTURE(far);
+                    const Pq4Codebook plain = trained_codebook(s, 31);
+                    const std::vector<float> values(plain.centroids().begin(), plain.centroids().end());
+                    const Pq4Codebook codebook = codebook_of(s, with_far(s, values, far, all_rows));
+                    const Matrix q = lutra_test::normal_matrix(1, s.d(), 32);
+                    const Tables t(codebook, metric, q.row(0)), without(plain, metric, q.row(0));
+                    REQUIRE(codebook.far(0) == 1U << 3);
+                    check_tables(t);
+                    double reach = 0, widest = 0;
+                    for (std::size_t m = 0; m < s.m; ++m) {
+                        const auto [least, most] = std::minmax_element(without.exact.add.begin() + long(m * 16),
+                                                                       without.exact.add.begin() + long(m * 16 + 16));
+                        double mean = 0;
+                        for (std::size_t c = 0; c < 16; ++c) mean += (without.exact.add[m * 16 + c] - *least) / 16;
+                        reach += mean, widest = std::max(widest, *most - *least);
+                    }
+                    reach = std::max(reach, widest);
+                    CHECK(double(t.lut.step) <= 6.6 * reach / 254);
+                    std::vector<std::uint8_t> best(s.m);
+                    for (std::size_t m = 0; m < s.m; ++m)
+                        best[m] = std::uint8_t(
+                            std::min_element(t.exact.add.begin() + long(m * 16), t.exact.add.begin() + long(m * 16 + 16)) -
+                            (t.exact.add.begin() + long(m * 16)));
+                    std::vector<std::uint8_t> near = best, with = best;
+                    with[0] = 3;
+                    for (std::size_t m = 0; m < s.m; ++m)
+                        for (std::size_t c = 0; c < 16; ++c)
+                            if ((codebook.far(m) >> near[m] & 1) != 0) near[m] = std::uint8_t(c);
+                    if (metric == Metric::l2) {
+                        const double bound = double(s.m) * double(t.lut.step) / 2;
+                        CHECK(double(t.lut.score(t.sum(with))) >= double(t.lut.score(t.sum(near))) + 0.8 * reach - bound);
+                    }
+                }
+}
+
+TEST_CASE(
+    "make_lut: where an inner product with a far centroid is the best one, it stays the best one, and the others keep their "
+    "steps") {
+    const Shape s{8, 4};
+    const Pq4Codebook plain = trained_codebook(s, 33);
+    std::vector<float> values(plain.centroids().begin(), plain.centroids().end());
+    for (std::size_t t = 0; t < 4; ++t) values[5 * 4 + t] = 1e6F;
+    const std::vector<float> q(s.d(), 1.F);
+    const Tables t(codebook_of(s, values), Metric::inner_product, q.data());
+    check_tables(t);
+    std::vector<std::uint8_t> best(8);
+    for (std::size_t m = 0; m < 8; ++m)
+        best[m] = std::uint8_t(
+            std::min_element(t.exact.add.begin() + long(m * 16 + (m == 0 ? 6 : 0)), t.exact.add.begin() + long(m * 16 + 16)) -
+            (t.exact.add.begin() + long(m * 16)));
+    std::vector<std::uint8_t> worst_but_far(8);
+    for (std::size_t m = 0; m < 8; ++m) {
+        worst_but_far[m] =
+            std::uint8_t(std::max_element(t.exact.add.begin() + long(m * 16), t.exact.add.begin() + long(m * 16 + 16)) -
+                         (t.exact.add.begin() + long(m * 16)));
     }
+    std::vector<std::uint8_t> far = best;
+    far[0] = 5;
+    CHECK(t.sum(far) < t.sum(best));
+    CHECK(t.lut.step < 1);
+    CHECK(t.sum(best) < t.sum(worst_but_far));
+}
+
+TEST_CASE("make_lut: codebooks of ordinary data have no far centroids: their tables are those of the plain rule, to the bit") {
+    for (const Shape& s : kShapes) CHECK(!trained_codebook(s, 34).has_far());
+    std::vector<float> two_values(64 * 16, 0.F);
+    for (std::size_t m = 0; m < 64; ++m) two_values[m * 16 + 7] = 1;
+    CHECK(!codebook_of({64, 1}, two_values).has_far());
+    CHECK(!codebook_of({64, 1}, std::vector<float>(64 * 16, 3.F)).has_far());
+    std::vector<float> tail(16);
+    for (std::size_t c = 0; c < 16; ++c) tail[c] = std::exp(0.4F * float(c));
+    CHECK(!codebook_of({1, 1}, tail).has_far());
 }
 
 TEST_CASE("make_lut: tables whose width is next to nothing cause no overflow") {

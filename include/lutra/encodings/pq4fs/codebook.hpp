@@ -3,10 +3,14 @@
 // Source: Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/encodings/pq4fs/far_pieces.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -33,12 +37,29 @@ public:
         centroids_ = std::move(centroids);
         lanes_.resize(centroids_.size());
         for (std::size_t m = 0; m < m_; ++m) set_lanes(m);
+        find_far();
     }
-    /// Those of one sub-quantizer, [16, dsub], where all are set.
+    /// Those of one sub-quantizer, [16, dsub], where all are set. After the last one: find_far().
     void set(std::size_t m, const float* centroids) {
         std::copy_n(centroids, kPq4Centroids * dsub(), centroids_.data() + m * kPq4Centroids * dsub());
         set_lanes(m);
     }
+
+    /// True if some centroids are far from all others (far_pieces.hpp), as outliers leave them; far(m): bit c is set for those.
+    bool has_far() const { return !far_.empty(); }
+    std::uint32_t far(std::size_t m) const { return far_.empty() ? 0 : far_[m]; }
+    void find_far() {
+        far_.resize(m_);
+        if (!detail::find_far_codes(centroids_.data(), m_, dsub(), far_)) far_.clear();
+        largest_ = 0;
+        for (std::size_t i = 0; i < centroids_.size(); ++i) {
+            const std::size_t code = i / dsub(), m = code / kPq4Centroids;
+            const float c = centroids_[i];
+            if ((far(m) >> code % kPq4Centroids & 1) == 0 && c - c == 0) largest_ = std::max(largest_, std::abs(c));
+        }
+    }
+    /// The largest magnitude of a component of those that are not far, as of then.
+    float largest() const { return largest_; }
 
 private:
     void set_lanes(std::size_t m) {
@@ -48,6 +69,8 @@ private:
 
     std::size_t d_, m_;
     AlignedVector<float> centroids_, lanes_;
+    std::vector<std::uint16_t> far_;  // [M], or empty
+    float largest_ = 0;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -9,6 +9,8 @@
 // (pq4_partner) share a byte in the kernels, so their two widths together are what 254 steps must hold, the largest sum of two
 // rounded entries then being 255. Against a byte for each alone, recall@10 of M = 64 on a million
 // SIFT descriptors fell by 0.0013 and the share found among 100 did not change, for kernels 1.4 times as fast.
+// What cannot matter does not set the step: saturated_rows.hpp. There a score is above the exact one by M * step / 2 at most, as
+// here, but may be below it for vectors that are far.
 // Queries come one by one, also from a tile: the codebook, 64 d bytes, stays in L1 meanwhile, and arithmetic is the bound.
 // Source: Andre, Kermarrec, Le Scouarnec, VLDB 2015, section 4; one scale for all sub-quantizers, so that bytes add up.
 #pragma once
@@ -16,6 +18,7 @@
 #include <lutra/core/workspace.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/kernel.hpp>
+#include <lutra/encodings/pq4fs/saturated_rows.hpp>
 #include <lutra/simd/arch.hpp>
 
 #include <algorithm>
@@ -23,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -30,7 +34,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct Pq4Lut {
     const std::uint8_t* lut = nullptr;  // [M padded to whole runs, 16]; zeros past M
     float bias = 0, step = 0, inverse_step = 0;
-    bool finite = false;  // false for a query with NaN, infinity or distances that overflow: it finds nothing
+    bool finite = false;  // false for a query with NaN or infinity: it finds nothing
 
     float score(std::uint32_t sum) const { return bias + step * float(sum); }
 
@@ -98,33 +102,86 @@ inline void quantize(const float* entries, std::size_t n, float inverse_step, st
     for (std::size_t i = 0; i < n; ++i) bytes[i] = std::uint8_t(std::min(std::int32_t(entries[i] * inverse_step + 0.5F), 254));
 }
 
-}  // namespace detail
+// What two partners need together, at most.
+template <class T>
+T widest_pair(std::span<T> width) {
+    T widest = 0;
+    for (std::size_t m = 0; m < width.size(); ++m)
+        widest = std::max(widest, width[m] + (pq4_partner(m) < width.size() ? width[pq4_partner(m)] : 0));
+    return widest;
+}
 
-/// The tables of query q [d], in the arena. `runs` is M padded to whole runs of the layout.
-inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t runs, Arena& arena) {
-    const std::size_t m_all = codebook.m();
-    const auto bytes = arena.take<std::uint8_t>(runs * kPq4Centroids);
-    const Arena::Frame frame(arena);
-    const auto table = arena.take<float>(m_all * kPq4Centroids);
-    const auto width = arena.take<float>(m_all);
-    Pq4Lut lut{bytes.data()};
-    float widest = 0;
+// make_lut(); false if a number overflows.
+inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* q, std::uint8_t* bytes, Pq4Lut& lut, Arena& arena) {
+    const auto table = arena.take<float>(codebook.m() * kPq4Centroids);
+    const auto width = arena.take<float>(codebook.m());
     alignas(kCacheLine) float all[kPq4Centroids] = {};
-    for (std::size_t m = 0; m < m_all; ++m) {
-        const detail::RowRange range = detail::table_row(best{}, codebook, metric, q, m, table.data() + m * kPq4Centroids, all);
-        width[m] = range.width, lut.bias += range.least;
+    float bias = 0;
+    for (std::size_t m = 0; m < width.size(); ++m) {
+        const RowRange range = table_row(best{}, codebook, metric, q, m, table.data() + m * kPq4Centroids, all);
+        width[m] = range.width, bias += range.least;
     }
-    for (std::size_t m = 0; m < m_all; ++m)
-        widest = std::max(widest, width[m] + (pq4_partner(m) < m_all ? width[pq4_partner(m)] : 0));
+    const float widest = widest_pair(width);
     // Neither NaN nor infinity anywhere: one of them would be left in a sum.
-    lut.finite = lut.bias - lut.bias == 0 && widest - widest == 0;
+    lut.finite = bias - bias == 0 && widest - widest == 0;
     for (const float sum : all) lut.finite = lut.finite && sum - sum == 0;
-    if (!lut.finite) return lut;
+    if (!lut.finite) return false;
     const float inverse = widest > 0 ? 254 / widest : 0;
     const bool usable = inverse <= std::numeric_limits<float>::max();  // else the rows are as good as constant
-    lut.step = usable ? widest / 254 : 0, lut.inverse_step = usable ? inverse : 0;
-    detail::quantize(table.data(), table.size(), lut.inverse_step, bytes.data());
+    lut.bias = bias, lut.step = usable ? widest / 254 : 0, lut.inverse_step = usable ? inverse : 0;
+    quantize(table.data(), table.size(), lut.inverse_step, bytes);
+    return true;
+}
+
+// make_lut() where there is something to saturate. In doubles, for sums of two rows may be larger than floats hold.
+inline void make_saturated(const Pq4Codebook& codebook, Metric metric, const float* q, double unit, std::span<double> width,
+                           std::uint8_t* bytes, Pq4Lut& lut) {
+    constexpr double kMost = 0x1p127;
+    lut.finite = std::all_of(q, q + codebook.dim(), [](float x) { return x - x == 0; });
+    if (!lut.finite) return;
+    const SaturatedRows rows(codebook, metric, q, unit);
+    bool lost = false;
+    double bias = 0, row[kPq4Centroids];
+    for (std::size_t m = 0; m < width.size(); ++m) {
+        lost = !rows.row(m, row) || lost;
+        const auto [least, largest] = std::minmax_element(row, row + kPq4Centroids);
+        width[m] = *largest - *least, bias += *least;
+    }
+    const double widest = widest_pair(width);
+    const bool usable = !lost && widest > 254 * double(std::numeric_limits<float>::min());
+    lut.step = usable ? float(widest / 254) : 0, lut.inverse_step = usable ? float(254 / widest) : 0;
+    lut.bias = float(lost ? kMost : std::clamp(bias, -kMost, kMost));
+    for (std::size_t m = 0; m < width.size(); ++m) {
+        rows.row(m, row);
+        const double least = *std::min_element(row, row + kPq4Centroids);
+        for (std::size_t c = 0; c < kPq4Centroids; ++c)
+            bytes[m * kPq4Centroids + c] =
+                usable ? std::uint8_t(std::min(std::int32_t((row[c] - least) * 254 / widest + 0.5), 254)) : std::uint8_t{0};
+    }
+}
+
+}  // namespace detail
+
+/// What scores are multiplied by: 1, or 2^-160 for a query so far from 0 (or, for inner product, of such centroids) that floats may
+/// not hold the distance to some vectors. Then those of near ones, which they do hold, still count.
+inline double unit_of(const Pq4Codebook& codebook, Metric metric, const float* q) {
+    float most = 0;
+    for (std::size_t t = 0; t < codebook.dim(); ++t) most = std::max(most, std::abs(q[t]));
+    const bool fits =
+        metric == Metric::l2 ? most < 0x1p60F : double(most) * double(codebook.largest()) * double(codebook.dim()) < 0x1p126;
+    return fits ? 1 : 0x1p-160;
+}
+
+/// The tables of query q [d], in the arena. `runs` is M padded to whole runs of the layout; scores are taken times `unit`.
+inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t runs, Arena& arena,
+                       double unit = 1) {
+    const std::size_t m_all = codebook.m();
+    const auto bytes = arena.take<std::uint8_t>(runs * kPq4Centroids);
     std::fill(bytes.begin() + std::ptrdiff_t(m_all * kPq4Centroids), bytes.end(), std::uint8_t{0});
+    const Arena::Frame frame(arena);
+    Pq4Lut lut{bytes.data()};
+    const bool plain = unit == 1 && !codebook.has_far() && detail::make_plain(codebook, metric, q, bytes.data(), lut, arena);
+    if (!plain) detail::make_saturated(codebook, metric, q, unit, arena.take<double>(m_all), bytes.data(), lut);
     return lut;
 }
 

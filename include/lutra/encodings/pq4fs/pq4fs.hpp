@@ -66,6 +66,7 @@ public:
     using Candidates = Reservoir;
     struct State {
         const float* query = nullptr;
+        double unit = 1;  // of the scores in lut
         Pq4Lut lut;
     };
 
@@ -105,8 +106,9 @@ public:
     }
     Status train(MatrixView x, const Resources& resources) {
         if (score_aware_) LUTRA_TRY(detail::check_score_aware_piece(Errc::bad_argument, codebook_.dim(), m()));
-        LUTRA_TRY(train_codebook(x, codebook_, resources));
-        return score_aware_ ? train_score_aware(x, codebook_, resources) : Status();
+        const detail::NearRows near(x, m());
+        LUTRA_TRY(train_codebook(near.rows(), codebook_, resources));
+        return score_aware_ ? train_score_aware(near.rows(), codebook_, resources) : Status();
     }
 
     void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
@@ -130,7 +132,8 @@ public:
 
     const State* prepare(Metric metric, const float* q, Arena& arena) const {
         State* state = arena.take<State>(1).data();
-        *state = {q, make_lut(codebook_, metric, q, padded<Layout>(m()), arena)};
+        *state = {q, unit_of(codebook_, metric, q), {}};
+        state->lut = make_lut(codebook_, metric, q, padded<Layout>(m()), arena, state->unit);
         return state;
     }
 
@@ -186,13 +189,23 @@ private:
         if (!by_residual_ || list.centroid == nullptr) return state.lut;
         if (metric == Metric::inner_product) {
             Pq4Lut lut = state.lut;
-            lut.bias += score_row(metric, state.query, list.centroid, codebook_.dim());
-            lut.finite = lut.finite && lut.bias - lut.bias == 0;
+            lut.bias += score_of(state, list.centroid);
             return lut;
         }
         const auto residual = arena.take<float>(codebook_.dim());
-        for (std::size_t t = 0; t < residual.size(); ++t) residual[t] = state.query[t] - list.centroid[t];
-        return make_lut(codebook_, metric, residual.data(), padded<Layout>(m()), arena);
+        constexpr float kMost = std::numeric_limits<float>::max();
+        for (std::size_t t = 0; t < residual.size(); ++t)
+            residual[t] = std::clamp(state.query[t] - list.centroid[t], -kMost, kMost);
+        return make_lut(codebook_, metric, residual.data(), padded<Layout>(m()), arena, state.unit);
+    }
+
+    // The inner product with a list's centroid, as a score.
+    float score_of(const State& state, const float* centroid) const {
+        const float score = score_row(Metric::inner_product, state.query, centroid, codebook_.dim());
+        if (state.unit == 1 && score - score == 0) return score;
+        double sum = 0;  // floats overflow
+        for (std::size_t t = 0; t < codebook_.dim(); ++t) sum -= double(state.query[t]) * double(centroid[t]);
+        return float(std::clamp(sum * state.unit, -0x1p126, 0x1p126));
     }
 
     // One query against one list: its table, and the limit that goes with its collector's threshold.

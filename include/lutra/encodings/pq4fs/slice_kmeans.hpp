@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -24,13 +25,14 @@ public:
         : n_(order.size()),
           dsub_(dsub),
           rows_(std::min(n_, kRowsOfStarts) * dsub),
-          lanes_((n_ + kEncodeLanes - 1) / kEncodeLanes * kEncodeLanes * dsub) {
-        for (std::size_t i = 0; i < n_; ++i) {
-            const float* row = x.row(order[i]) + first;
-            if (i < kRowsOfStarts) std::copy_n(row, dsub, rows_.data() + i * dsub);
-            for (std::size_t t = 0; t < dsub; ++t)
-                lanes_[i / kEncodeLanes * block() + t * kEncodeLanes + i % kEncodeLanes] = row[t];
-        }
+          lanes_((n_ + kEncodeLanes - 1) / kEncodeLanes * kEncodeLanes * dsub),
+          unit_(unit_of(x, first, dsub)) {
+        for (std::size_t i = 0; i < n_; ++i)
+            for (std::size_t t = 0; t < dsub; ++t) {
+                const float value = x.row(order[i])[first + t] / unit_;
+                if (i < kRowsOfStarts) rows_[i * dsub + t] = value;
+                lanes_[i / kEncodeLanes * block() + t * kEncodeLanes + i % kEncodeLanes] = value;
+            }
     }
 
     /// Centroids [16, dsub] into out. Deterministic in the rows, their order and the seed.
@@ -44,9 +46,9 @@ public:
             const double objective = lloyd(some, kIterationsOfStarts);
             if (objective < least) least = objective, chosen = centroids_;
         }
-        if (!chosen.empty()) centroids_ = chosen;  // else the distances overflow
+        if (!chosen.empty()) centroids_ = chosen;
         if (some < n_) lloyd(n_, kIterations);
-        std::copy(centroids_.begin(), centroids_.end(), out);
+        for (std::size_t i = 0; i < centroids_.size(); ++i) out[i] = centroids_[i] * unit_;
     }
 
 private:
@@ -54,6 +56,14 @@ private:
     static constexpr double kWorthwhile = 1e-4;  // a share of the objective an iteration must gain for another one
 
     std::size_t block() const { return kEncodeLanes * dsub_; }
+
+    // A power of two: 1, or so much that neither sums nor squares of very large values overflow.
+    static float unit_of(MatrixView x, std::size_t first, std::size_t dsub) {
+        float most = 0;
+        for (std::size_t i = 0; i < x.n; ++i)
+            for (std::size_t t = 0; t < dsub; ++t) most = std::max(most, std::abs(x.row(i)[first + t]));
+        return most < 0x1p50F ? 1.F : std::ldexp(1.F, std::ilogb(most) - 40);
+    }
 
     // The sum of squared distances before the last step.
     double lloyd(std::size_t n, std::size_t iterations) {
@@ -98,6 +108,7 @@ private:
     std::size_t n_, dsub_;
     AlignedVector<float> rows_;              // [kRowsOfStarts, dsub]
     AlignedVector<float> lanes_;             // [n / 16, dsub, 16]
+    float unit_;                             // what rows_, lanes_ and centroids_ are multiples of
     AlignedVector<float> centroids_, sums_;  // [16, dsub]; [16, dsub + 1, 16]
 };
 

@@ -7,8 +7,10 @@
 #include <lutra/encodings/pq4fs/score_aware_lanes.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -43,7 +45,8 @@ public:
             const std::size_t t = i % dsub_;
             double left = b_[t];
             for (std::size_t s = 0; s < dsub_; ++s) left -= s == t ? 0 : a_[t * dsub_ + s] * double(c[s]);
-            c[t] = float(left / (rows_ + a_[t * dsub_ + t]));
+            constexpr double kMost = std::numeric_limits<float>::max();
+            c[t] = float(std::clamp(left / (rows_ + a_[t * dsub_ + t]), -kMost, kMost));
         }
     }
 
@@ -112,7 +115,7 @@ private:
         along_[i] -= along(i, m);
         const std::size_t code = errors.best(along_[i], float(weight_));
         codes(i)[m] = std::uint8_t(code);
-        equations[code].add(x, inverse_[i], along_[i], weight_);
+        equations[code].add(x, inverse_[i], std::isfinite(along_[i]) ? along_[i] : 0.F, weight_);
     }
 
     MatrixView x_;
@@ -136,6 +139,7 @@ inline Status train_score_aware(MatrixView x, Pq4Codebook& codebook, const Resou
         LUTRA_TRY(resources.progress.report("train: score-aware codebook", step, steps));
         trainer.improve(step % codebook.m());
     }
+    codebook.find_far();
     return resources.progress.report("train: score-aware codebook", steps, steps);
 }
 
