@@ -75,7 +75,7 @@ template <class T>
 class [[nodiscard]] Result {
 public:
     Result(T value) : value_(std::move(value)) {}
-    Result(Status status) : status_(std::move(status)) { LUTRA_ASSERT(!status_.ok()); }
+    Result(const Status& status) : status_(status) { LUTRA_ASSERT(!status_.ok()); }
 
     bool ok() const { return value_.has_value(); }
     explicit operator bool() const { return ok(); }

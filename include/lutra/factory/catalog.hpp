@@ -60,18 +60,30 @@ Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_
     return made ? std::move(*made) : Result<Index>(Status{Errc::bad_spec, "no encoding is called {}", token});
 }
 
-/// Reads the record of an index that an encoding owns, alone or in lists; nullopt if none does.
+/// Reads what follows the fourcc of a record; `depth` counts the records and transforms around it.
+using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth);
+
+namespace detail {
+
+template <class I>
+Result<Index> load_as(Reader& in, std::size_t depth) {
+    Result<I> index = I::load(in, depth);
+    LUTRA_TRY(index.status());
+    return Index(std::move(*index));
+}
+
+}  // namespace detail
+
+/// Who reads the record of an index that an encoding owns, alone or in lists; null if none does.
 template <class... E>
-std::optional<Result<Index>> load_with_encoding(Fourcc fourcc, Reader& in, std::size_t depth, EncodingList<E...>) {
-    std::optional<Result<Index>> loaded;
-    const auto attempt = [&]<class I>(std::type_identity<I>) {
-        if (loaded || !I::reads(fourcc)) return;
-        Result<I> index = I::load(in, depth);
-        loaded = index.ok() ? Result<Index>(Index(std::move(*index))) : Result<Index>(index.status());
+LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
+    LoadRecord found = nullptr;
+    const auto look_at = [&]<class I>(std::type_identity<I>) {
+        if (I::reads(fourcc)) found = detail::load_as<I>;
     };
-    (attempt(std::type_identity<Ivf<OneList, E>>{}), ...);
-    (attempt(std::type_identity<Ivf<AnyCoarse, E>>{}), ...);
-    return loaded;
+    (look_at(std::type_identity<Ivf<OneList, E>>{}), ...);
+    (look_at(std::type_identity<Ivf<AnyCoarse, E>>{}), ...);
+    return found;
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

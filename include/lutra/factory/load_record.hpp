@@ -6,10 +6,12 @@
 #pragma once
 #include <lutra/factory/catalog.hpp>
 #include <lutra/factory/save_load.hpp>
+#include <lutra/factory/words.hpp>
 #include <lutra/io/file.hpp>
 #include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -19,26 +21,35 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-inline constexpr std::size_t kMaxNesting = 50;
-
+/// `depth` counts the records and transforms around this one.
 Result<Index> load_record(Reader& in, std::size_t depth);
 /// What follows the fourcc.
 Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth);
 
-inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
-    IndexHeader header;
-    std::int32_t transforms = 0;
+inline Status too_deep() {
+    return {Errc::bad_file, "nested too deep; accepted: {} records and transforms in each other", kMaxNesting};
+}
+
+/// What is before the record of the index; a record without transforms is a record, too.
+inline Status read_transforms(Reader& in, std::size_t depth, IndexHeader& header, std::int32_t& transforms) {
     LUTRA_TRY(read_header(in, header));
     LUTRA_TRY(read_value(in, transforms));
-    if (transforms < 0 || std::size_t(transforms) > kMaxNesting)
-        return Status{Errc::bad_file, "{} transforms in a row; accepted: 0 to {}", transforms, kMaxNesting};
+    if (transforms < 0) return {Errc::bad_file, "{} transforms; accepted: 0 or more", transforms};
+    if (std::size_t(transforms) > kMaxNesting - depth) return too_deep();
     for (std::int32_t i = 0; i < transforms; ++i) {
         Fourcc fourcc;
         LUTRA_TRY(read_fourcc(in, fourcc));
         if (fourcc != L2norm::kRecord) return unexpected_record(fourcc, "VNrm (L2norm)", in.position());
         LUTRA_TRY(L2norm::load(in, header.d));
     }
-    Result<Index> index = load_record(in, depth + 1);
+    return {};
+}
+
+inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
+    IndexHeader header;
+    std::int32_t transforms = 0;
+    LUTRA_TRY(read_transforms(in, depth, header, transforms));
+    Result<Index> index = load_record(in, depth + std::max<std::size_t>(1, std::size_t(transforms)));
     LUTRA_TRY(index.status());
     if (index->dim() != header.d)
         return Status{Errc::bad_file, "transform to {} columns before an index of d = {}", header.d, index->dim()};
@@ -106,15 +117,26 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
 }
 
 inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
-    if (depth > kMaxNesting) return Status{Errc::bad_file, "records nested more than {} deep", kMaxNesting};
+    if (depth >= kMaxNesting) return too_deep();
     if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
     if (fourcc == Fourcc("IxMp") || fourcc == Fourcc("IxM2")) return load_with_id_map(in, depth);
     if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
-    if (auto loaded = load_with_encoding(fourcc, in, depth, Encodings{})) return std::move(*loaded);
-    Status status = unexpected_record(
+    if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
+    return unexpected_record(
         fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IPfs, IwPf (PQ..x4fs), IxPT (L2norm), IxRF (RFlat), IxMp, IxM2 (id maps)",
         in.position());
-    return status;
+}
+
+inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
+    Result<ScannedCoarse> coarse = ScannedCoarse::load(fourcc, in, index, nlist);
+    LUTRA_TRY(coarse.status());
+    return AnyCoarse(std::move(*coarse));
+}
+
+inline Result<AnyCoarse> coarse_of(Index over_centroids, const IndexHeader& header, std::size_t nlist) {
+    Result<IndexCoarse> coarse = IndexCoarse::of(std::move(over_centroids), header, nlist);
+    LUTRA_TRY(coarse.status());
+    return AnyCoarse(std::move(*coarse));
 }
 
 }  // namespace detail
@@ -122,16 +144,10 @@ inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
 inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth) {
     Fourcc fourcc;
     LUTRA_TRY(read_fourcc(in, fourcc));
-    if (is_flat_record(fourcc)) {
-        Result<ScannedCoarse> centroids = ScannedCoarse::load(fourcc, in, index, nlist);
-        LUTRA_TRY(centroids.status());
-        return AnyCoarse(std::move(*centroids));
-    }
+    if (is_flat_record(fourcc)) return detail::load_centroids(fourcc, in, index, nlist);
     Result<Index> over_centroids = detail::load_record(fourcc, in, depth + 1);
     LUTRA_TRY(over_centroids.status());
-    Result<IndexCoarse> coarse = IndexCoarse::of(std::move(*over_centroids), index, nlist);
-    LUTRA_TRY(coarse.status());
-    return AnyCoarse(std::move(*coarse));
+    return detail::coarse_of(std::move(*over_centroids), index, nlist);
 }
 
 LUTRA_INLINE Result<Index> load_index(Reader& in) { return detail::load_record(in, 0); }

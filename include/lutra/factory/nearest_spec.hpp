@@ -67,11 +67,13 @@ public:
     std::string text() const {
         const std::string mended = mend(encoding_), encoding = mended.empty() ? fallback() : mended;
         if (encoding.empty()) return {};
+        constexpr std::size_t kMost = kMaxNesting - 2;  // around the index and its id map
+        const std::size_t transforms = std::min(transforms_, kMost), refines = std::min(refines_, kMost - transforms);
         std::string out;
-        for (std::size_t i = 0; i < transforms_; ++i) out += "L2norm,";
+        for (std::size_t i = 0; i < transforms; ++i) out += "L2norm,";
         if (nlist_ != 0) out += "IVF" + std::to_string(nlist_) + ',';
         out += encoding;
-        for (std::size_t i = 0; i < refines_; ++i) out += ",RFlat";
+        for (std::size_t i = 0; i < refines; ++i) out += ",RFlat";
         return out;
     }
 

@@ -106,11 +106,18 @@ public:
         : text_(text), begin_(0), end_(text.size()), d_(d), metric_(metric), encodings_(encodings) {}
     /// For a part of a string; errors point into the whole.
     SpecParser(const SpecParser& whole, std::size_t begin, std::size_t end)
-        : text_(whole.text_), begin_(begin), end_(end), d_(whole.d_), metric_(whole.metric_), encodings_(whole.encodings_) {}
+        : text_(whole.text_),
+          begin_(begin),
+          end_(end),
+          d_(whole.d_),
+          metric_(whole.metric_),
+          encodings_(whole.encodings_),
+          around_(whole.nesting()) {}
 
     Result<Spec> run() {
         if (text_.size() > kMaxSpecLength)
             return error(Errc::bad_spec, kMaxSpecLength, "too long", std::to_string(kMaxSpecLength) + " characters at most");
+        if (around_ >= kMaxNesting) return too_deep(begin_);
         spec_.text = text_.substr(begin_, end_ - begin_);
         tokens_ = split_spec(spec_.text, begin_);
         read_transforms();
@@ -118,10 +125,20 @@ public:
         LUTRA_TRY(read_encoding());
         while (is_refine(token().text)) LUTRA_TRY(read_refine());
         LUTRA_TRY(read_end());
+        if (nesting() > kMaxNesting) return too_deep(tokens_[kMaxNesting - around_ + spec_.coarse.has_value()].column);
         return std::move(spec_);
     }
 
 private:
+    /// With what is around this part: each of its tokens, but lists and their encoding (which may be missing) are one index.
+    std::size_t nesting() const { return around_ + std::max<std::size_t>(1, tokens_.size() - spec_.coarse.has_value()); }
+
+    Status too_deep(std::size_t column) const {
+        return error(
+            Errc::bad_spec, column, "nested too deep",
+            std::to_string(kMaxNesting) + " at most of transforms, indexes and RFlat in each other, one of them for an id map");
+    }
+
     void read_transforms() {
         for (; token().text == "L2norm" || token().text == "L2Norm"; ++next_) spec_.transforms.push_back(token());
     }
@@ -154,11 +171,11 @@ private:
     }
 
     Status read_coarse_index(const SpecToken& ivf, std::size_t at) {
-        if (at == ivf.text.size()) return {};
+        constexpr std::string_view kEveryCentroid = "(Flat)";  // is compared, as without parentheses
+        if (at == ivf.text.size() || ivf.text.substr(at) == kEveryCentroid) return {};
         const Result<Spec> inner = SpecParser(*this, ivf.column + at + 1, ivf.column + ivf.text.size() - 1).run();
         LUTRA_TRY(inner.status());
-        const std::string index = to_string(*inner);
-        if (index != "Flat") spec_.coarse->index = index;  // that one compares every centroid
+        spec_.coarse->index = to_string(*inner);
         return {};
     }
 
@@ -188,15 +205,15 @@ private:
         const std::size_t size = find_close(refine.text, kRefine.size());
         const std::string inner = refine.text.substr(kRefine.size(), size);
         if (inner.empty()) return error(Errc::bad_spec, column, "a part is missing", kExpected);
-        if (inner != "Flat" && is_index(inner))
+        if (inner != "Flat" && is_index(column, column + size))
             return error(Errc::unsupported, column, "refining with " + inner + " is not part of this version", kExpected);
         if (inner != "Flat") return error(Errc::bad_spec, column, "not an index", kExpected);
         if (kRefine.size() + size + 1 == refine.text.size()) return {};
         return error(Errc::bad_spec, column + size + 1, "a comma is missing", kEnd);
     }
 
-    bool is_index(std::string_view text) const {
-        const Result<Spec> spec = SpecParser(text, d_, metric_, encodings_).run();
+    bool is_index(std::size_t begin, std::size_t end) const {
+        const Result<Spec> spec = SpecParser(*this, begin, end).run();
         return spec.ok() || spec.status().code() == Errc::unsupported;
     }
 
@@ -250,6 +267,7 @@ private:
     std::size_t begin_, end_, d_;
     Metric metric_;
     std::span<const EncodingWord> encodings_;
+    std::size_t around_ = 1;  // what this part is in; outermost, the id map that a file may have
     std::vector<SpecToken> tokens_;
     std::size_t next_ = 0;
     Spec spec_;

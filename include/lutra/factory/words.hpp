@@ -17,6 +17,12 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// The most lists IVF{n} takes: what faiss reads without overflow (its count is an int while parsing).
 inline constexpr std::size_t kMaxLists = 2147483647;
 
+/// How many records and transforms may stand in each other in a file; a string is counted as the file of its index with ids of
+/// the caller's. One for each transform, each RFlat, each index and each index over centroids, on the longest way in, and one
+/// for the id map. Calls go as deep as that: an index of so many fits them all into 256 KB of stack (measured without
+/// sanitizers, whose frames are larger).
+inline constexpr std::size_t kMaxNesting = 16;
+
 /// One encoding as the parser knows it. The catalog holds a row for each; the token's own grammar stays with the encoding.
 ///   name    not empty; as shown in "expected an encoding (Flat)". Suggestions use it where check() accepts it as it stands.
 ///   check   nullopt: not this encoding's token; ok: accepted; an error: its own, but wrong, and the message says why.

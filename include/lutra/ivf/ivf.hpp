@@ -167,9 +167,10 @@ public:
     bool ids_are_places() const;
 
 private:
-    static constexpr std::uint64_t kMaxNlist = 2147483647;
     static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
     static constexpr std::size_t kListsPerTask = 16;                  // lists filled by one worker at a time
+
+    static Result<Ivf> load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe, Coarse coarse);
 
     IvfView<Coarse, E> view() const { return {coarse_, encoding_, lists_, metric_}; }
     std::size_t effective_nprobe(const SearchParams& params) const {

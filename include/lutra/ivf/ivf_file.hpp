@@ -45,6 +45,17 @@ bool Ivf<Coarse, E>::reads(Fourcc fourcc) {
     return Coarse::kLearns ? fourcc == E::kIvfRecord : E::reads_alone(fourcc);
 }
 
+namespace detail {
+inline Status read_ivf_sizes(Reader& in, IndexHeader& header, std::uint64_t& nlist, std::uint64_t& nprobe) {
+    constexpr std::uint64_t kMost = 2147483647;
+    LUTRA_TRY(read_header(in, header));
+    LUTRA_TRY(read_value(in, nlist));
+    LUTRA_TRY(read_value(in, nprobe));
+    if (nlist >= 1 && nlist <= kMost) return {};
+    return {Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", nlist, kMost};
+}
+}  // namespace detail
+
 template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::read_record(Reader& in, [[maybe_unused]] std::size_t depth) {
     IndexHeader header;
@@ -60,31 +71,34 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::read_record(Reader& in, [[maybe_unused]] 
         return index;
     } else {
         std::uint64_t nlist = 0, nprobe = 0;
-        LUTRA_TRY(read_header(in, header));
-        LUTRA_TRY(read_value(in, nlist));
-        LUTRA_TRY(read_value(in, nprobe));
-        if (nlist < 1 || nlist > kMaxNlist)
-            return Status{Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", nlist, kMaxNlist};
+        LUTRA_TRY(detail::read_ivf_sizes(in, header, nlist, nprobe));
         Result<Coarse> coarse = Coarse::load(in, header, std::size_t(nlist), depth);
         LUTRA_TRY(coarse.status());
-        DirectMapKind map = DirectMapKind::none;
-        LUTRA_TRY(DirectMap::load_kind(in, map));
-        Result<E> encoding = E::load_fields(in, header);
-        LUTRA_TRY(encoding.status());
-        if (encoding->training_rows() != 0 && encoding->is_trained() != header.is_trained)
-            return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
-        Ivf index(header.d, header.metric, std::size_t(nlist), std::move(*coarse), std::move(*encoding));
-        if constexpr (E::kBlock == 1)
-            LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
-        else
-            LUTRA_TRY(read_block_lists(in, index.nlist_, index.encoding_, index.lists_));
-        index.count_loaded();
-        if (index.ntotal_ != header.ntotal)
-            return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
-        index.set_nprobe(std::size_t(nprobe));
-        LUTRA_TRY(index.set_direct_map(map));
-        return index;
+        return load_lists(in, header, std::size_t(nlist), std::size_t(nprobe), std::move(*coarse));
     }
+}
+
+/// What follows the coarse record: a function of its own, for load() stays on the stack while an index over centroids loads.
+template <CoarseQuantizer Coarse, Encoding E>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe,
+                                                  Coarse coarse) {
+    DirectMapKind map = DirectMapKind::none;
+    LUTRA_TRY(DirectMap::load_kind(in, map));
+    Result<E> encoding = E::load_fields(in, header);
+    LUTRA_TRY(encoding.status());
+    if (encoding->training_rows() != 0 && encoding->is_trained() != header.is_trained)
+        return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
+    Ivf index(header.d, header.metric, nlist, std::move(coarse), std::move(*encoding));
+    if constexpr (E::kBlock == 1)
+        LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
+    else
+        LUTRA_TRY(read_block_lists(in, index.nlist_, index.encoding_, index.lists_));
+    index.count_loaded();
+    if (index.ntotal_ != header.ntotal)
+        return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
+    index.set_nprobe(nprobe);
+    LUTRA_TRY(index.set_direct_map(map));
+    return index;
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
