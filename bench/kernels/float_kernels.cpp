@@ -49,11 +49,11 @@ template <class Arch>
 void nearest_centroid(benchmark::State& st) {
     const std::size_t n = 3072, k = std::size_t(st.range(0)), d = std::size_t(st.range(1));
     const AlignedVector<float> x = random_rows(n, d), c = random_rows(k, d);
-    std::vector<float> terms(k), scores(n);
+    std::vector<float> scores(n);
     std::vector<std::int32_t> ids(n);
     Arena arena;
-    centroid_terms(Metric::l2, c.data(), k, d, terms.data());
-    for (auto _ : st) nearest(Arch{}, x.data(), n, {c.data(), terms.data(), k, d, Metric::l2}, arena, ids.data(), scores.data());
+    const Centroids centroids(Metric::l2, {c.begin(), c.end()}, k, d);
+    for (auto _ : st) nearest(Arch{}, x.data(), n, centroids.view(), arena, ids.data(), scores.data());
     st.SetItemsProcessed(st.iterations() * std::int64_t(n));
     count(st, 2.0 * double(n * k * d), 0);
 }

@@ -26,11 +26,12 @@ struct Job {
     explicit Job(std::size_t dim) : d(dim), ids(kPoints), scores(kPoints), terms(kCentroids) {
         Rng rng(1);
         x = rng.normal(kPoints * d), c = rng.normal(kCentroids * d);
-        centroid_terms(Metric::l2, c.data(), kCentroids, d, terms.data());
+        centroids = Centroids(Metric::l2, {c.begin(), c.end()}, kCentroids, d);
+        squared_norms(c.data(), kCentroids, d, terms.data());
     }
     double flops() const { return 2.0 * double(kPoints * kCentroids * d); }
     void fused() {
-        nearest(best{}, x.data(), kPoints, {c.data(), terms.data(), kCentroids, d, Metric::l2}, arena, ids.data(), scores.data());
+        nearest(best{}, x.data(), kPoints, centroids.view(), arena, ids.data(), scores.data());
     }
     void peak() const { multiply_add<best>(std::size_t(flops() / kFlopsPerRound<best>)); }
 #if defined(LUTRA_BENCH_OPENBLAS)
@@ -55,6 +56,7 @@ struct Job {
     std::vector<float> x, c;
     std::vector<std::int32_t> ids;
     std::vector<float> scores, terms;
+    Centroids centroids;
     Arena arena;
 };
 

@@ -106,3 +106,27 @@ TEST_CASE("two_level_kmeans: can be cancelled at any report") {
         CHECK(lutra::two_level_kmeans(x, 30, {}, resources).status().code() == Errc::cancelled);
     }
 }
+
+TEST_CASE("two_level_kmeans: copies of one row have one centroid") {
+    Matrix x = normal_matrix(3000, 12, 50);
+    for (std::size_t i = 0; i < 3000; i += 2) std::fill_n(x.row(i), 12, 0.5F);
+    const lutra::AlignedVector<float> centroids = lutra::two_level_kmeans(x, 200).value();
+    std::size_t near = 0;
+    for (std::size_t j = 0; j < 200; ++j) {
+        const std::vector<float> silence(12, 0.5F);
+        near += lutra::score_row(lutra::Metric::l2, silence.data(), centroids.data() + j * 12, 12) < 0.25F;
+    }
+    CHECK(near == 1);
+}
+
+TEST_CASE("two_level_kmeans: an offset common to all rows costs nothing, rows near the largest float stay finite") {
+    Matrix x = normal_matrix(2000, 6, 51);
+    for (float& v : x.values) v = std::round(64 * v) / 64;
+    Matrix moved = x;
+    for (float& v : moved.values) v += 65536;
+    CHECK(distance_to(moved, lutra::two_level_kmeans(moved, 150).value()) ==
+          doctest::Approx(distance_to(x, lutra::two_level_kmeans(x, 150).value())).epsilon(0.02));
+    for (float& v : x.values) v = v > 0 ? 3.3e38F : -3.3e38F;
+    const lutra::AlignedVector<float> large = lutra::two_level_kmeans(x, 30).value();
+    CHECK(std::all_of(large.begin(), large.end(), [](float v) { return std::isfinite(v); }));
+}

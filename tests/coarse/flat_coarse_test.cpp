@@ -74,23 +74,34 @@ TEST_CASE("FlatCoarse: a query with NaN visits no list, unless all are asked for
     CHECK(all == std::vector<Id>{0, 1, 2, 3, 4});
 }
 
-TEST_CASE("FlatCoarse: assign gives the nearest list, and one to every finite row") {
-    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
-        const Matrix c = normal_matrix(40, 6, 5);
-        Matrix x = normal_matrix(300, 6, 6);
-        for (std::size_t t = 0; t < 6; ++t) x.row(0)[t] = 3e38F, x.row(1)[t] = 1e-40F;
-        const FlatCoarse coarse = built(c, metric);
-        lutra::Arena arena;
-        std::vector<Id> lists(x.n, -9);
-        coarse.assign(x, lists.data(), arena);
-        CHECK((lists[0] >= 0 && lists[0] < 40));
-        std::size_t wrong = 0;
-        for (std::size_t i = 1; i < x.n; ++i) {
-            const float best = lutra::score_row(metric, x.row(i), c.row(std::size_t(ranked(c, metric, x.row(i))[0])), 6);
-            wrong += !(lutra::score_row(metric, x.row(i), c.row(std::size_t(lists[i])), 6) <= best + 1e-5F);
-        }
-        CHECK(wrong == 0);
-    }
+TEST_CASE("FlatCoarse: assign gives the list that probe gives first, alone and together, to every finite row") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product})
+        for (const float offset : {0.F, 4e6F})
+            for (const std::size_t nlist : {1, 40, 300}) {
+                Matrix c = normal_matrix(nlist, 64, 5), x = normal_matrix(300, 64, 6);
+                for (float& v : c.values) v += offset;
+                for (float& v : x.values) v += offset;
+                if (nlist > 1) std::copy_n(c.row(nlist - 1), 64, c.row(0));
+                for (std::size_t t = 0; t < 64; ++t) x.row(0)[t] = 3e38F, x.row(1)[t] = 1e-40F;
+                const FlatCoarse coarse = built(c, metric);
+                lutra::Arena arena;
+                std::vector<Id> lists(x.n, -9), alone(x.n, -9);
+                coarse.assign(x, lists.data(), arena);
+                for (std::size_t i = 0; i < x.n; ++i) coarse.assign(x.view().rows(i, i + 1), &alone[i], arena);
+                CHECK(lists == alone);
+                CHECK(lists == probed(coarse, x, 1));
+                for (std::size_t i = 0; i < x.n; i += 7) CHECK(lists[i] == probed(coarse, x.view().rows(i, i + 1), 1)[0]);
+            }
+}
+
+TEST_CASE("FlatCoarse: a finite query whose distances overflow visits lists all the same, the nearest first") {
+    Matrix c = normal_matrix(40, 6, 10), q(12, 6);
+    for (std::size_t j = 0; j < 40; ++j) c.row(j)[0] = float(j) * 1e36F;
+    for (std::size_t i = 0; i < 12; ++i) q.row(i)[0] = 3e38F;
+    const FlatCoarse coarse = built(c, Metric::l2);
+    CHECK(probed(coarse, q.view().rows(0, 1), 3) == std::vector<Id>{39, 38, 37});
+    const std::vector<Id> together = probed(coarse, q, 3);
+    CHECK(std::equal(together.end() - 3, together.end(), std::vector<Id>{39, 38, 37}.begin()));
 }
 
 TEST_CASE("FlatCoarse: probe and assign allocate nothing once the arena is warm") {

@@ -63,6 +63,19 @@ TEST_CASE("ScannedCoarse: finds the lists of FlatCoarse while it compares a frac
     CHECK(probed(scanned, q, c.n) == probed(flat, q, c.n));
 }
 
+TEST_CASE("ScannedCoarse: assign gives the list that probe gives first, also where the codes miss the nearest one") {
+    Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(300, 64, 7);
+    for (std::size_t j = 1; j < c.n; j += 3) std::copy_n(c.row(j - 1), 64, c.row(j));  // twins
+    for (std::size_t t = 0; t < 64; ++t) q.row(3)[t] = 4e18F, q.row(4)[t] = 3e38F;
+    const auto scanned = built<ScannedCoarse>(c);
+    REQUIRE(scanned.candidates(1) > 0);
+    lutra::Arena arena;
+    std::vector<Id> lists(q.n, -9);
+    scanned.assign(q, lists.data(), arena);
+    CHECK(lists == probed(scanned, q, 1));
+    for (std::size_t i = 0; i < q.n; i += 10) CHECK(lists[i] == probed(scanned, q.view().rows(i, i + 1), 1)[0]);
+}
+
 TEST_CASE("ScannedCoarse: compares every centroid where there are few, for inner product, and where codes say too little") {
     CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists - 1, 16, 1)).candidates(1) == 0);
     CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists, 16, 1), Metric::inner_product).candidates(1) == 0);

@@ -21,43 +21,39 @@ struct Nearest {
     std::vector<float> scores;
 };
 
+lutra::Centroids prepared_centroids(Metric metric, const Matrix& c) {
+    return {metric, {c.values.begin(), c.values.end()}, c.n, c.d};
+}
+
 template <class Arch>
 Nearest run_nearest(Arch arch, Metric metric, const Matrix& x, const Matrix& centroids) {
     lutra::Arena arena;
-    std::vector<float> terms(centroids.n);
-    lutra::centroid_terms(metric, centroids.row(0), centroids.n, centroids.d, terms.data());
+    const lutra::Centroids prepared = prepared_centroids(metric, centroids);
     Nearest found{std::vector<std::int32_t>(x.n, -7), std::vector<float>(x.n, -7)};
-    nearest(arch, x.row(0), x.n, {centroids.row(0), terms.data(), centroids.n, centroids.d, metric}, arena, found.ids.data(),
-            found.scores.data());
+    nearest(arch, x.row(0), x.n, prepared.view(), arena, found.ids.data(), found.scores.data());
     return found;
 }
 
-double exact(Metric metric, const float* x, const float* c, std::size_t d) {
-    double norm = 0, product = 0;
-    for (std::size_t t = 0; t < d; ++t) norm += double(c[t]) * double(c[t]), product += double(x[t]) * double(c[t]);
-    return metric == Metric::l2 ? norm - 2 * product : -product;
-}
-double magnitude(const float* x, const float* c, std::size_t d) {
-    double sum = 0;
-    for (std::size_t t = 0; t < d; ++t) sum += double(c[t]) * double(c[t]) + 2 * std::abs(double(x[t]) * double(c[t]));
-    return sum;
-}
-
-/// Rows whose centroid is not the best one, or whose score is wrong, by more than rounding explains.
+/// Rows whose centroid is not the one that a search compares as nearest, ties to the lower, or whose score is not that distance.
 std::size_t wrong_rows(Metric metric, const Matrix& x, const Matrix& c, const Nearest& found) {
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < x.n; ++i) {
         if (found.ids[i] < 0 || std::size_t(found.ids[i]) >= c.n) return x.n;
-        double best = std::numeric_limits<double>::infinity(), largest = 0;
-        for (std::size_t j = 0; j < c.n; ++j) {
-            best = std::min(best, exact(metric, x.row(i), c.row(j), x.d));
-            largest = std::max(largest, magnitude(x.row(i), c.row(j), x.d));
-        }
-        const double rounding = 2 * double(x.d + 2) * 0x1p-24 * largest;
-        const double of_id = exact(metric, x.row(i), c.row(std::size_t(found.ids[i])), x.d);
-        wrong += std::abs(double(found.scores[i]) - best) > rounding || of_id - best > rounding;
+        std::vector<float> scores(c.n);
+        lutra::score_rows(metric, x.row(i), c.row(0), c.n, x.d, scores.data());
+        const auto best = std::min_element(scores.begin(), scores.end());
+        wrong += found.ids[i] != best - scores.begin() || found.scores[i] != *best;
     }
     return wrong;
+}
+std::size_t wrong_rows(Metric metric, const Matrix& x, const Matrix& c) {
+    return wrong_rows(metric, x, c, run_nearest(lutra::best{}, metric, x, c)) +
+           wrong_rows(metric, x, c, run_nearest(lutra::scalar{}, metric, x, c));
+}
+
+Matrix moved_by(Matrix x, float offset) {
+    for (float& v : x.values) v += offset;
+    return x;
 }
 
 void check_shape(std::size_t n, std::size_t k, std::size_t d) {
@@ -130,27 +126,93 @@ TEST_CASE("nearest: even rows whose scores overflow or are NaN get a number belo
     }
 }
 
-TEST_CASE("nearest_in_groups: each group's best, with the bits it has among all centroids") {
-    const Matrix x = normal_matrix(203, 33, 11), c = normal_matrix(47, 33, 12);
-    std::vector<float> terms(c.n);
-    lutra::centroid_terms(Metric::l2, c.row(0), c.n, c.d, terms.data());
-    const auto part = [&](std::size_t begin, std::size_t end) {
-        return lutra::CentroidsView{c.row(begin), terms.data() + begin, end - begin, c.d, Metric::l2};
-    };
-    const std::vector<lutra::CentroidsView> groups{part(0, 1), part(1, 20), part(20, 47)};
-    const std::size_t first[] = {0, 1, 20};
+TEST_CASE("nearest: decides as a search does where rows have a large common offset") {
+    for (const float offset : {1e3F, 1e5F, 4e6F, -3e7F})
+        for (const std::size_t d : {3, 16, 40}) {
+            const Matrix x = moved_by(normal_matrix(300, d, 20), offset), c = moved_by(normal_matrix(50, d, 21), offset);
+            CAPTURE(offset);
+            CHECK(wrong_rows(Metric::l2, x, c) == 0);
+            CHECK(wrong_rows(Metric::inner_product, x, c) == 0);
+        }
+}
+
+TEST_CASE("nearest: decides as a search does where centroids differ by less than rounding, or not at all") {
+    Matrix c = normal_matrix(64, 24, 22);
+    for (std::size_t j = 0; j < 64; ++j)
+        for (std::size_t t = 0; t < 24; ++t) c.row(j)[t] = c.row(j % 8)[t] * (1 + float(j / 8) * 0x1p-22F);
+    Matrix whole = normal_matrix(200, 24, 23), few = normal_matrix(33, 24, 24);
+    for (Matrix* m : {&whole, &few})
+        for (float& v : m->values) v = std::round(v);
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        CHECK(wrong_rows(metric, normal_matrix(200, 24, 25), c) == 0);
+        CHECK(wrong_rows(metric, whole, few) == 0);
+    }
+}
+
+TEST_CASE("nearest: two groups of rows far apart do not blur each other's distances") {
+    Matrix x = normal_matrix(200, 10, 26), c = normal_matrix(40, 10, 27);
+    for (std::size_t i = 0; i < 200; i += 2) x.row(i)[3] += 1e6F;
+    for (std::size_t j = 0; j < 40; j += 2) c.row(j)[3] += 1e6F;
+    CHECK(wrong_rows(Metric::l2, x, c) == 0);
+}
+
+TEST_CASE("nearest: a far centroid, however far, changes nothing for the others") {
+    for (const float far : {1e4F, 1e9F, 3e19F, 3e38F}) {
+        Matrix x = normal_matrix(200, 10, 28), c = normal_matrix(40, 10, 29);
+        std::fill_n(c.row(7), 10, far);
+        std::fill_n(x.row(11), 10, far);  // its own row finds it
+        CAPTURE(far);
+        CHECK(wrong_rows(Metric::l2, x, c) == 0);
+    }
+}
+
+TEST_CASE("nearest: a finite row whose distances all overflow goes to the nearest centroid all the same") {
+    Matrix x = normal_matrix(20, 6, 30), c = normal_matrix(30, 6, 31);
+    for (std::size_t j = 0; j < 30; ++j) c.row(j)[2] = j == 17 ? 1e37F : -1e37F;
+    x.row(5)[2] = 3e38F;
+    CHECK(run_nearest(lutra::best{}, Metric::l2, x, c).ids[5] == 17);
+}
+
+TEST_CASE("nearest: no scores are written where none are wanted") {
+    const Matrix x = normal_matrix(60, 8, 32), c = normal_matrix(9, 8, 33);
+    std::vector<std::int32_t> ids(x.n);
     lutra::Arena arena;
-    Nearest of_groups{std::vector<std::int32_t>(x.n, -1), std::vector<float>(x.n, std::numeric_limits<float>::infinity())};
-    std::size_t calls = 0;
+    nearest(lutra::best{}, x.row(0), x.n, prepared_centroids(Metric::l2, c).view(), arena, ids.data(), nullptr);
+    CHECK(ids == run_nearest(lutra::best{}, Metric::l2, x, c).ids);
+}
+
+TEST_CASE("is_clear: hardly any row of ordinary data must be compared twice") {
+    const Matrix x = normal_matrix(5000, 64, 34), c = normal_matrix(200, 64, 35);
+    const lutra::Centroids prepared = prepared_centroids(Metric::l2, c);
+    const lutra::CentroidsView view = prepared.view();
+    lutra::Arena arena;
+    std::size_t unclear = 0;
+    nearest_in_groups(
+        lutra::best{}, x.n, {&view, 1}, arena, [&](std::size_t i) { return x.row(i); },
+        [&](std::size_t, std::size_t, const lutra::Proposal& p) { unclear += !lutra::is_clear(view, p); });
+    CHECK(unclear < 25);
+}
+
+TEST_CASE("nearest_in_groups: what groups propose, merged, is what all centroids together propose") {
+    const Matrix x = normal_matrix(203, 33, 11), c = normal_matrix(47, 33, 12);
+    const lutra::Centroids prepared = prepared_centroids(Metric::l2, c);
+    const std::size_t first[] = {0, 1, 20};
+    const std::vector<lutra::CentroidsView> groups{prepared.view(0, 1), prepared.view(1, 20), prepared.view(20, 47)};
+    const lutra::CentroidsView all = prepared.view();
+    lutra::Arena arena;
+    std::vector<lutra::Proposal> of_groups(x.n), of_all(x.n);
+    std::size_t calls = 0, different = 0;
     nearest_in_groups(
         lutra::best{}, x.n, groups, arena, [&](std::size_t i) { return x.row(x.n - 1 - i); },
-        [&](std::size_t i, std::size_t g, std::int32_t j, float score) {
-            ++calls;
-            const std::size_t row = x.n - 1 - i;
-            if (score < of_groups.scores[row]) of_groups.scores[row] = score, of_groups.ids[row] = std::int32_t(first[g]) + j;
+        [&](std::size_t i, std::size_t g, const lutra::Proposal& p) {
+            ++calls, of_groups[x.n - 1 - i].merge(p, std::int32_t(first[g]));
         });
-    const Nearest all = run_nearest(lutra::best{}, Metric::l2, x, c);
+    nearest_in_groups(
+        lutra::best{}, x.n, {&all, 1}, arena, [&](std::size_t i) { return x.row(i); },
+        [&](std::size_t i, std::size_t, const lutra::Proposal& p) { of_all[i] = p; });
+    for (std::size_t i = 0; i < x.n; ++i)
+        different += of_groups[i].j != of_all[i].j || of_groups[i].score != of_all[i].score ||
+                     of_groups[i].second != of_all[i].second || of_groups[i].squared != of_all[i].squared;
     CHECK(calls == 3 * x.n);
-    CHECK(of_groups.ids == all.ids);
-    CHECK(of_groups.scores == all.scores);
+    CHECK(different == 0);
 }

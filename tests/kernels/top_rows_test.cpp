@@ -20,10 +20,9 @@ using Top = lutra::TopRows<lutra::best>;
 
 /// rows [q.n, n], all queries found in groups of up to `width`.
 std::vector<Id> top_rows(const Matrix& c, Metric metric, const Matrix& q, std::size_t n, std::size_t width, lutra::Arena& arena) {
-    std::vector<float> terms(c.n);
-    lutra::centroid_terms(metric, c.values.data(), c.n, c.d, terms.data());
+    const lutra::Centroids prepared(metric, {c.values.begin(), c.values.end()}, c.n, c.d);
     const lutra::Arena::Frame frame(arena);
-    Top top(arena, {c.values.data(), terms.data(), c.n, c.d, metric}, n);
+    Top top(arena, prepared.view(), n);
     std::vector<Id> rows(q.n * n, -9);
     std::vector<const float*> queries(width);
     for (std::size_t i = 0; i < q.n; i += width) {
@@ -93,15 +92,14 @@ TEST_CASE("TopRows: NaN, infinity and overflow find what scoring every row finds
 
 TEST_CASE("TopRows: allocates nothing once the arena is warm") {
     const Matrix c = lutra_test::normal_matrix(200, 8, 8), q = lutra_test::normal_matrix(Top::kWidth, 8, 9);
-    std::vector<float> terms(c.n);
-    lutra::centroid_terms(Metric::l2, c.values.data(), c.n, c.d, terms.data());
+    const lutra::Centroids prepared(Metric::l2, {c.values.begin(), c.values.end()}, c.n, c.d);
     std::vector<const float*> queries(q.n);
     for (std::size_t i = 0; i < q.n; ++i) queries[i] = q.row(i);
     std::vector<Id> rows(q.n * 10);
     lutra::Arena arena;
     const auto find = [&] {
         const lutra::Arena::Frame frame(arena);
-        Top(arena, {c.values.data(), terms.data(), c.n, c.d, Metric::l2}, 10).find(queries, rows.data());
+        Top(arena, prepared.view(), 10).find(queries, rows.data());
     };
     find();
     const std::size_t before = lutra_test::allocations();

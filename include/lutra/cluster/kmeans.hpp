@@ -1,8 +1,9 @@
 // lutra/cluster/kmeans.hpp: Lloyd's k-means, the training of every partition and codebook.  SPDX-License-Identifier: MIT
-// Main path: kmeans() -> sample -> for each redo: seed, then repeat assign -> update -> split empty clusters.
+// Main path: kmeans() -> sample -> for each redo: seed, then repeat assign -> update -> fill empty clusters.
 // Source: Lloyd, IEEE Trans. Inf. Theory 28(2), 1982. Sampling, seeding and splitting draw the same random numbers as
 // faiss does, so the two start from the same points.
 #pragma once
+#include <lutra/cluster/copies.hpp>
 #include <lutra/cluster/pruned_assignment.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
@@ -56,7 +57,8 @@ inline AlignedVector<float> training_sample(MatrixView x, std::size_t limit, std
     return sample;
 }
 
-/// k centroids of x [n, d]. Stops before `iterations` when the objective no longer changes at all.
+/// k centroids of x [n, d]. Stops before `iterations` when no row changes its cluster any more. Every cluster has a row where there
+/// are as many different rows; for that up to 8 iterations more may be made. Rows of any finite size have finite centroids.
 ///
 /// Cost: n k d multiply-adds an iteration, less where pruned, spread over the executor; memory: 4 n d bytes if sampled, up to
 /// 4 n d if pruned, and 20 n + 12 k d. The same bits for any executor. Errors: bad_argument (shapes, weights), too_few_rows (n <
@@ -69,22 +71,33 @@ namespace detail {
 class Lloyd {
 public:
     Lloyd(MatrixView x, std::size_t k, const KMeansConfig& config, const std::vector<float>& weights, const Resources& resources)
-        : x_(x), k_(k), config_(config), weights_(weights), resources_(resources), workspace_(resources) {
-        centroids_.resize(k * x.d), terms_.resize(k), best_.resize(x.n), scores_.resize(x.n), offsets_.resize(x.n),
-            first_.resize(k + 1), members_.resize(x.n);
-        if (config.metric == Metric::l2) squared_norms(x.data, x.n, x.d, offsets_.data());
+        : x_(x),
+          k_(k),
+          config_(config),
+          weights_(weights),
+          resources_(resources),
+          workspace_(resources),
+          centroids_(config.metric, AlignedVector<float>(k * x.d, 0.F), k, x.d) {
+        best_.resize(x.n), scores_.resize(x.n), first_.resize(k + 1), members_.resize(x.n);
     }
 
     Status run(std::uint32_t seed, std::size_t done, std::size_t total) {
         start(seed);
-        for (std::size_t i = 0; i < config_.iterations; ++i) {
+        std::vector<std::int32_t> before;
+        for (std::size_t i = 0, most = config_.iterations; i < most; ++i) {
             if (i == kFirstPruned && prunes()) begin_pruning();
-            LUTRA_TRY(assign(done + i * x_.n, total));
+            LUTRA_TRY(assign(std::min(done + i * x_.n, total), total));
             objective_.push_back(objective());
+            const bool stands = best_ == before;
+            before = best_;
             group();
             update();
-            split_empty();
-            if (objective_.size() >= 2 && objective_.back() == objective_[objective_.size() - 2]) break;
+            if (i + 1 < config_.iterations && !stands)
+                split_large();
+            else if (!move_empty())
+                break;
+            else
+                most = config_.iterations + kMoreIterations;
         }
         return {};
     }
@@ -92,22 +105,26 @@ public:
     /// As a cost: lower is better for every metric.
     double last_objective() const { return objective_.empty() ? std::numeric_limits<double>::infinity() : objective_.back(); }
     KMeans result() const {
-        KMeans result{centroids_, k_, x_.d, objective_};
+        KMeans result{centroids_.rows(), k_, x_.d, objective_};
         if (config_.metric == Metric::inner_product)
             for (double& sum : result.objective) sum = -sum;
         return result;
     }
 
 private:
-    float* centroid(std::size_t j) { return centroids_.data() + j * x_.d; }
+    float* centroid(std::size_t j) { return centroids_.row(j); }
 
     void start(std::uint32_t seed) {
         objective_.clear(), pruned_.reset();
         const std::vector<std::size_t> rows = permutation(x_.n, k_, seed);
-        for (std::size_t j = 0; j < k_; ++j) {
-            std::copy_n(x_.row(rows[j]), x_.d, centroid(j));
-            if (config_.spherical) normalize_rows(centroid(j), 1, x_.d, centroid(j));
-        }
+        for (std::size_t j = 0; j < k_; ++j) place(x_.row(rows[j]), centroid(j));
+        centroids_.choose_origin();
+    }
+
+    // c [d] becomes what a cluster of this row alone has.
+    void place(const float* row, float* c) const {
+        std::copy_n(row, x_.d, c);
+        if (config_.spherical) normalize_rows(c, 1, x_.d, c);
     }
 
     bool prunes() const {
@@ -123,7 +140,7 @@ private:
         Resources resources = resources_;
         resources.progress = {};
         const std::vector<float> all_equal;
-        Lloyd groups({centroids_.data(), k_, x_.d}, n_groups, config, all_equal, resources);
+        Lloyd groups({centroids_.row(0), k_, x_.d}, n_groups, config, all_equal, resources);
         static_cast<void>(groups.run(config.seed, 0, 0));  // nobody is there to cancel it
         pruned_.emplace(x_, config_.metric, groups.best_, n_groups, resources_);
     }
@@ -134,8 +151,10 @@ private:
     }
 
     Status assign(std::size_t done, std::size_t total) {
-        if (pruned_) pruned_->follow(centroids_.data());
-        centroid_terms(config_.metric, centroids_.data(), k_, x_.d, terms_.data());
+        if (pruned_)
+            pruned_->follow(centroids_.rows());
+        else
+            centroids_.prepare();
         for (std::size_t i0 = 0; i0 < x_.n; i0 += rows_per_report()) {
             const std::size_t end = i0 + std::min(rows_per_report(), x_.n - i0);
             LUTRA_TRY(resources_.progress.report(config_.stage, done + i0, total));
@@ -145,7 +164,7 @@ private:
     }
 
     void assign_plain(std::size_t i0, std::size_t end) {
-        const CentroidsView centroids{centroids_.data(), terms_.data(), k_, x_.d, config_.metric};
+        const CentroidsView centroids = centroids_.view();
         resources_.executor.for_ranges(end - i0, kGrain, [&](std::size_t b, std::size_t e, std::size_t worker) {
             const std::size_t i = i0 + b;
             nearest(best{}, x_.row(i), e - b, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
@@ -155,8 +174,7 @@ private:
     double objective() const {
         double sum = 0;
         for (std::size_t i = 0; i < x_.n; ++i) {
-            const float score = config_.metric == Metric::l2 ? std::max(0.F, scores_[i] + offsets_[i]) : scores_[i];
-            sum += weights_.empty() ? double(score) : double(score) * double(weights_[i]);
+            sum += weights_.empty() ? double(scores_[i]) : double(scores_[i]) * double(weights_[i]);
         }
         return sum;
     }
@@ -170,56 +188,75 @@ private:
         for (std::size_t i = 0; i < x_.n; ++i) members_[next[std::size_t(best_[i])]++] = i;
     }
 
-    std::size_t size(std::size_t j) const { return first_[j + 1] - first_[j]; }
+    bool counts(std::size_t row) const { return weights_.empty() || weights_[row] > 0; }
 
-    // Those with a weight above zero.
-    std::size_t rows_that_count(std::size_t j) const {
-        if (weights_.empty()) return size(j);
-        const auto counts = [this](std::size_t row) { return weights_[row] > 0; };
-        return std::size_t(
-            std::count_if(members_.begin() + std::ptrdiff_t(first_[j]), members_.begin() + std::ptrdiff_t(first_[j + 1]), counts));
+    // Rows with a weight, each set of equal ones once: what another centroid could divide.
+    std::vector<std::size_t> different_rows_of_clusters() const {
+        std::vector<std::size_t> sizes(k_, 0);
+        for (std::size_t i = 0; i < x_.n; ++i) sizes[std::size_t(best_[i])] += counts(i) && !copies_[i];
+        return sizes;
+    }
+
+    // The empty clusters. Which rows are copies is found out when there first are some.
+    std::vector<std::size_t> empty_clusters() {
+        std::vector<bool> used(k_, false);
+        for (std::size_t i = 0; i < x_.n; ++i)
+            if (counts(i)) used[std::size_t(best_[i])] = true;
+        std::vector<std::size_t> empty;
+        for (std::size_t j = 0; j < k_; ++j)
+            if (!used[j]) empty.push_back(j);
+        if (!empty.empty() && copies_.empty()) copies_ = find_copies(x_);
+        return empty;
     }
 
     // One worker sums a cluster, in the order of the rows: the same bits for any number of workers.
     void update() {
-        resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t) {
-            for (std::size_t j = begin; j < end; ++j)
-                if (size(j) != 0) mean(j);
+        resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            const Arena::Frame frame(workspace_.arena(worker));
+            const auto sum = workspace_.arena(worker).template take<double>(x_.d);
+            for (std::size_t j = begin; j < end; ++j) mean(j, sum.data());
         });
     }
 
-    void mean(std::size_t j) {
+    // Sums in double: finite floats do not overflow them, and the mean of equal rows is that row. Without rows that count the
+    // centroid stays.
+    void mean(std::size_t j, double* sum) {
         float* c = centroid(j);
-        float total = 0;
-        std::fill_n(c, x_.d, 0.F);
+        double total = 0;
+        std::fill_n(sum, x_.d, 0.0);
         for (std::size_t m = first_[j]; m < first_[j + 1]; ++m) {
             const float* row = x_.row(members_[m]);
-            const float weight = weights_.empty() ? 1.F : weights_[members_[m]];
-            for (std::size_t t = 0; t < x_.d; ++t) c[t] += weight * row[t];
+            const double weight = weights_.empty() ? 1.0 : double(weights_[members_[m]]);
+            for (std::size_t t = 0; t < x_.d; ++t) sum[t] += weight * double(row[t]);
             total += weight;
         }
-        if (total > 0)
-            for (std::size_t t = 0; t < x_.d; ++t) c[t] /= total;
+        if (!(total > 0)) return;
+        for (std::size_t t = 0; t < x_.d; ++t) c[t] = float(sum[t] / total);
         if (config_.spherical) normalize_rows(c, 1, x_.d, c);
     }
 
     // An empty cluster takes half of a large one: both centroids are the large one's, moved apart by one part in 1024.
-    void split_empty() {
-        std::vector<std::size_t> sizes(k_);
-        for (std::size_t j = 0; j < k_; ++j) sizes[j] = rows_that_count(j);
+    void split_large() {
+        const std::vector<std::size_t> empty = empty_clusters();
+        if (empty.empty()) return;
+        std::vector<std::size_t> sizes = different_rows_of_clusters();
         Rng rng(kSplitSeed);
-        for (std::size_t j = 0; j < k_; ++j) {
-            if (sizes[j] != 0) continue;
+        for (const std::size_t j : empty) {
             const std::size_t from = pick_large(sizes, rng);
-            std::copy_n(centroid(from), x_.d, centroid(j));
-            for (std::size_t t = 0; t < x_.d; ++t) {
-                centroid(j)[t] *= t % 2 == 0 ? 1 + kSplit : 1 - kSplit;
-                centroid(from)[t] *= t % 2 == 0 ? 1 - kSplit : 1 + kSplit;
-            }
+            if (sizes[from] < 2) return;  // nothing to divide is left
+            split(from, j);
             sizes[j] = sizes[from] / 2, sizes[from] -= sizes[j];
-            if (config_.spherical)
-                normalize_rows(centroid(j), 1, x_.d, centroid(j)), normalize_rows(centroid(from), 1, x_.d, centroid(from));
         }
+    }
+
+    void split(std::size_t from, std::size_t to) {
+        std::copy_n(centroid(from), x_.d, centroid(to));
+        for (std::size_t t = 0; t < x_.d; ++t) {
+            centroid(to)[t] *= t % 2 == 0 ? 1 + kSplit : 1 - kSplit;
+            centroid(from)[t] *= t % 2 == 0 ? 1 - kSplit : 1 + kSplit;
+        }
+        for (const std::size_t j : {from, to})
+            if (config_.spherical) normalize_rows(centroid(j), 1, x_.d, centroid(j));
     }
 
     // Walks the clusters and takes one with a probability that grows with its size; the largest if that takes too long.
@@ -230,9 +267,40 @@ private:
         return std::size_t(std::max_element(sizes.begin(), sizes.end()) - sizes.begin());
     }
 
-    static constexpr std::size_t kGrain = 1536;     // rows per task: whole groups of panels on every instruction set
-    static constexpr std::size_t kFirstPruned = 1;  // the iteration that notes bounds
-    static constexpr std::size_t kGroupSize = 32;   // centroids of a group: four tiles of rows on AVX-512
+    // What ends a run: a split is only a guess that the next iteration must try, and among copies of one row it never works. So
+    // empty clusters become rows instead, those that lie farthest from their centroid, each from a cluster with other rows.
+    // False if there is nothing to move.
+    bool move_empty() {
+        const std::vector<std::size_t> empty = empty_clusters();
+        if (empty.empty()) return false;
+        std::vector<std::size_t> sizes = different_rows_of_clusters();
+        std::size_t moved = 0;
+        for (const auto& [distance, row] : farthest_rows(sizes)) {
+            if (moved == empty.size()) break;
+            if (sizes[std::size_t(best_[row])]-- < 2) continue;
+            place(x_.row(row), centroid(empty[moved++]));
+        }
+        return moved != 0;
+    }
+
+    // Squared distances, negated, and rows: the farthest first. Of clusters with one row there are none.
+    std::vector<std::pair<double, std::size_t>> farthest_rows(const std::vector<std::size_t>& sizes) {
+        std::vector<std::pair<double, std::size_t>> rows;
+        std::vector<float> own(x_.d);
+        for (std::size_t i = 0; i < x_.n; ++i) {
+            if (!counts(i) || copies_[i] || sizes[std::size_t(best_[i])] < 2) continue;
+            place(x_.row(i), own.data());
+            const double distance = score_in_double(Metric::l2, own.data(), centroid(std::size_t(best_[i])), x_.d);
+            if (distance > 0) rows.emplace_back(-distance, i);
+        }
+        std::sort(rows.begin(), rows.end());
+        return rows;
+    }
+
+    static constexpr std::size_t kGrain = 1536;        // rows per task: whole groups of panels on every instruction set
+    static constexpr std::size_t kFirstPruned = 1;     // the iteration that notes bounds
+    static constexpr std::size_t kGroupSize = 32;      // centroids of a group: four tiles of rows on AVX-512
+    static constexpr std::size_t kMoreIterations = 8;  // at most, after clusters were moved at the end
     static constexpr std::uint32_t kSplitSeed = 1234;
     static constexpr float kSplit = 1.F / 1024;
 
@@ -243,10 +311,11 @@ private:
     const Resources& resources_;
     BorrowedWorkspace workspace_;
 
-    AlignedVector<float> centroids_, terms_;  // [k, d], [k]
-    std::vector<std::int32_t> best_;          // [n] cluster of each row
-    std::vector<float> scores_, offsets_;     // [n] score of that cluster, and |x|^2 (what the score leaves out)
+    Centroids centroids_;
+    std::vector<std::int32_t> best_;  // [n] cluster of each row
+    std::vector<float> scores_;       // [n] of that cluster
     std::vector<std::size_t> first_, members_;
+    std::vector<bool> copies_;  // [n] whether an equal row comes before it, once there were empty clusters
     std::vector<double> objective_;  // costs: inner products are negated
     std::optional<PrunedAssignment> pruned_;
 };

@@ -3,6 +3,7 @@
 // Source: Sculley, "Web-scale k-means clustering", WWW 2010. When starved centroids are moved and when it stops follow the
 // documented behaviour of scikit-learn's MiniBatchKMeans.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/cluster/copies.hpp>
 #include <lutra/cluster/row_source.hpp>
 #include <lutra/cluster/seeding.hpp>
 #include <lutra/core/params.hpp>
@@ -95,47 +96,43 @@ class MiniBatchState {
 public:
     MiniBatchState(AlignedVector<float> centroids, std::size_t k, std::size_t d, const MiniBatchConfig& config,
                    const Resources& resources)
-        : centroids_(std::move(centroids)),
+        : centroids_(Metric::l2, std::move(centroids), k, d),
           k_(k),
           d_(d),
           config_(config),
           resources_(resources),
           workspace_(resources),
           chunk_(chunk_of_workers()) {
-        terms_.resize(k), counts_.resize(k);
-        squared_norms(centroids_.data(), k, d, terms_.data());
-        for (std::vector<float>* v : {&scores_, &norms_}) v->resize(config.batch);
+        counts_.resize(k), scores_.resize(config.batch);
         best_.resize(config.batch), order_.resize(config.batch), means_.resize(d);
         chunk_ids_.resize(chunks() * config.batch), chunk_scores_.resize(chunks() * config.batch);
     }
 
-    const AlignedVector<float>& centroids() const { return centroids_; }
+    const AlignedVector<float>& centroids() const { return centroids_.rows(); }
 
     /// One step with rows x [batch, d]. The sum of the squared distances to the centroids before it moves them.
     double step(const float* x, double& moved) {
         assign(x);
-        squared_norms(x, config_.batch, d_, norms_.data());
-        double sum = 0;
-        for (std::size_t i = 0; i < config_.batch; ++i) sum += double(std::max(0.F, scores_[i] + norms_[i]));
         moved = move(x);
-        return sum;
+        return std::accumulate(scores_.begin(), scores_.end(), 0.0);
     }
 
     bool has_unused() const { return std::find(counts_.begin(), counts_.end(), std::size_t{0}) != counts_.end(); }
 
-    /// Starved centroids become rows of the batch; at most half as many as it has rows.
+    /// Starved centroids become rows of the batch, different ones that no centroid lay on; at most half as many as it has rows.
     void reassign(const float* x, Rng& rng) {
         std::vector<std::size_t> starved = starved_centroids();
         if (starved.empty()) return;
-        std::vector<std::size_t> rows(config_.batch);
-        std::iota(rows.begin(), rows.end(), std::size_t{0});
+        std::vector<std::size_t> rows = rows_without_centroid(x);
+        starved.resize(std::min(starved.size(), rows.size()));
         std::vector<bool> is_starved(k_, false);
         for (std::size_t i = 0; i < starved.size(); ++i) {
             std::swap(rows[i], rows[i + rng.below(rows.size() - i)]);
-            std::copy_n(x + rows[i] * d_, d_, centroid(starved[i]));
-            squared_norms(centroid(starved[i]), 1, d_, &terms_[starved[i]]);
+            std::copy_n(x + rows[i] * d_, d_, centroids_.row(starved[i]));
+            centroids_.prepare_row(starved[i]);
             is_starved[starved[i]] = true;
         }
+        centroids_.find_far();
         std::size_t least = std::numeric_limits<std::size_t>::max();
         for (std::size_t j = 0; j < k_; ++j)
             if (!is_starved[j]) least = std::min(least, counts_[j]);
@@ -149,15 +146,23 @@ private:
         return std::max<std::size_t>(512, (k_ + tasks - 1) / tasks);
     }
 
-    float* centroid(std::size_t j) { return centroids_.data() + j * d_; }
+    // Of the last step's batch x, copies left out.
+    std::vector<std::size_t> rows_without_centroid(const float* x) const {
+        const std::vector<bool> is_copy = find_copies({x, config_.batch, d_});
+        std::vector<std::size_t> rows;
+        for (std::size_t i = 0; i < config_.batch; ++i)
+            if (scores_[i] > 0 && !is_copy[i]) rows.push_back(i);
+        return rows;
+    }
+
     std::size_t chunks() const { return (k_ + chunk_ - 1) / chunk_; }
 
     void assign(const float* x) {
         const std::size_t n = config_.batch;
         resources_.executor.for_ranges(k_, chunk_, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             const std::size_t at = begin / chunk_ * n;
-            nearest(best{}, x, n, {centroid(begin), terms_.data() + begin, end - begin, d_, Metric::l2}, workspace_.arena(worker),
-                    chunk_ids_.data() + at, chunk_scores_.data() + at);
+            nearest(best{}, x, n, centroids_.view(begin, end), workspace_.arena(worker), chunk_ids_.data() + at,
+                    chunk_scores_.data() + at);
         });
         for (std::size_t i = 0; i < n; ++i) {
             std::size_t best = 0;
@@ -179,22 +184,23 @@ private:
             while (end < order_.size() && best_[order_[end]] == j) ++end;
             moved += move(j, x, begin, end);
         }
+        centroids_.find_far();
         return moved;
     }
 
     double move(std::size_t j, const float* x, std::size_t begin, std::size_t end) {
-        float* c = centroid(j);
-        const float before = float(counts_[j]), all = float(counts_[j] += end - begin);
-        for (std::size_t t = 0; t < d_; ++t) means_[t] = c[t] * before;
+        float* c = centroids_.row(j);
+        const double before = double(counts_[j]), all = double(counts_[j] += end - begin);
+        for (std::size_t t = 0; t < d_; ++t) means_[t] = double(c[t]) * before;
         for (std::size_t i = begin; i < end; ++i)
-            for (std::size_t t = 0; t < d_; ++t) means_[t] += x[order_[i] * d_ + t];
+            for (std::size_t t = 0; t < d_; ++t) means_[t] += double(x[order_[i] * d_ + t]);
         double moved = 0;
         for (std::size_t t = 0; t < d_; ++t) {
-            const float to = means_[t] / all;
+            const auto to = float(means_[t] / all);
             moved += (double(to) - double(c[t])) * (double(to) - double(c[t]));
             c[t] = to;
         }
-        squared_norms(c, 1, d_, &terms_[j]);
+        centroids_.prepare_row(j);
         return moved;
     }
 
@@ -210,17 +216,17 @@ private:
         return starved;
     }
 
-    AlignedVector<float> centroids_;  // [k, d]
+    Centroids centroids_;
     std::size_t k_, d_;
     const MiniBatchConfig& config_;
     const Resources& resources_;
     BorrowedWorkspace workspace_;
     std::size_t chunk_;
-    std::vector<float> terms_;                   // [k]
-    std::vector<std::size_t> counts_;            // [k] rows each has had
-    std::vector<float> scores_, norms_, means_;  // [batch], [batch], [d]
-    std::vector<std::size_t> best_, order_;      // [batch] nearest centroid; rows by centroid
-    std::vector<std::int32_t> chunk_ids_;        // [chunks, batch]
+    std::vector<std::size_t> counts_;        // [k] rows each has had
+    std::vector<float> scores_;              // [batch]
+    std::vector<double> means_;              // [d]
+    std::vector<std::size_t> best_, order_;  // [batch] nearest centroid; rows by centroid
+    std::vector<std::int32_t> chunk_ids_;    // [chunks, batch]
     std::vector<float> chunk_scores_;
 };
 

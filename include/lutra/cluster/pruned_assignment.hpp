@@ -8,7 +8,8 @@
 //   bound(row, group) <= the score of the row with every centroid of the group, now          L2: |x - c|, else -x.c
 //   a group whose farthest centroid has moved by m in all since the bound was noted: bound - reach m      reach: 1, else |x|
 //
-// Ids and scores have the bits nearest() gives: a pair is left out only where its score is larger by more than rounding.
+// Ids and scores are those of nearest(): a pair is left out only where its exact score is larger, and where rounding might decide
+// between two centroids, their exact scores do.
 #pragma once
 #include <lutra/core/params.hpp>
 #include <lutra/kernels/nearest.hpp>
@@ -24,7 +25,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Rows x [n, d] and k moving centroids in groups; x must outlive it. Memory: 4 n (groups + 1) + 4 k (d + 3) bytes.
+/// Rows x [n, d] and k moving centroids in groups; x must outlive it. Memory: 4 n (groups + 1) + 8 k (d + 4) bytes.
 /// The same bits for any executor.
 class PrunedAssignment {
 public:
@@ -36,27 +37,25 @@ public:
                      const Resources& resources)
         : x_(x), metric_(metric), resources_(resources), workspace_(resources), group_of_(group_of.begin(), group_of.end()) {
         const std::size_t k = group_of.size();
-        first_.resize(n_groups + 1), members_.resize(k), rows_.resize(k * x.d), terms_.resize(k), moved_.resize(n_groups);
+        first_.resize(n_groups + 1), members_.resize(k), moved_.resize(n_groups);
         norms_.resize(x.n), bounds_.resize(n_groups * x.n);
         for (const std::int32_t g : group_of_) ++first_[std::size_t(g) + 1];
         std::partial_sum(first_.begin(), first_.end(), first_.begin());
         std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
-        for (std::size_t j = 0; j < k; ++j) members_[next[std::size_t(group_of_[j])]++] = std::int32_t(j);
-        squared_norms(x.data, x.n, x.d, norms_.data());
-        for (float& norm : norms_) norm = std::sqrt(norm);
+        place_.resize(k);
+        for (std::size_t j = 0; j < k; ++j) place_[j] = next[std::size_t(group_of_[j])]++, members_[place_[j]] = Id(j);
     }
 
     /// Takes over centroids [k, d]. Once before every round of assign().
-    void follow(const float* centroids) {
-        bounded_ = following_, following_ = true;
+    void follow(const AlignedVector<float>& centroids) {
+        bounded_ = following_;
+        if (!following_) start(centroids);
         resources_.executor.for_each(moved_.size(), [&](std::size_t g, std::size_t) {
-            const double farthest = move(g, centroids);
+            const double farthest = move(g, centroids.data());
             if (bounded_) moved_[g] += kUp * float(std::sqrt(farthest));
         });
         most_moved_ = *std::max_element(moved_.begin(), moved_.end());
-        squared_norms(rows_.data(), members_.size(), x_.d, terms_.data());
-        longest_ = std::sqrt(*std::max_element(terms_.begin(), terms_.end()));
-        centroid_terms(metric_, rows_.data(), members_.size(), x_.d, terms_.data());
+        centroids_.prepare();
     }
 
     /// Rows [begin, end), begin a multiple of kTile: ids [x.n], as the round before left them, and scores [x.n].
@@ -77,17 +76,29 @@ private:
     static constexpr float kUp = 1 + 0x1p-20F;  // above the rounding of a few operations
 
     std::size_t size(std::size_t g) const { return first_[g + 1] - first_[g]; }
-    CentroidsView group(std::size_t g) const {
-        return {rows_.data() + first_[g] * x_.d, terms_.data() + first_[g], size(g), x_.d, metric_};
-    }
+    CentroidsView group(std::size_t g) const { return centroids_.view(first_[g], first_[g + 1]); }
     float* bounds(const Tile& tile, std::size_t g) { return bounds_.data() + tile.first * moved_.size() + g * tile.n; }
+
+    // The origin stays what it is from here on, and with it the length of each row.
+    void start(const AlignedVector<float>& centroids) {
+        following_ = true;
+        centroids_ = Centroids(metric_, centroids, members_.size(), x_.d);
+        const float* origin = centroids_.view().origin;
+        resources_.executor.for_ranges(x_.n, kTile, [&](std::size_t begin, std::size_t end, std::size_t) {
+            for (std::size_t i = begin; i < end; ++i) {
+                const float* row = x_.row(i);
+                origin != nullptr ? l2sqr_rows(best{}, row, origin, 1, x_.d, &norms_[i]) : squared_norms(row, 1, x_.d, &norms_[i]);
+                norms_[i] = std::sqrt(norms_[i]);
+            }
+        });
+    }
 
     // The squared way of the centroid of group g that went farthest.
     double move(std::size_t g, const float* centroids) {
         double farthest = 0;
         for (std::size_t m = first_[g]; m < first_[g + 1]; ++m) {
             const float* to = centroids + std::size_t(members_[m]) * x_.d;
-            float* at = rows_.data() + m * x_.d;
+            float* at = centroids_.row(m);
             double way = 0;
             for (std::size_t t = 0; t < x_.d; ++t) way += (double(to[t]) - double(at[t])) * (double(to[t]) - double(at[t]));
             farthest = std::max(farthest, way);
@@ -98,10 +109,10 @@ private:
 
     float reach(std::size_t row) const { return metric_ == Metric::l2 ? 1.F : norms_[row]; }
 
-    // Twice what the rounding of d products and sums can do to a score.
+    // More than what the rounding of d products and sums and of an exact score can do to a score: is_clear() counts them.
     float rounding(std::size_t row) const {
-        const float sum = norms_[row] + longest_;
-        return float(x_.d + 8) * 0x1p-22F * (metric_ == Metric::l2 ? sum * sum : norms_[row] * longest_);
+        const float longest = centroids_.view().longest, sum = norms_[row] + longest;
+        return float(x_.d + 8) * 0x1p-22F * (metric_ == Metric::l2 ? sum * sum : norms_[row] * longest);
     }
 
     float lower_bound(std::size_t row, float score) const {
@@ -123,10 +134,11 @@ private:
         std::size_t count = 0;
         for (std::size_t g = 0; g < moved_.size(); ++g)
             if (size(g) != 0) groups[count] = group(g), numbers[count++] = g;
-        std::fill_n(tile.scores, tile.n, std::numeric_limits<float>::infinity());
+        const auto proposals = no_proposals(tile, arena);
         nearest_in_groups(
             best{}, tile.n, groups.first(count), arena, [&](std::size_t i) { return x_.row(tile.first + i); },
-            [&](std::size_t i, std::size_t at, std::int32_t j, float score) { note(tile, numbers[at], i, j, score); });
+            [&](std::size_t i, std::size_t at, const Proposal& p) { note(tile, proposals, numbers[at], i, p); });
+        decide(tile, proposals, arena);
     }
 
     void compare_needed(const Tile& tile, Arena& arena) {
@@ -134,8 +146,9 @@ private:
         const auto own = arena.take<std::int32_t>(tile.n), list = arena.take<std::int32_t>(tile.n);
         const auto limits = arena.take<float>(tile.n);
         for (std::size_t i = 0; i < tile.n; ++i) own[i] = group_of_[std::size_t(tile.ids[i])];
-        compare_own(tile, own, list, arena);
-        for (std::size_t i = 0; i < tile.n; ++i) limits[i] = limit(tile.first + i, tile.scores[i]);
+        const auto proposals = no_proposals(tile, arena);
+        compare_own(tile, proposals, own, list, arena);
+        for (std::size_t i = 0; i < tile.n; ++i) limits[i] = limit(tile.first + i, proposals[i].score);
         for (std::size_t g = 0; g < moved_.size(); ++g) {
             const float* bound = bounds(tile, g);
             std::size_t count = 0;
@@ -144,52 +157,79 @@ private:
                 const bool excluded = bound[i] - reach(tile.first + i) * moved_[g] > limits[i];
                 count += std::size_t(!excluded & (own[i] != std::int32_t(g)));
             }
-            compare(tile, g, list.first(count), arena);
+            compare(tile, proposals, g, list.first(count), arena);
             for (const std::int32_t i : list.first(count))
-                limits[std::size_t(i)] = limit(tile.first + std::size_t(i), tile.scores[std::size_t(i)]);
+                limits[std::size_t(i)] = limit(tile.first + std::size_t(i), proposals[std::size_t(i)].score);
         }
+        decide(tile, proposals, arena);
+    }
+
+    std::span<Proposal> no_proposals(const Tile& tile, Arena& arena) const {
+        const auto proposals = arena.take<Proposal>(tile.n);
+        std::fill(proposals.begin(), proposals.end(), Proposal{});
+        return proposals;
     }
 
     // Each row with the group it was nearest to: most are done after that.
-    void compare_own(const Tile& tile, std::span<const std::int32_t> own, std::span<std::int32_t> list, Arena& arena) {
+    void compare_own(const Tile& tile, std::span<Proposal> proposals, std::span<const std::int32_t> own,
+                     std::span<std::int32_t> list, Arena& arena) {
         const Arena::Frame frame(arena);
         const auto ends = arena.take<std::size_t>(moved_.size() + 1);
         std::fill(ends.begin(), ends.end(), std::size_t{0});
         for (const std::int32_t g : own) ++ends[std::size_t(g) + 1];
         std::partial_sum(ends.begin(), ends.end(), ends.begin());
         for (std::size_t i = 0; i < tile.n; ++i) list[ends[std::size_t(own[i])]++] = std::int32_t(i);
-        std::fill_n(tile.scores, tile.n, std::numeric_limits<float>::infinity());
         for (std::size_t g = 0, begin = 0; g < moved_.size(); begin = ends[g++])
-            compare(tile, g, list.subspan(begin, ends[g] - begin), arena);
+            compare(tile, proposals, g, list.subspan(begin, ends[g] - begin), arena);
     }
 
-    void compare(const Tile& tile, std::size_t g, std::span<const std::int32_t> list, Arena& arena) {
+    void compare(const Tile& tile, std::span<Proposal> proposals, std::size_t g, std::span<const std::int32_t> list, Arena& arena) {
         if (list.empty() || size(g) == 0) return;
         const CentroidsView centroids = group(g);
         nearest_in_groups(
             best{}, list.size(), {&centroids, 1}, arena, [&](std::size_t l) { return x_.row(tile.first + std::size_t(list[l])); },
-            [&](std::size_t l, std::size_t, std::int32_t j, float score) { note(tile, g, std::size_t(list[l]), j, score); });
+            [&](std::size_t l, std::size_t, const Proposal& p) { note(tile, proposals, g, std::size_t(list[l]), p); });
     }
 
-    // Centroid j of group g has the best score of the group for row i of the tile.
-    void note(const Tile& tile, std::size_t g, std::size_t i, std::int32_t j, float score) {
+    // What group g proposes for row i of the tile: a number in it counts from the group's first centroid.
+    void note(const Tile& tile, std::span<Proposal> proposals, std::size_t g, std::size_t i, const Proposal& p) {
         const std::size_t row = tile.first + i;
-        bounds(tile, g)[i] = lower_bound(row, score) + reach(row) * moved_[g];
-        const std::int32_t id = members_[first_[g] + std::size_t(j)];
-        if (score < tile.scores[i] || (score == tile.scores[i] && id < tile.ids[i])) tile.scores[i] = score, tile.ids[i] = id;
+        bounds(tile, g)[i] = lower_bound(row, p.score) + reach(row) * moved_[g];
+        proposals[i].merge(p, std::int32_t(first_[g]));
     }
+
+    void decide(const Tile& tile, std::span<const Proposal> proposals, Arena& arena) {
+        const Arena::Frame frame(arena);
+        const CentroidsView all = centroids_.view();
+        const auto unclear = arena.take<const float*>(tile.n);
+        const auto numbers = arena.take<Id>(tile.n);
+        std::size_t count = 0;
+        for (std::size_t i = 0; i < tile.n; ++i) {
+            tile.ids[i] = std::int32_t(members_[std::size_t(proposals[i].j)]), unclear[count] = x_.row(tile.first + i);
+            count += !is_clear(all, proposals[i]);
+        }
+        nearest_by_exact_scores(metric_, {all.rows, members_.data(), all.k, all.d}, unclear.first(count), numbers.data(), arena);
+        for (std::size_t u = 0; u < count; ++u)
+            tile.ids[std::size_t(unclear[u] - x_.row(tile.first)) / x_.d] = std::int32_t(numbers[u]);
+        for (std::size_t i = 0; i < tile.n; ++i)
+            tile.scores[i] = score_row(metric_, x_.row(tile.first + i), row_of(tile.ids[i]), x_.d);
+    }
+
+    const float* row_of(std::int32_t id) const { return centroids_.row(place_[std::size_t(id)]); }
 
     MatrixView x_;
     Metric metric_;
     const Resources& resources_;
     BorrowedWorkspace workspace_;
-    std::vector<std::int32_t> group_of_, members_;  // [k] each; members_ group by group, rising in each
-    std::vector<std::size_t> first_;                // [groups + 1] into members_
-    AlignedVector<float> rows_, terms_;             // [k, d], [k] in the order of members_
-    std::vector<float> moved_;                      // [groups] ways summed up, rounded up
-    float most_moved_ = 0, longest_ = 0;            // of all groups; of all centroids
-    std::vector<float> norms_;                      // [n] |x|
-    AlignedVector<float> bounds_;                   // tile by tile [groups, rows of the tile]: bound + reach * moved_ when noted
+    std::vector<std::int32_t> group_of_;  // [k]
+    std::vector<Id> members_;             // [k] group by group, rising in each
+    std::vector<std::size_t> first_;      // [groups + 1] into members_
+    std::vector<std::size_t> place_;      // [k] where in members_ each is
+    Centroids centroids_;                 // in the order of members_
+    std::vector<float> moved_;            // [groups] ways summed up, rounded up
+    float most_moved_ = 0;                // of all groups
+    std::vector<float> norms_;            // [n] |x|, less the origin
+    AlignedVector<float> bounds_;         // tile by tile [groups, rows of the tile]: bound + reach * moved_ when noted
     bool following_ = false, bounded_ = false;
 };
 

@@ -28,7 +28,7 @@ struct TwoLevelConfig {
 /// k centroids [k, d] of x [n, d], squared L2.
 ///
 /// Cost: about n sqrt(k) d (2 iterations + near_groups refine_rounds) multiply-adds, spread over the executor; k-means has n k d in
-/// each iteration. Memory: 16 n + 8 k d bytes, and 4 n d while the second level is made. The same bits for any executor.
+/// each iteration. Memory: 28 n + 16 k d bytes, and 4 n d while the second level is made. The same bits for any executor.
 /// Errors: bad_argument, too_few_rows (n < k), not_finite, cancelled.
 inline Result<AlignedVector<float>> two_level_kmeans(MatrixView x, std::size_t k, const TwoLevelConfig& config = {},
                                                      const Resources& resources = {});
@@ -52,8 +52,14 @@ struct Grouped {
 class TwoLevel {
 public:
     TwoLevel(MatrixView x, std::size_t k, const TwoLevelConfig& config, const Resources& resources)
-        : x_(x), k_(k), config_(config), resources_(resources), workspace_(resources) {
-        best_.resize(x.n), scores_.resize(x.n), centroids_.resize(k * x.d), terms_.resize(k);
+        : x_(x),
+          k_(k),
+          config_(config),
+          resources_(resources),
+          workspace_(resources),
+          centroids_(Metric::l2, AlignedVector<float>(k * x.d, 0.F), k, x.d) {
+        best_.resize(x.n), proposals_.resize(x.n), numbers_.resize(k);
+        std::iota(numbers_.begin(), numbers_.end(), Id{0});
     }
 
     Result<AlignedVector<float>> run() {
@@ -64,7 +70,7 @@ public:
             refine();
         }
         LUTRA_TRY(report(config_.refine_rounds + 1));
-        return std::move(centroids_);
+        return centroids_.rows();
     }
 
 private:
@@ -80,12 +86,11 @@ private:
         const std::size_t n_groups = std::max<std::size_t>(1, std::size_t(std::lround(std::sqrt(double(k_)))));
         Resources resources = resources_;
         resources.progress = {};
-        const auto top = kmeans(x_, n_groups, level(0), resources);
-        if (!top) return top.status();
-        centroid_terms(Metric::l2, top->centroids.data(), n_groups, x_.d, terms_.data());
+        auto made = kmeans(x_, n_groups, level(0), resources);
+        if (!made) return made.status();
+        const Centroids top(Metric::l2, std::move(made->centroids), n_groups, x_.d);
         resources_.executor.for_ranges(x_.n, kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-            nearest(best{}, x_.row(begin), end - begin, {top->centroids.data(), terms_.data(), n_groups, x_.d, Metric::l2},
-                    workspace_.arena(worker), best_.data() + begin, scores_.data() + begin);
+            nearest(best{}, x_.row(begin), end - begin, top.view(), workspace_.arena(worker), best_.data() + begin, nullptr);
         });
         const Grouped rows(best_, n_groups);
         share_out(rows, n_groups);
@@ -96,12 +101,21 @@ private:
     }
 
     // One centroid for every group with rows, the others by shares of the rows that are left; never more than rows, as k <= n.
+    // Copies of a row count once, if there are enough different rows: they need no centroids of their own.
     void share_out(const Grouped& rows, std::size_t n_groups) {
+        const std::vector<bool> is_copy = find_copies(x_);
+        const auto n_copies = std::size_t(std::count(is_copy.begin(), is_copy.end(), true));
+        const bool once = x_.n - n_copies >= k_;
+        std::vector<std::size_t> before(n_groups + 1);  // rows in the groups before each
+        for (std::size_t g = 0; g < n_groups; ++g) {
+            before[g + 1] = before[g];
+            for (const std::size_t row : rows.of(g)) before[g + 1] += !(once && is_copy[row]);
+        }
         std::vector<std::size_t> used(n_groups + 1);  // groups with rows before each
         for (std::size_t g = 0; g < n_groups; ++g) used[g + 1] = used[g] + (rows.size(g) != 0);
-        const std::size_t n_left = std::max<std::size_t>(1, x_.n - used.back()), k_left = k_ - used.back();
+        const std::size_t n_left = std::max<std::size_t>(1, before.back() - used.back()), k_left = k_ - used.back();
         first_.resize(n_groups + 1);
-        for (std::size_t g = 0; g <= n_groups; ++g) first_[g] = used[g] + (rows.first[g] - used[g]) * k_left / n_left;
+        for (std::size_t g = 0; g <= n_groups; ++g) first_[g] = used[g] + (before[g] - used[g]) * k_left / n_left;
     }
 
     Status split_group(std::span<const std::size_t> rows, std::size_t g) {
@@ -111,7 +125,7 @@ private:
         for (std::size_t i = 0; i < rows.size(); ++i) std::copy_n(x_.row(rows[i]), x_.d, own.data() + i * x_.d);
         const auto made = kmeans({own.data(), rows.size(), x_.d}, k, level(1 + g));
         if (!made) return made.status();
-        std::copy_n(made->centroids.data(), k * x_.d, centroids_.data() + first_[g] * x_.d);
+        std::copy_n(made->centroids.data(), k * x_.d, centroids_.row(first_[g]));
         for (const std::size_t row : rows) best_[row] = std::int32_t(first_[g]);
         return {};
     }
@@ -121,13 +135,15 @@ private:
         const std::vector<std::int32_t> groups = groups_of_rows();
         const Grouped rows(groups, first_.size() - 1);
         const AlignedVector<float> middles = group_middles();
-        squared_norms(centroids_.data(), k_, x_.d, terms_.data());
+        centroids_.choose_origin();
         resources_.executor.for_each(first_.size() - 1, [&](std::size_t g, std::size_t worker) {
             if (rows.size(g) != 0) assign_near(rows.of(g), near_groups(middles, g), workspace_.arena(worker));
         });
         const Grouped members(best_, k_);
-        resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t) {
-            for (std::size_t j = begin; j < end; ++j) mean(members.of(j), centroids_.data() + j * x_.d);
+        resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            const Arena::Frame frame(workspace_.arena(worker));
+            const auto sum = workspace_.arena(worker).template take<double>(x_.d);
+            for (std::size_t j = begin; j < end; ++j) mean(members.of(j), sum, centroids_.row(j));
         });
     }
 
@@ -145,7 +161,7 @@ private:
         for (std::size_t g = 0; g + 1 < first_.size(); ++g) {
             float* middle = middles.data() + g * x_.d;
             for (std::size_t j = first_[g]; j < first_[g + 1]; ++j)
-                for (std::size_t t = 0; t < x_.d; ++t) middle[t] += centroids_[j * x_.d + t] / float(first_[g + 1] - first_[g]);
+                for (std::size_t t = 0; t < x_.d; ++t) middle[t] += centroids_.row(j)[t] / float(first_[g + 1] - first_[g]);
         }
         return middles;
     }
@@ -168,25 +184,39 @@ private:
 
     void assign_near(std::span<const std::size_t> rows, std::span<const std::size_t> groups, Arena& arena) {
         std::vector<CentroidsView> views;
-        for (const std::size_t g : groups)
-            views.push_back(
-                {centroids_.data() + first_[g] * x_.d, terms_.data() + first_[g], first_[g + 1] - first_[g], x_.d, Metric::l2});
-        for (const std::size_t row : rows) scores_[row] = std::numeric_limits<float>::infinity();
+        for (const std::size_t g : groups) views.push_back(centroids_.view(first_[g], first_[g + 1]));
+        for (const std::size_t row : rows) proposals_[row] = {};
         nearest_in_groups(
             best{}, rows.size(), std::span<const CentroidsView>(views), arena, [&](std::size_t i) { return x_.row(rows[i]); },
-            [&](std::size_t i, std::size_t at, std::int32_t j, float score) {
-                if (!(score < scores_[rows[i]])) return;
-                scores_[rows[i]] = score, best_[rows[i]] = std::int32_t(first_[groups[at]]) + j;
+            [&](std::size_t i, std::size_t at, const Proposal& p) {
+                proposals_[rows[i]].merge(p, std::int32_t(first_[groups[at]]));
             });
+        for (const std::size_t row : rows)
+            best_[row] = is_clear(centroids_.view(), proposals_[row]) ? proposals_[row].j : exact_near(x_.row(row), groups, arena);
+    }
+
+    // Where rounding might decide, the nearest centroid of these groups by exact scores.
+    std::int32_t exact_near(const float* row, std::span<const std::size_t> groups, Arena& arena) const {
+        double least = std::numeric_limits<double>::infinity();
+        Id nearest = 0;
+        for (const std::size_t g : groups) {
+            Id best = 0;
+            nearest_by_exact_scores(Metric::l2,
+                                    {centroids_.row(first_[g]), numbers_.data() + first_[g], first_[g + 1] - first_[g], x_.d},
+                                    {&row, 1}, &best, arena);
+            const double score = score_in_double(Metric::l2, row, centroids_.row(std::size_t(best)), x_.d);
+            if (score < least) least = score, nearest = best;
+        }
+        return std::int32_t(nearest);
     }
 
     // A centroid without rows stays where it is.
-    void mean(std::span<const std::size_t> rows, float* c) const {
+    void mean(std::span<const std::size_t> rows, std::span<double> sum, float* c) const {
         if (rows.empty()) return;
-        std::fill_n(c, x_.d, 0.F);
+        std::fill(sum.begin(), sum.end(), 0.0);
         for (const std::size_t row : rows)
-            for (std::size_t t = 0; t < x_.d; ++t) c[t] += x_.row(row)[t];
-        for (std::size_t t = 0; t < x_.d; ++t) c[t] /= float(rows.size());
+            for (std::size_t t = 0; t < x_.d; ++t) sum[t] += double(x_.row(row)[t]);
+        for (std::size_t t = 0; t < x_.d; ++t) c[t] = float(sum[t] / double(rows.size()));
     }
 
     static constexpr std::size_t kGrain = 1536;
@@ -196,9 +226,10 @@ private:
     const TwoLevelConfig& config_;
     const Resources& resources_;
     BorrowedWorkspace workspace_;
-    std::vector<std::int32_t> best_;  // [n] the group, then the centroid of each row
-    std::vector<float> scores_;       // [n]
-    AlignedVector<float> centroids_, terms_;
+    std::vector<std::int32_t> best_;   // [n] the group, then the centroid of each row
+    std::vector<Proposal> proposals_;  // [n]
+    std::vector<Id> numbers_;          // [k] 0, 1, 2 ...
+    Centroids centroids_;
     std::vector<std::size_t> first_;  // [groups + 1] centroids of each group
 };
 

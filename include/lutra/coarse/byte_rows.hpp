@@ -1,7 +1,7 @@
 // lutra/coarse/byte_rows.hpp: rows a second time, in bytes, which say for certain which of them cannot be among the nearest.
 // SPDX-License-Identifier: MIT
 //
-//   row less the mean of all = scale * code + error, code in -127 .. 127; the query the same way
+//   row less the origin = scale * code + error, code in -127 .. 127; the query the same way (L2). The origin is the median
 //   |query . row - scale * scale * (code . code)| <= |query| |error of row| + |error of query| |scale * code of row|
 //
 // A lone query is bound by the memory of the rows it compares: bytes are a quarter of it. What may be near by this bound is
@@ -12,6 +12,7 @@
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
+#include <lutra/kernels/centroids.hpp>
 #include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
@@ -97,15 +98,12 @@ public:
     ByteRows() = default;
     /// Empty if d > 65,536 (sums have 32 bits), or if a row is not finite or so long that its square may overflow.
     ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric)
-        : n_(n), d_(d), padded_(round_up(d, 64)), metric_(metric), mean_(d), codes_(n * padded_, std::int8_t{0}), rows_(n) {
+        : n_(n), d_(d), padded_(round_up(d, 64)), metric_(metric), origin_(d), codes_(n * padded_, std::int8_t{0}), rows_(n) {
         if (d > kMostColumns) n_ = 0;
         for (std::size_t j = 0; j < n_; ++j)
             if (!(squared(rows + j * d, d) < kLongest)) n_ = 0;
         if (n_ == 0) return;
-        std::vector<double> sums(d);
-        for (std::size_t j = 0; j < n; ++j)
-            for (std::size_t t = 0; t < d; ++t) sums[t] += double(rows[j * d + t]);
-        for (std::size_t t = 0; t < d; ++t) mean_[t] = float(sums[t] / double(n));
+        column_medians(rows, n, d, origin_.data());
         for (std::size_t j = 0; j < n; ++j) set_row(j, rows + j * d);
     }
 
@@ -149,14 +147,15 @@ private:
     };
     struct Row {
         Coded coded;
-        float score = 0, slack = 0;  // |row - mean|^2 for L2, 0 for inner product
+        float score = 0, slack = 0;  // |row - origin|^2 for L2, 0 for inner product
     };
 
     float factor() const { return metric_ == Metric::l2 ? -2.F : -1.F; }
     float bound(const Query& q, const Row& row) const {
         return -factor() * (q.norm * row.coded.error + q.coded.error * row.coded.norm) + q.slack + row.slack;
     }
-    // score_row() and what is computed here round by so small a share of |query|^2 + |row|^2, or by as much as tiny numbers lose.
+    // score_row() and what is computed here round by so small a share of |query|^2 + |row|^2 (L2: less the origin), or by as much
+    // as tiny numbers lose.
     float slack(double squared) const { return float((squared * 0x1p-22 + 1e-36) * (double(d_) / 8 + 64)); }
     static double squared(const float* x, std::size_t d) {
         double sum = 0;
@@ -186,10 +185,10 @@ private:
 
     void set_row(std::size_t j, const float* row) {
         std::vector<float> x(d_);
-        for (std::size_t t = 0; t < d_; ++t) x[t] = row[t] - mean_[t];
+        for (std::size_t t = 0; t < d_; ++t) x[t] = row[t] - origin_[t];
         rows_[j].coded = encode(x.data(), [&](std::size_t t, std::int32_t code) { codes_[j * padded_ + t] = std::int8_t(code); });
         rows_[j].score = metric_ == Metric::l2 ? float(squared(x.data(), d_)) : 0.F;
-        rows_[j].slack = slack(squared(row, d_) + squared(mean_.data(), d_));
+        rows_[j].slack = slack(metric_ == Metric::l2 ? squared(x.data(), d_) : squared(row, d_) + squared(origin_.data(), d_));
     }
 
     Query quantize(const float* q, std::uint8_t* codes, Arena& arena) const {
@@ -197,17 +196,18 @@ private:
         if (!(all < kLongest)) return {};
         const Arena::Frame frame(arena);
         const auto x = arena.take<float>(d_);
-        for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - mean_[t] : q[t];
+        for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - origin_[t] : q[t];
+        const double length = squared(x.data(), d_);
         Query query{encode(x.data(), [codes](std::size_t t,
                                              std::int32_t code) { codes[t] = std::uint8_t(code + detail::ByteDots::kOffset); }),
-                    up(std::sqrt(squared(x.data(), d_))), slack(all), true};
+                    up(std::sqrt(length)), slack(length), true};
         std::fill(codes + d_, codes + padded_, std::uint8_t{0});
         return query;
     }
 
     std::size_t n_ = 0, d_ = 0, padded_ = 0;
     Metric metric_ = Metric::l2;
-    std::vector<float> mean_;           // [d]
+    std::vector<float> origin_;         // [d]
     AlignedVector<std::int8_t> codes_;  // [n, padded]
     std::vector<Row> rows_;             // [n]
 };

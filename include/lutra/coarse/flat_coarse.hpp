@@ -1,8 +1,9 @@
 // lutra/coarse/flat_coarse.hpp: the partition of "IVF{n}": every centroid is compared.  SPDX-License-Identifier: MIT
 //
-// probe() scores exactly what it returns, so a query finds the same lists alone or in a batch: one query scans the centroids
-// as a Flat list is scanned, or first their bytes (byte_rows.hpp), many go through kernels/top_rows.hpp; assign() uses the fused
-// argmin of kernels/nearest.hpp. Cost: nlist * d multiply-adds a row; one query reads the centroids once.
+// Exact distances decide, in probe() and in assign(): a query finds the same lists alone or in a batch, and a row is stored in the
+// list that a search for it visits first. One query scans the centroids as a Flat list is scanned, or first their bytes
+// (byte_rows.hpp), many go through kernels/top_rows.hpp; assign() uses the fused argmin of kernels/nearest.hpp.
+// Cost: nlist * d multiply-adds a row; one query reads the centroids once. Memory: 8 nlist d bytes for L2, 4 for inner product.
 #pragma once
 #include <lutra/coarse/byte_rows.hpp>
 #include <lutra/core/concepts.hpp>
@@ -27,25 +28,21 @@ public:
     FlatCoarse untrained() const { return {}; }
 
     Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric metric, const Resources& = {}) {
-        centroids_ = std::move(centroids), nlist_ = nlist, d_ = d, metric_ = metric;
-        terms_.resize(nlist);
-        centroid_terms(metric, centroids_.data(), nlist, d, terms_.data());
+        centroids_ = Centroids(metric, std::move(centroids), nlist, d), nlist_ = nlist, d_ = d, metric_ = metric;
         bytes_ = ByteRows();
-        if (ByteRows::kFast && nlist >= kLeastForBytes && d >= kLeastColumns)
-            bytes_ = ByteRows(centroids_.data(), nlist, d, metric);
+        if (ByteRows::kFast && nlist >= kLeastForBytes && d >= kLeastColumns) bytes_ = ByteRows(centroid(0), nlist, d, metric);
         return {};
     }
 
     std::size_t nlist() const { return nlist_; }
-    const float* centroid(std::size_t list) const { return centroids_.data() + list * d_; }
+    const float* centroid(std::size_t list) const { return centroids_.row(list); }
     std::string token() const { return {}; }
 
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-#if !defined(LUTRA_SCALAR_ONLY)
-        if (q.n >= TopRows<best>::kMinQueries && nprobe <= nlist_ / 4) return probe_many(q, nprobe, lists, arena);
-#endif
-        if (q.n >= ByteRows::kMaxQueries || !bytes_pay(nprobe)) return probe_each(q, nprobe, lists, arena);
-        for (std::size_t i = 0; i < q.n; ++i) probe_by_bytes(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
+        compare(q, nprobe, lists, arena);
+        for (std::size_t i = 0; i < q.n; ++i)
+            fill_in_double(metric_, q.row(i), centroid(0), nlist_, d_, {lists + i * nprobe, nprobe}, arena);
+        if (nprobe == nlist_) fill_up(lists, q.n);
     }
 
     /// The best nprobe of some lists for q [d], by the exact distances of their centroids; scores has room for nprobe.
@@ -67,14 +64,13 @@ public:
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto ids = arena.take<std::int32_t>(x.n);
-        const auto scores = arena.take<float>(x.n);
-        nearest(best{}, x.data, x.n, view(), arena, ids.data(), scores.data());
+        nearest(best{}, x.data, x.n, centroids_.view(), arena, ids.data(), nullptr);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = ids[i];
     }
 
     /// A Flat record of the centroids; of no rows before training.
     Status save(Writer& out, std::size_t d, Metric metric) const {
-        return write_flat_record(out, {centroids_.data(), nlist_, d}, nlist_ != 0 ? metric_ : metric);
+        return write_flat_record(out, {centroid(0), nlist_, d}, nlist_ != 0 ? metric_ : metric);
     }
 
     static Result<FlatCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
@@ -101,12 +97,19 @@ public:
 private:
     static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // less is compared sooner than chosen from
 
-    CentroidsView view() const { return {centroids_.data(), terms_.data(), nlist_, d_, metric_}; }
+    // By float distances: -1 where there are none, because they overflow or the query has NaN.
+    void compare(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+#if !defined(LUTRA_SCALAR_ONLY)
+        if (q.n >= TopRows<best>::kMinQueries && nprobe <= nlist_ / 4) return probe_many(q, nprobe, lists, arena);
+#endif
+        if (q.n >= ByteRows::kMaxQueries || !bytes_pay(nprobe)) return probe_each(q, nprobe, lists, arena);
+        for (std::size_t i = 0; i < q.n; ++i) probe_by_bytes(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
+    }
 
 #if !defined(LUTRA_SCALAR_ONLY)
     void probe_many(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
-        TopRows<best> top(arena, view(), nprobe);
+        TopRows<best> top(arena, centroids_.view(), nprobe);
         const float* queries[TopRows<best>::kWidth];
         for (std::size_t i = 0; i < q.n; i += TopRows<best>::kWidth) {
             const std::size_t n = std::min(TopRows<best>::kWidth, q.n - i);
@@ -127,9 +130,8 @@ private:
             collectors[i] = {TopK(scores.data() + i * nprobe, lists + i * nprobe, nprobe), &all};
             hits[i] = &collectors[i], queries[i] = q.row(i);
         }
-        scan_rows<TopCollector>(metric_, {centroids_.data(), nullptr, nlist_, d_}, queries, hits, arena);
+        scan_rows<TopCollector>(metric_, {centroid(0), nullptr, nlist_, d_}, queries, hits, arena);
         for (TopCollector& c : collectors) c.top.write(metric_);
-        if (nprobe == nlist_) fill_up(lists, q.n);
     }
 
     // Of a few lists near centroids that stay in L2 meanwhile, choosing costs more than comparing all: SIFT, 1,024 centroids of 512
@@ -148,15 +150,14 @@ private:
         rank<std::uint32_t>(q.data, near.first(n), nprobe, lists, arena.take<float>(nprobe).data());
     }
 
-    // All lists were asked for: none may be missing because its centroid's distance overflows or is NaN.
+    // All lists were asked for: none may be missing because the query or a centroid has NaN.
     void fill_up(Id* lists, std::size_t n) const {
         for (Id* row = lists; n-- > 0; row += nlist_)
             if (row[nlist_ - 1] == kNoId) std::iota(row, row + nlist_, Id{0});
     }
 
-    AlignedVector<float> centroids_;  // [nlist, d]
-    AlignedVector<float> terms_;      // [nlist], see centroid_terms()
-    ByteRows bytes_;                  // of many centroids, for queries that come alone
+    Centroids centroids_;
+    ByteRows bytes_;  // of many centroids, for queries that come alone
     std::size_t nlist_ = 0, d_ = 0;
     Metric metric_ = Metric::l2;
 };

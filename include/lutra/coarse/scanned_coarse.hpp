@@ -25,7 +25,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// FlatCoarse with a shorter way for probe(); assign() and files are FlatCoarse's. Memory beside the centroids: d / 8 + 8 bytes a
+/// FlatCoarse with a shorter way for probe() and assign(); files are FlatCoarse's. Memory beside the centroids: d / 8 + 8 bytes a
 /// list, and FlatCoarse's.
 class ScannedCoarse {
 public:
@@ -64,7 +64,12 @@ public:
             probe_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, arena);
     }
 
-    void assign(MatrixView x, Id* lists, Arena& arena) const { flat_.assign(x, lists, arena); }
+    /// The list that probe() gives first: where the codes miss the nearest one, add() and search() miss it alike.
+    void assign(MatrixView x, Id* lists, Arena& arena) const {
+        if (candidates(1) == 0) return flat_.assign(x, lists, arena);
+        probe(x, 1, lists, arena);
+        for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
+    }
 
     Status save(Writer& out, std::size_t d, Metric metric) const { return flat_.save(out, d, metric); }
     static Result<ScannedCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
@@ -150,10 +155,10 @@ private:
         const auto ids = arena.take<Id>(n);
         for (std::size_t i = 0; i < q.n; ++i) {
             found[i].write(metric_, Order::any, scores.data(), ids.data());
-            if (ids[n - 1] == kNoId)  // codes say nothing of a query with NaN, or one so long that distances overflow
-                flat_.probe(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
-            else
-                flat_.rank<Id>(q.row(i), ids, nprobe, lists + i * nprobe, scores.data());
+            Id* const found_lists = lists + i * nprobe;
+            if (ids[n - 1] != kNoId) flat_.rank<Id>(q.row(i), ids, nprobe, found_lists, scores.data());
+            if (ids[n - 1] == kNoId || found_lists[nprobe - 1] == kNoId)  // a query with NaN, or so long that distances overflow
+                flat_.probe(q.rows(i, i + 1), nprobe, found_lists, arena);
         }
     }
 

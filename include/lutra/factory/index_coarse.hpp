@@ -4,10 +4,10 @@
 // The outer index's k-means compares centroids exactly; the inner index is trained with those centroids and holds them. What it
 // answers is approximate, for add() and for search() alike.
 #pragma once
-#include <lutra/core/topk.hpp>
 #include <lutra/factory/index.hpp>
-#include <lutra/kernels/distance.hpp>
+#include <lutra/kernels/nearest.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <string>
@@ -50,14 +50,17 @@ public:
 
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
         ask(q, nprobe, lists, arena);
-        for (std::size_t i = 0; i < q.n && nprobe == nlist(); ++i)
-            std::iota(lists + i * nprobe, lists + (i + 1) * nprobe, Id{0});  // all: none may be missing
+        for (std::size_t i = 0; i < q.n; ++i) {
+            if (nprobe == nlist())
+                std::iota(lists + i * nprobe, lists + (i + 1) * nprobe, Id{0});  // all: none may be missing
+            else if (lists[i * nprobe] == kNoId)
+                lists[i * nprobe] = nearest_list(q.row(i), arena);
+        }
     }
 
     void assign(MatrixView x, Id* lists, Arena& arena) const {
-        ask(x, 1, lists, arena);
-        for (std::size_t i = 0; i < x.n; ++i)
-            if (lists[i] == kNoId) lists[i] = nearest_list(x.row(i));
+        probe(x, 1, lists, arena);
+        for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
     }
 
     Status save(Writer& out, std::size_t, Metric) const { return index_.save(out); }
@@ -92,13 +95,11 @@ private:
         if (!status.ok()) detail::fail(status);
     }
 
-    // For a row whose search ended in empty lists of the inner index.
-    Id nearest_list(const float* x) const {
-        float score;
-        Id list;
-        TopK top(&score, &list, 1);
-        for (std::size_t l = 0; l < nlist(); ++l) top.push(score_row(index_.metric(), x, centroid(l), index_.dim()), Id(l));
-        return list == kNoId ? 0 : list;
+    // For a row whose search ended in empty lists of the inner index; -1 if it has NaN.
+    Id nearest_list(const float* x, Arena& arena) const {
+        Id list = kNoId;
+        nearest_by_exact_scores(index_.metric(), {centroids_.data(), nullptr, nlist(), index_.dim()}, {&x, 1}, &list, arena);
+        return list;
     }
 
     Index index_;

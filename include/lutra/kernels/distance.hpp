@@ -94,6 +94,16 @@ void inner_product_rows(Arch, const float* q, const float* x, std::size_t n, std
 }
 #endif
 
+/// How many times a term of such a sum is rounded, at the most, until it is part of the sum of d terms.
+constexpr std::size_t roundings_of_sum(std::size_t d) {
+#if defined(LUTRA_SCALAR_ONLY)
+    return d + 1;
+#else
+    constexpr std::size_t kLanes = simd::Floats<best>::size;  // two sums in lanes, then the lanes
+    return d / (2 * kLanes) + kLanes + 4;
+#endif
+}
+
 /// out[j] = the score of row j of x [n, d] for q [d]: squared L2 distance, or minus the inner product. Lower is better.
 inline void score_rows(Metric metric, const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
     if (metric == Metric::l2) return l2sqr_rows(best{}, q, x, n, d, out);

@@ -1,14 +1,23 @@
 // lutra/kernels/nearest.hpp: for each point, its nearest centroid.  SPDX-License-Identifier: MIT
+// Main path: nearest() -> nearest_in_groups(): fused products, the best and the second of each point -> is_clear() -> those that
+// are not: scan_rows(), which compares exactly.
 //
 // The argmin is fused into the matrix product of panel.hpp: no distance is ever written. k-means and add() spend their
-// time here. argmin_j |x - c_j|^2 = argmin_j (|c_j|^2 - 2 x.c_j); for inner product argmin_j (-x.c_j).
+// time here. argmin_j |x - c_j|^2 = argmin_j (|c_j|^2 - 2 x.c_j), both less a common origin (centroids.hpp); for inner product
+// argmin_j (-x.c_j). What is so close that rounding might decide, some points in a thousand, is decided by the distances of
+// distance.hpp, ties going to the lower number: so the answer is that of a search among the centroids, in every build.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
+#include <lutra/kernels/centroids.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/panel.hpp>
+#include <lutra/kernels/rank_in_double.hpp>
+#include <lutra/kernels/scan_rows.hpp>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -16,71 +25,130 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Centroids as the kernel wants them: rows [k, d] and one term per row, |c|^2 for L2, 0 for inner product.
-struct CentroidsView {
-    const float* rows = nullptr;
-    const float* terms = nullptr;
-    std::size_t k = 0, d = 0;
-    Metric metric = Metric::l2;
+/// What the products say of one point and some centroids. Scores are terms[j] - {2,1} x'.c', up to rounding.
+struct Proposal {
+    std::int32_t j = 0;                                // the lowest of those with the best score
+    float score = std::numeric_limits<float>::max();   // of that one
+    float second = std::numeric_limits<float>::max();  // of the best other one, the same if they tie
+    float squared = 0;                                 // |x'|^2
+
+    /// Another group's, whose centroids are called `first` and on.
+    void merge(const Proposal& other, std::int32_t first) {
+        second = std::min({std::max(score, other.score), second, other.second});
+        squared = other.squared;
+        if (other.score < score || (other.score == score && other.j + first < j)) score = other.score, j = other.j + first;
+    }
 };
 
-/// terms [k] for a CentroidsView.
-inline void centroid_terms(Metric metric, const float* centroids, std::size_t k, std::size_t d, float* terms) {
-    if (metric == Metric::l2) return squared_norms(centroids, k, d, terms);
-    std::fill_n(terms, k, 0.F);
+/// Whether the centroid proposed is the nearest by exact scores (distance.hpp), too: whether the second is worse by more than both
+/// ways of computing may be off. u = 2^-24, a = |x'|, b = longest |c'|, D = the second's distance, r = roundings_of_sum(d); for
+/// each of the two, L2:
+///   the product, in one chain                d u 2 a b
+///   the term; the sum of both                r u b^2 + u (2 a b + b^2)
+///   x' and c' in place of x and c            2 u (a + b)^2
+///   the exact score, with its differences    (r + 2) u D
+/// Inner product: d u a b, and r u a b for the exact one. A bound with NaN or infinity in it says no.
+inline bool is_clear(const CentroidsView& c, const Proposal& p) {
+    constexpr float kUnit = 0x1.04p-24F;  // u and what terms of higher order add
+    const float a = std::sqrt(p.squared), b = c.longest_near, gap = p.second - p.score;
+    const float chain = float(c.d + 2), sum = float(roundings_of_sum(c.d) + 2);
+    const float underflow = 4 * chain * std::numeric_limits<float>::min();
+    if (c.metric == Metric::inner_product) return gap > kUnit * 2 * (chain + sum) * a * b + underflow;
+    const float distance = std::max(0.F, (p.second == TopK::kEmpty ? p.score : p.second) + p.squared);
+    const float off = 2 * (chain * 2 * a * b + sum * b * b) + 4 * (a + b) * (a + b) + 2 * sum * distance;
+    const bool far_is_farther = a + std::sqrt(std::max(0.F, p.score + p.squared)) < 0.99F * c.far;
+    return gap > kUnit * off + underflow && far_is_farther;
 }
 
-// found(i, g, j, score) for every point i < n and every group g of centroids: the lowest row j of the group that minimises
-// terms[j] - {2,1} x.c_j, and that minimum. point(i) is a pointer to d floats; groups have k >= 1 and one d and metric.
+// found(i, g, proposal) for every point i < n and every group g of centroids. point(i) is a pointer to d floats; groups have k >= 1
+// and one d, metric and origin.
 template <class Point, class Found>
 void nearest_in_groups(scalar, std::size_t n, std::span<const CentroidsView> groups, Arena&, Point&& point, Found&& found) {
     for (std::size_t i = 0; i < n; ++i)
         for (std::size_t g = 0; g < groups.size(); ++g) {
             const CentroidsView& c = groups[g];
             const float* x = point(i);
+            const auto centred = [&](std::size_t t) { return x[t] - (c.origin != nullptr ? c.origin[t] : 0.F); };
             const float scale = c.metric == Metric::l2 ? -2.F : -1.F;
-            std::size_t best_j = 0;
-            float best_score = std::numeric_limits<float>::max();
+            Proposal p;
+            for (std::size_t t = 0; t < c.d; ++t) p.squared += centred(t) * centred(t);
             for (std::size_t j = 0; j < c.k; ++j) {
                 float product = 0;
-                for (std::size_t t = 0; t < c.d; ++t) product += c.rows[j * c.d + t] * (scale * x[t]);
+                for (std::size_t t = 0; t < c.d; ++t) product += c.centred[j * c.d + t] * (scale * centred(t));
                 const float score = c.terms[j] + product;
-                if (score < best_score) best_score = score, best_j = j;
+                p.second = std::min(p.second, std::max(p.score, score));
+                if (score < p.score) p.score = score, p.j = std::int32_t(j);
             }
-            found(i, g, std::int32_t(best_j), best_score);
+            found(i, g, p);
         }
 }
 
 #if !defined(LUTRA_SCALAR_ONLY)
 namespace detail {
 
-// Best score and centroid of each lane of one panel. The ids travel as the bits of floats: they are only ever selected.
+// What is proposed for each lane of one panel. The ids travel as the bits of floats: they are only ever selected.
 template <class Arch, class Shape>
-struct LaneArgmin {
+struct LaneProposals {
     using B = simd::Floats<Arch>;
+    static constexpr std::size_t kLanes = Shape::kLanes;
     alignas(64) float score[Shape::kWidth];
+    alignas(64) float second[Shape::kWidth];
     alignas(64) float id[Shape::kWidth];
+    alignas(64) float squared[Shape::kWidth];
 
     void reset() {
         std::fill_n(score, Shape::kWidth, std::numeric_limits<float>::max());
+        std::fill_n(second, Shape::kWidth, std::numeric_limits<float>::max());
         std::fill_n(id, Shape::kWidth, std::bit_cast<float>(std::int32_t{0}));
     }
 
-    void update(const Tile<Shape, B>& tile, const float* terms, std::size_t first, std::size_t n_rows) {
-        LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v) {
-            B best_score = B::load_aligned(score + v * Shape::kLanes), best_id = B::load_aligned(id + v * Shape::kLanes);
-            LUTRA_UNROLL for (std::size_t r = 0; r < Shape::kRows; ++r) {
-                const std::size_t j = first + std::min(r, n_rows - 1);
-                const B s = tile.acc[r][v] + B(terms[j]);
-                const auto better = s < best_score;
-                best_score = xsimd::select(better, s, best_score);
-                best_id = xsimd::select(better, B(std::bit_cast<float>(std::int32_t(j))), best_id);
+    // |x'|^2 of each point from the panel, which holds it times `scale`.
+    void measure(const float* panel, std::size_t d, float scale) {
+        B sum[Shape::kVectors];
+        LUTRA_UNROLL for (B& s : sum) s = B(0.F);
+        for (std::size_t t = 0; t < d; ++t, panel += Shape::kWidth) LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v) {
+                const B x = B::load_aligned(panel + v * kLanes);
+                sum[v] = simd::fma(x, x, sum[v]);
             }
-            best_score.store_aligned(score + v * Shape::kLanes);
-            best_id.store_aligned(id + v * Shape::kLanes);
+        for (std::size_t v = 0; v < Shape::kVectors; ++v) (sum[v] * B(1 / (scale * scale))).store_aligned(squared + v * kLanes);
+    }
+
+    // A tile that is not full repeats its last row, which must not be its own second: repeated ones are infinitely far.
+    void update(const Tile<Shape, B>& tile, const float* terms, std::size_t first, std::size_t n_rows) {
+        float last[Shape::kRows];
+        const float* const term = n_rows == Shape::kRows ? terms + first : last;
+        if (n_rows != Shape::kRows)
+            for (std::size_t r = 0; r < Shape::kRows; ++r)
+                last[r] = r < n_rows ? terms[first + r] : std::numeric_limits<float>::infinity();
+        LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v) {
+            B best_score = B::load_aligned(score + v * kLanes), best_id = B::load_aligned(id + v * kLanes);
+            B next = B::load_aligned(second + v * kLanes);
+            LUTRA_UNROLL for (std::size_t r = 0; r < Shape::kRows; ++r) {
+                const B s = tile.acc[r][v] + B(term[r]);
+                const auto better = s < best_score;
+                next = simd::min(simd::max(best_score, s), next);
+                best_score = xsimd::select(better, s, best_score);
+                best_id = xsimd::select(better, B(std::bit_cast<float>(std::int32_t(first + r))), best_id);
+            }
+            best_score.store_aligned(score + v * kLanes);
+            best_id.store_aligned(id + v * kLanes);
+            next.store_aligned(second + v * kLanes);
         }
     }
+
+    Proposal proposal(std::size_t lane) const {
+        return {std::bit_cast<std::int32_t>(id[lane]), score[lane], second[lane], squared[lane]};
+    }
 };
+
+// One panel and one chunk of centroids. Not inlined, so that all pointers of the inner loop have a register.
+template <class Arch, class Shape>
+[[gnu::noinline]] void propose(const float* panel, const CentroidsView& c, std::size_t first, std::size_t n,
+                               LaneProposals<Arch, Shape>& lanes) {
+    for_tiles<Arch, Shape>(panel, c.centred + first * c.d, n, c.d, [&](const auto& tile, std::size_t j, std::size_t n_rows) {
+        lanes.update(tile, c.terms, first + j, n_rows);
+    });
+}
 
 }  // namespace detail
 
@@ -89,7 +157,7 @@ struct LaneArgmin {
 template <class Arch, class Point, class Found>
 void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> groups, Arena& arena, Point&& point, Found&& found) {
     using Shape = PanelShape<Arch, kMaxPanelVectors>;
-    using Argmin = detail::LaneArgmin<Arch, Shape>;
+    using Lanes = detail::LaneProposals<Arch, Shape>;
     constexpr std::size_t kPanels = 4;
     const std::size_t d = groups[0].d;
     const std::size_t chunk =
@@ -97,7 +165,7 @@ void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> group
     const float scale = groups[0].metric == Metric::l2 ? -2.F : -1.F;
     const Arena::Frame frame(arena);
     const auto panels = arena.take<float>(kPanels * Shape::kWidth * d);
-    const auto lanes = arena.take<Argmin>(kPanels);
+    const auto lanes = arena.take<Lanes>(kPanels);
 
     for (std::size_t i0 = 0; i0 < n; i0 += kPanels * Shape::kWidth) {
         const std::size_t n_points = std::min(n - i0, kPanels * Shape::kWidth),
@@ -106,31 +174,64 @@ void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> group
             const float* points[Shape::kWidth];
             for (std::size_t l = 0; l < Shape::kWidth; ++l)
                 points[l] = p * Shape::kWidth + l < n_points ? point(i0 + p * Shape::kWidth + l) : nullptr;
-            pack_panel(points, Shape::kWidth, d, scale, panels.data() + p * Shape::kWidth * d);
+            pack_panel(points, Shape::kWidth, d, groups[0].origin, scale, panels.data() + p * Shape::kWidth * d);
+            lanes[p].measure(panels.data() + p * Shape::kWidth * d, d, scale);
         }
         for (std::size_t g = 0; g < groups.size(); ++g) {
             const CentroidsView& c = groups[g];
             for (std::size_t p = 0; p < n_panels; ++p) lanes[p].reset();
             for (std::size_t j0 = 0; j0 < c.k; j0 += chunk)
                 for (std::size_t p = 0; p < n_panels; ++p)
-                    for_tiles<Arch, Shape>(panels.data() + p * Shape::kWidth * d, c.rows + j0 * d, std::min(chunk, c.k - j0), d,
-                                           [&](const auto& tile, std::size_t j, std::size_t n_rows) {
-                                               lanes[p].update(tile, c.terms, j0 + j, n_rows);
-                                           });
-            for (std::size_t i = 0; i < n_points; ++i)
-                found(i0 + i, g, std::bit_cast<std::int32_t>(lanes[i / Shape::kWidth].id[i % Shape::kWidth]),
-                      lanes[i / Shape::kWidth].score[i % Shape::kWidth]);
+                    detail::propose<Arch, Shape>(panels.data() + p * Shape::kWidth * d, c, j0, std::min(chunk, c.k - j0), lanes[p]);
+            for (std::size_t i = 0; i < n_points; ++i) found(i0 + i, g, lanes[i / Shape::kWidth].proposal(i % Shape::kWidth));
         }
     }
 }
 #endif
 
-/// ids [n], scores [n] for x [n, d]: the lowest j that minimises terms[j] - {2,1} x.c_j, and that minimum. k >= 1.
+/// found [points]: the number of the nearest of some centroids by exact scores, ties to the lower number; none is missing for a
+/// finite point. A point with NaN gets -1. points are pointers to d floats; numbers [c.n], if given, are what rows are called.
+/// Cost: that of a search, c.n * d multiply-adds a point.
+inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<const float* const> points, Id* found,
+                                    Arena& arena) {
+    constexpr std::size_t kFewPoints = 3;  // centroids lie in a cache: from here on a tile of queries is faster than one by one
+    const Arena::Frame frame(arena);
+    const IdFilter all;
+    const auto collectors = arena.take<TopCollector>(points.size());
+    const auto hits = arena.take<TopCollector*>(points.size());
+    const auto scores = arena.take<float>(points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        collectors[i] = {TopK(&scores[i], found + i, 1), &all};
+        hits[i] = &collectors[i];
+    }
+    scan_rows<TopCollector>(metric, c, points, hits, arena, kFewPoints);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        if (found[i] != kNoId) continue;
+        fill_in_double(metric, points[i], c.rows, c.n, c.d, {found + i, 1}, arena);
+        if (found[i] != kNoId) found[i] = c.id(std::size_t(found[i]));
+    }
+}
+
+/// ids [n] for x [n, d]: the nearest centroid by exact scores (distance.hpp), ties to the lower one; scores [n], if not null: those
+/// scores. k >= 1. A point that is not finite gets some number below k. The same for any company a point is in.
+/// Cost: n k d multiply-adds, in products; for points that are nearly as far from two centroids once more.
 template <class Arch>
 void nearest(Arch arch, const float* x, std::size_t n, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
+    const Arena::Frame frame(arena);
+    const auto unclear = arena.take<const float*>(n);
+    const auto numbers = arena.take<Id>(n);
+    std::size_t count = 0;
     nearest_in_groups(
         arch, n, {&c, 1}, arena, [&](std::size_t i) { return x + i * c.d; },
-        [&](std::size_t i, std::size_t, std::int32_t j, float score) { ids[i] = j, scores[i] = score; });
+        [&](std::size_t i, std::size_t, const Proposal& p) {
+            ids[i] = p.j, unclear[count] = x + i * c.d;
+            count += !is_clear(c, p);
+        });
+    nearest_by_exact_scores(c.metric, {c.rows, nullptr, c.k, c.d}, unclear.first(count), numbers.data(), arena);
+    for (std::size_t u = 0; u < count; ++u)
+        if (numbers[u] != kNoId) ids[std::size_t(unclear[u] - x) / c.d] = std::int32_t(numbers[u]);
+    for (std::size_t i = 0; i < n && scores != nullptr; ++i)
+        scores[i] = score_row(c.metric, x + i * c.d, c.rows + std::size_t(ids[i]) * c.d, c.d);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

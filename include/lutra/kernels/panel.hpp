@@ -2,7 +2,7 @@
 //
 // The inner loop of k-means, of coarse search and of list-major scans: a matrix product whose result is never written.
 //
-//   panel [d, Width]   Width queries side by side, transposed: panel[t * Width + lane] = scale * query(lane)[t]
+//   panel [d, Width]   Width queries side by side, transposed: panel[t * Width + lane] = scale * (query(lane)[t] - origin[t])
 //   rows  [n, d]       as they stand: lists, centroids; never copied, never packed
 //
 //              lane 0 .. 15      16 .. 31      32 .. 47        Width = Vectors * 16 lanes (AVX-512)
@@ -39,10 +39,12 @@ inline constexpr std::size_t kMaxPanelVectors = 3;
 
 namespace detail {
 
-// panel[(t + i) * width + l] = scale * queries[l][t + i] for i, l in 0..3: four short loads, four short stores.
-inline void pack_square(const float* const* queries, std::size_t t, float scale, float* panel, std::size_t width) {
+// panel[(t + i) * width + l] = scale * (queries[l][t + i] - origin[t + i]) for i, l in 0..3: four short loads, four short stores.
+inline void pack_square(const float* const* queries, std::size_t t, const float* origin, float scale, float* panel,
+                        std::size_t width) {
     using B = xsimd::make_sized_batch_t<float, 4>;
-    const auto row = [&](std::size_t l) { return B::load_unaligned(queries[l] + t) * B(scale); };
+    const B off = origin != nullptr ? B::load_unaligned(origin + t) : B(0.F);
+    const auto row = [&](std::size_t l) { return (B::load_unaligned(queries[l] + t) - off) * B(scale); };
     const B a = row(0), b = row(1), c = row(2), e = row(3);
     const B ac = zip_lo(a, c), be = zip_lo(b, e), ac2 = zip_hi(a, c), be2 = zip_hi(b, e);
     zip_lo(ac, be).store_unaligned(panel + t * width);
@@ -51,15 +53,17 @@ inline void pack_square(const float* const* queries, std::size_t t, float scale,
     zip_hi(ac2, be2).store_unaligned(panel + (t + 3) * width);
 }
 
-inline void pack_column(const float* query, std::size_t t, std::size_t end, float scale, float* panel, std::size_t width) {
-    for (; t < end; ++t) panel[t * width] = query != nullptr ? scale * query[t] : 0.F;
+inline void pack_column(const float* query, std::size_t t, std::size_t end, const float* origin, float scale, float* panel,
+                        std::size_t width) {
+    for (; t < end; ++t) panel[t * width] = query != nullptr ? scale * (query[t] - (origin != nullptr ? origin[t] : 0.F)) : 0.F;
 }
 
 }  // namespace detail
 
-/// panel [d, width] from queries [width] (pointers to d floats each; null packs zeros); width is a multiple of 4. Cost: one
-/// pass over both.
-inline void pack_panel(const float* const* queries, std::size_t width, std::size_t d, float scale, float* panel) {
+/// panel [d, width] from queries [width] (pointers to d floats each; null packs zeros), less origin [d] (null: 0), times scale;
+/// width is a multiple of 4. Cost: one pass over both.
+inline void pack_panel(const float* const* queries, std::size_t width, std::size_t d, const float* origin, float scale,
+                       float* panel) {
     constexpr std::size_t kStrip = 16;  // one cache line of each query at a time; the next is asked for: queries come from memory
     for (std::size_t t0 = 0; t0 < d; t0 += kStrip)
         for (std::size_t lane = 0; lane < width; lane += 4) {
@@ -68,8 +72,8 @@ inline void pack_panel(const float* const* queries, std::size_t width, std::size
             std::size_t t = t0;
             const std::size_t end = std::min(d, t0 + kStrip);
             for (std::size_t l = 0; l < 4 && full; ++l) simd::prefetch(four[l] + end);
-            for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, scale, panel + lane, width);
-            for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, scale, panel + lane + l, width);
+            for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, origin, scale, panel + lane, width);
+            for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, origin, scale, panel + lane + l, width);
         }
 }
 

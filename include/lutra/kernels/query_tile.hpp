@@ -108,7 +108,7 @@ private:
             const std::size_t width = vectors_at(lane, limits_.size()) * kLanes;
             const float* pointers[kMaxWidth];
             for (std::size_t i = 0; i < width; ++i) pointers[i] = lane + i < n_queries_ ? queries[lane + i] : nullptr;
-            pack_panel(pointers, width, d_, metric_ == Metric::l2 ? -2.F : -1.F, panels_.data() + lane * d_);
+            pack_panel(pointers, width, d_, nullptr, metric_ == Metric::l2 ? -2.F : -1.F, panels_.data() + lane * d_);
         }
         for (std::size_t i = 0; i < n_queries_; ++i) {
             float squared;

@@ -51,13 +51,15 @@ void scan_rows_tile(Metric metric, const RowsView& x, std::span<const float* con
 }  // namespace detail
 
 /// Offers every row to every query's collector: queries [nq] are pointers to d floats, hits [nq] their collectors.
+/// From min_tile queries on they go together, by default where that pays for rows that come from memory.
 /// Cost: n * nq * d multiply-adds. Allocates nothing once `arena` is warm.
 template <Collector C>
-void scan_rows(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> hits, Arena& arena) {
+void scan_rows(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> hits, Arena& arena,
+               std::size_t min_tile = QueryTile<best>::kMinQueries) {
     using Tile = QueryTile<best>;
     for (std::size_t i = 0; i < queries.size();) {
         const std::size_t n = std::min(queries.size() - i, Tile::kMaxQueries);
-        if (n >= Tile::kMinQueries) {
+        if (n >= min_tile) {
             detail::scan_rows_tile(metric, x, queries.subspan(i, n), hits.subspan(i, n), arena);
             i += n;
         } else {

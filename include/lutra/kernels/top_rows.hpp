@@ -41,7 +41,6 @@ public:
         : c_(c), n_(n), room_(n + n / 4 + 16), slack_(float(4 * c.d + 32) * 0x1p-24F) {
         panel_ = arena.take<float>(kWidth * c.d), scores_ = arena.take<float>(kWidth * c.k);
         found_ = arena.take<std::uint32_t>(kWidth * (room_ + 1)), best_ = arena.take<float>(n);
-        for (std::size_t j = 0; j < c.k; ++j) longest_ = std::max(longest_, squared_length(c.rows + j * c.d));
     }
 
     /// rows [queries.size(), n], at most kWidth queries (pointers to d floats): best first by the exact score, ties to the
@@ -49,21 +48,15 @@ public:
     void find(std::span<const float* const> queries, Id* rows) {
         const float* pointers[kWidth] = {};
         std::copy(queries.begin(), queries.end(), pointers);
-        pack_panel(pointers, kWidth, c_.d, c_.metric == Metric::l2 ? -2.F : -1.F, panel_.data());
+        pack_panel(pointers, kWidth, c_.d, c_.origin, c_.metric == Metric::l2 ? -2.F : -1.F, panel_.data());
         write_scores();
         for (std::size_t lane = 0; lane < queries.size(); lane += kLanes) collect(lane, limits(lane, pointers + lane));
         for (std::size_t i = 0; i < queries.size(); ++i) rank(queries[i], i, rows + i * n_);
     }
 
 private:
-    float squared_length(const float* x) const {
-        float squared;
-        squared_norms(x, 1, c_.d, &squared);
-        return squared;
-    }
-
     void write_scores() {
-        for_tiles<Arch, Shape>(panel_.data(), c_.rows, c_.k, c_.d, [&](const auto& tile, std::size_t j, std::size_t n_rows) {
+        for_tiles<Arch, Shape>(panel_.data(), c_.centred, c_.k, c_.d, [&](const auto& tile, std::size_t j, std::size_t n_rows) {
             for (std::size_t r = 0; r < n_rows; ++r)
                 LUTRA_UNROLL for (std::size_t v = 0; v < Shape::kVectors; ++v)(tile.acc[r][v] + B(c_.terms[j + r]))
                     .store_aligned(scores_.data() + (j + r) * kWidth + v * kLanes);
@@ -90,7 +83,8 @@ private:
             const B score = scores_of(j, lane);
             least = xsimd::select(score < least, score, least), sum = sum + score;
         }
-        B below = least, at = sum * B(1 / float(c_.k));  // too few, enough: about half the rows are under the mean
+        // Too few, enough: about half the rows are under the mean, and all that are not far from the origin under the other bound.
+        B below = least, at = simd::min(sum * B(1 / float(c_.k)), most_of_near(queries));
         for (int doubling = 0; doubling < 3 && !xsimd::all(count(lane, at) >= B(float(n_))); ++doubling) at = at + (at - below);
         const B most(float(n_ + n_ / 8 + 2));
         for (int step = 0; step < 24; ++step) {
@@ -99,16 +93,39 @@ private:
             at = xsimd::select(enough, middle, at), below = xsimd::select(enough, below, middle);
             if (xsimd::all(enough & (n <= most))) break;
         }
-        alignas(64) float slack[kLanes] = {};
+        alignas(64) float slack[kLanes] = {}, limit[kLanes];
+        at.store_aligned(limit);
         for (std::size_t l = 0; l < kLanes; ++l)
-            if (queries[l] != nullptr) slack[l] = 2 * slack_of(queries[l]);
+            if (queries[l] != nullptr) slack[l] = 2 * slack_of(queries[l], limit[l]);
         return at + B::load_aligned(slack);
     }
 
-    float slack_of(const float* q) const {
+    B most_of_near(const float* const* queries) const {
+        alignas(64) float most[kLanes] = {};
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            if (queries[l] == nullptr) continue;
+            const float sum = c_.longest_near + std::sqrt(squared_length(queries[l]));
+            most[l] = sum * sum;
+        }
+        return B::load_aligned(most);
+    }
+
+    // By how much scores near `limit` may be off. Rows that are far from the origin, and farther from q than the limit, do not
+    // count.
+    float slack_of(const float* q, float limit) const {
         const float squared = squared_length(q), underflow = float(4 * c_.d + 32) * std::numeric_limits<float>::min();
-        if (c_.metric == Metric::l2) return slack_ * (squared + longest_) + underflow;
-        return slack_ * std::sqrt(squared + underflow) * std::sqrt(longest_ + underflow) + underflow;
+        if (c_.metric == Metric::inner_product)
+            return slack_ * std::sqrt(squared + underflow) * std::sqrt(c_.longest * c_.longest + underflow) + underflow;
+        const bool far_is_farther = std::sqrt(squared) + std::sqrt(std::max(0.F, limit + squared)) < 0.9F * c_.far;
+        const float longest = far_is_farther ? c_.longest_near : c_.longest;
+        return slack_ * (squared + longest * longest) + underflow;
+    }
+
+    // |q|^2, less the origin.
+    float squared_length(const float* q) const {
+        float squared;
+        c_.origin != nullptr ? l2sqr_rows(Arch{}, q, c_.origin, 1, c_.d, &squared) : squared_norms(q, 1, c_.d, &squared);
+        return squared;
     }
 
     // The rows under each lane's limit into found_; a lane with more than there is room for says so by its count.
@@ -128,7 +145,7 @@ private:
     // With NaN, with infinity and where very many rows score alike a lane's limit says nothing: then every row is scored.
     void rank(const float* q, std::size_t lane, Id* rows) {
         const std::uint32_t* found = found_.data() + lane * (room_ + 1);
-        const bool usable = found[0] >= n_ && found[0] <= room_ && slack_of(q) <= std::numeric_limits<float>::max();
+        const bool usable = found[0] >= n_ && found[0] <= room_ && squared_length(q) <= std::numeric_limits<float>::max();
         TopK top(best_.data(), rows, n_);
         for (std::size_t i = 0; i < (usable ? found[0] : c_.k); ++i) {
             const std::size_t row = usable ? found[i + 1] : i;
@@ -139,7 +156,7 @@ private:
 
     CentroidsView c_;
     std::size_t n_, room_;
-    float slack_, longest_ = 0;
+    float slack_;
     std::span<float> panel_, scores_, best_;
     std::span<std::uint32_t> found_;  // [kWidth, 1 + room]: how many, which
 };

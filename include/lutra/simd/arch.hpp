@@ -108,6 +108,23 @@ B fma(const B& a, const B& b, const B& c) {
     return xsimd::fma(a, b, c);
 }
 
+/// The lesser of each lane. (g++ 12 warns of what _mm512_min_ps leaves undefined: gcc bug 105593. With a mask nothing is.)
+template <class B>
+B min(const B& a, const B& b) {
+#if defined(__AVX512F__)
+    if constexpr (B::size == 16) return _mm512_maskz_min_ps(__mmask16(0xffff), a, b);
+#endif
+    return xsimd::min(a, b);
+}
+/// The greater of each lane.
+template <class B>
+B max(const B& a, const B& b) {
+#if defined(__AVX512F__)
+    if constexpr (B::size == 16) return _mm512_maskz_max_ps(__mmask16(0xffff), a, b);
+#endif
+    return xsimd::max(a, b);
+}
+
 /// Bit i is lane i.
 template <class Arch>
 std::uint32_t bits(const Mask<Arch>& mask) {

@@ -23,7 +23,7 @@ inline void transpose_rows(const float* const* rows, const float* centroid, std:
     for (std::size_t l = 0; l < kEncodeLanes; ++l)
         for (std::size_t t = 0; t < d; ++t) lanes[t * kEncodeLanes + l] = rows[l][t];
 #else
-    pack_panel(rows, kEncodeLanes, d, 1.F, lanes);
+    pack_panel(rows, kEncodeLanes, d, nullptr, 1.F, lanes);
 #endif
     for (std::size_t t = 0; t < d && centroid != nullptr; ++t)
         for (std::size_t l = 0; l < kEncodeLanes; ++l) lanes[t * kEncodeLanes + l] -= centroid[t];

@@ -1,0 +1,45 @@
+// lutra/cluster/copies.hpp: which rows stand elsewhere, too.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/types.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG::detail {
+
+/// Equal rows have equal hashes; 0 and -0 are equal. Four chains of multiplications, so that none waits for the one before it.
+inline std::uint64_t row_hash(const float* x, std::size_t d) {
+    constexpr std::uint64_t kFactor = 0xff51afd7ed558ccdU;
+    std::uint64_t chains[4] = {1, 2, 3, 4};
+    for (std::size_t t = 0; t < d; ++t) {
+        std::uint64_t& chain = chains[t % 4];
+        chain = (chain ^ std::bit_cast<std::uint32_t>(x[t] + 0.F)) * kFactor;
+        chain ^= chain >> 32;
+    }
+    return ((chains[0] * kFactor + chains[1]) * kFactor + chains[2]) * kFactor + chains[3];
+}
+
+/// For each row of x [n, d], which has no NaN, whether an equal one comes before it. Cost: one pass over x and a sort of n numbers.
+inline std::vector<bool> find_copies(MatrixView x) {
+    std::vector<std::pair<std::uint64_t, std::size_t>> rows(x.n);
+    for (std::size_t i = 0; i < x.n; ++i) rows[i] = {row_hash(x.row(i), x.d), i};
+    std::sort(rows.begin(), rows.end());
+    std::vector<bool> is_copy(x.n, false);
+    std::vector<std::size_t> different;  // rows of one hash
+    for (std::size_t i = 0; i < x.n; ++i) {
+        if (i == 0 || rows[i].first != rows[i - 1].first) different.clear();
+        const std::size_t row = rows[i].second;
+        const auto equal = [&](std::size_t other) { return std::equal(x.row(row), x.row(row) + x.d, x.row(other)); };
+        if (std::any_of(different.begin(), different.end(), equal))
+            is_copy[row] = true;
+        else
+            different.push_back(row);
+    }
+    return is_copy;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG::detail

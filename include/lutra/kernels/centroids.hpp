@@ -1,0 +1,136 @@
+// lutra/kernels/centroids.hpp: centroids as they are, and less a common origin, as the fused products want them.
+// SPDX-License-Identifier: MIT
+//
+//   |x - c|^2 = |x'|^2 - 2 x'.c' + |c'|^2,     x' = x - origin, c' = c - origin
+//
+// The sum on the right cancels: its rounding grows with |x'| and |c'|, not with the distance. Positions in metres from the centre
+// of the Earth have 4e6 in each column and distances of a few metres, so products of the rows as they are say nothing. The origin
+// is the median of each column: offsets are gone, and one far centroid does not move it as it would move the mean. Inner products
+// have no such freedom: there the origin is 0.
+#pragma once
+#include <lutra/core/aligned.hpp>
+#include <lutra/core/order_key.hpp>
+#include <lutra/core/types.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/kernels/distance.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Centroids as the kernels want them.
+struct CentroidsView {
+    const float* rows = nullptr;     // [k, d] as they are: what exact distances are taken to
+    const float* centred = nullptr;  // [k, d] less the origin: what products are taken of
+    const float* terms = nullptr;    // [k] |centred|^2 for L2, 0 for inner product
+    const float* origin = nullptr;   // [d]; null: 0
+    std::size_t k = 0, d = 0;
+    Metric metric = Metric::l2;
+    float longest = 0;                                   // |centred| of the longest one
+    float longest_near = 0;                              // of the longest one that is not far
+    float far = std::numeric_limits<float>::infinity();  // of the shortest one that is far
+};
+
+/// out [d]: the median of each column over at most 255 of the rows x [n, d], n >= 1, spread evenly; 0 where it is not finite.
+inline void column_medians(const float* x, std::size_t n, std::size_t d, float* out) {
+    constexpr std::size_t kSample = 255;
+    const std::size_t some = std::min(n, kSample);
+    std::vector<std::int32_t> keys(some);
+    for (std::size_t t = 0; t < d; ++t) {
+        for (std::size_t i = 0; i < some; ++i) keys[i] = order_key(x[i * n / some * d + t]);
+        std::nth_element(keys.begin(), keys.begin() + std::ptrdiff_t(some / 2), keys.end());
+        const float median = from_order_key(keys[some / 2]);
+        out[t] = detail::is_finite(median) ? median : 0.F;
+    }
+}
+
+/// Owns centroids [k, d] and what CentroidsView has beside them. Memory: 8 k d bytes for L2, 4 k d for inner product.
+/// Rows may be changed; prepare() them before the next view().
+class Centroids {
+public:
+    Centroids() = default;
+    Centroids(Metric metric, AlignedVector<float> rows, std::size_t k, std::size_t d)
+        : metric_(metric), k_(k), d_(d), rows_(std::move(rows)), terms_(k, 0.F), norms_(k, 0.F) {
+        if (metric == Metric::l2) origin_.resize(d), centred_.resize(k * d);
+        choose_origin();
+    }
+
+    std::size_t k() const { return k_; }
+    std::size_t d() const { return d_; }
+    const AlignedVector<float>& rows() const { return rows_; }
+    const float* row(std::size_t j) const { return rows_.data() + j * d_; }
+    float* row(std::size_t j) { return rows_.data() + j * d_; }
+
+    /// An origin for the rows as they are now, and all of them prepared.
+    void choose_origin() {
+        if (metric_ == Metric::l2 && k_ != 0) column_medians(rows_.data(), k_, d_, origin_.data());
+        prepare();
+    }
+
+    /// After any rows have changed.
+    void prepare() {
+        for (std::size_t j = 0; j < k_; ++j) prepare_row(j);
+        find_far();
+    }
+
+    /// After row j has changed; then once find_far().
+    void prepare_row(std::size_t j) {
+        const float* c = row(j);
+        if (metric_ == Metric::l2) {
+            for (std::size_t t = 0; t < d_; ++t) centred_[j * d_ + t] = c[t] - origin_[t];
+            c = centred_.data() + j * d_;
+        }
+        squared_norms(c, 1, d_, &norms_[j]);
+        if (metric_ == Metric::l2) terms_[j] = norms_[j];
+    }
+
+    /// Parts the centroids into those near the origin and those so far from it that they are no row's nearest but their own: their
+    /// length shall not say how precise the products with all others are. Under inner product length counts, and none is far.
+    void find_far() {
+        float limit = std::numeric_limits<float>::infinity();
+        if (metric_ == Metric::l2 && k_ != 0) {
+            std::vector<float>& sorted = scratch_ = norms_;
+            const auto middle = sorted.begin() + std::ptrdiff_t(k_ / 2);
+            std::nth_element(sorted.begin(), middle, sorted.end(), [](float a, float b) { return order_key(a) < order_key(b); });
+            if (*middle > 0) limit = kFar * kFar * *middle;
+        }
+        float near = 0, longest = 0, far = std::numeric_limits<float>::infinity();
+        for (const float norm : norms_) {
+            longest = std::max(longest, norm);
+            norm <= limit ? near = std::max(near, norm) : far = std::min(far, norm);
+        }
+        longest_ = std::sqrt(longest), longest_near_ = std::sqrt(near), far_ = std::sqrt(far);
+    }
+
+    CentroidsView view() const { return view(0, k_); }
+    /// Centroids [begin, end).
+    CentroidsView view(std::size_t begin, std::size_t end) const {
+        const bool l2 = metric_ == Metric::l2;
+        return {row(begin),
+                l2 ? centred_.data() + begin * d_ : row(begin),
+                terms_.data() + begin,
+                l2 ? origin_.data() : nullptr,
+                end - begin,
+                d_,
+                metric_,
+                longest_,
+                longest_near_,
+                far_};
+    }
+
+private:
+    static constexpr float kFar = 16;  // times the median length
+
+    Metric metric_ = Metric::l2;
+    std::size_t k_ = 0, d_ = 0;
+    AlignedVector<float> rows_, centred_, origin_, terms_;
+    std::vector<float> norms_, scratch_;  // [k] |centred|^2
+    float longest_ = 0, longest_near_ = 0, far_ = std::numeric_limits<float>::infinity();
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

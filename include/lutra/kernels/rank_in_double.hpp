@@ -1,0 +1,50 @@
+// lutra/kernels/rank_in_double.hpp: the nearest rows by distances in double, where those in float overflow.
+// SPDX-License-Identifier: MIT
+//
+// A finite vector has nearest rows even if every distance is beyond the largest float (distance.hpp then says infinity or NaN,
+// which no collector takes). What is ranked here is rare and may take its time.
+#pragma once
+#include <lutra/core/types.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/core/workspace.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// The score of row x [d] for q [d] in double: no finite vectors overflow it.
+inline double score_in_double(Metric metric, const float* q, const float* x, std::size_t d) {
+    double sum = 0;
+    for (std::size_t t = 0; t < d; ++t) {
+        const double difference = double(q[t]) - double(x[t]);
+        sum += metric == Metric::l2 ? difference * difference : -double(q[t]) * double(x[t]);
+    }
+    return sum;
+}
+
+/// Fills the empty slots at the end of ranked [n], n <= k, of a query q [d] with those rows of x [k, d] that are missing there,
+/// best first by distances in double, ties to the lower row. A query that is not finite has no nearest rows: its slots stay empty.
+/// Cost: k d multiply-adds if a slot is empty, else none.
+inline void fill_in_double(Metric metric, const float* q, const float* x, std::size_t k, std::size_t d, std::span<Id> ranked,
+                           Arena& arena) {
+    const auto empty = std::find(ranked.begin(), ranked.end(), kNoId);
+    if (empty == ranked.end() || !std::all_of(q, q + d, detail::is_finite)) return;
+    const Arena::Frame frame(arena);
+    const auto order = arena.take<std::pair<double, Id>>(k);
+    const auto found = arena.take<bool>(k);
+    std::fill(found.begin(), found.end(), false);
+    std::for_each(ranked.begin(), empty, [&](Id row) { found[std::size_t(row)] = true; });
+    std::size_t n = 0;
+    for (std::size_t j = 0; j < k; ++j) {
+        const double score = found[j] ? 0 : score_in_double(metric, q, x + j * d, d);
+        if (!found[j] && score == score) order[n++] = {score, Id(j)};
+    }
+    const std::size_t wanted = std::min(n, std::size_t(ranked.end() - empty));
+    std::partial_sort(order.begin(), order.begin() + std::ptrdiff_t(wanted), order.begin() + std::ptrdiff_t(n));
+    for (std::size_t i = 0; i < wanted; ++i) empty[std::ptrdiff_t(i)] = order[i].second;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
