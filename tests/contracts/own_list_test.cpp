@@ -1,0 +1,115 @@
+// A row is searched for where it is stored: with one list visited, every index finds every row it was given, whatever rows they
+// are. SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "contracts/contract_cases.hpp"
+
+using namespace contracts;
+
+namespace {
+struct Rows {
+    std::string_view kind;
+    Matrix x;
+};
+
+/// n rows of d columns of kinds that leave rounding little room, or k-means nothing to divide.
+std::vector<Rows> difficult_rows(std::size_t n, std::size_t d) {
+    const Matrix plain = lutra_test::normal_matrix(n, d, 7);
+    std::vector<Rows> sets;
+    const auto set = [&](std::string_view kind, auto&& change) {
+        sets.push_back({kind, plain});
+        for (std::size_t i = 0; i < n; ++i) change(sets.back().x.row(i), i);
+    };
+    set("plain", [](float*, std::size_t) {});
+    set("a large common offset", [d](float* row, std::size_t) {
+        for (std::size_t t = 0; t < d; ++t) row[t] = 200 * row[t] + 4e6F;
+    });
+    set("one large column", [d](float* row, std::size_t) { row[d - 1] += 1580; });
+    set("a year", [d](float* row, std::size_t i) { row[d - 1] = float(2020 + i % 6); });
+    set("two groups far apart", [](float* row, std::size_t i) { row[0] += i % 2 == 0 ? 1e6F : -1e6F; });
+    set("half of the rows one and the same", [&](float* row, std::size_t i) {
+        if (i % 2 == 0) std::copy_n(plain.row(1), d, row);
+    });
+    set("half of the rows silence", [d](float* row, std::size_t i) {
+        if (i % 3 != 0) std::fill_n(row, d, 0.F);
+    });
+    set("all rows but one the same", [&](float* row, std::size_t i) {
+        if (i != n / 2) std::copy_n(plain.row(1), d, row);
+    });
+    set("all rows the same", [&](float* row, std::size_t) { std::copy_n(plain.row(1), d, row); });
+    set("zeros and ones", [d](float* row, std::size_t) {
+        for (std::size_t t = 0; t < d; ++t) row[t] = row[t] > 0 ? 1.F : 0.F;
+    });
+    set("whole numbers", [d](float* row, std::size_t) {
+        for (std::size_t t = 0; t < d; ++t) row[t] = std::round(4 * row[t]);
+    });
+    set("tiny", [d](float* row, std::size_t) {
+        for (std::size_t t = 0; t < d; ++t) row[t] *= 1e-18F;
+    });
+    for (const float far : {1e4F, 1e6F, 3e19F}) {
+        set(far > 1e19F ? "one row beyond the squares of floats" : "one far row", [=](float* row, std::size_t i) {
+            if (i == n / 3) row[0] = far;
+        });
+    }
+    return sets;
+}
+
+/// Rows that are not among all that a search for them finds in one list.
+std::size_t not_found(const lutra::Index& index, const Matrix& x) {
+    lutra::SearchParams params;
+    params.nprobe = 1;
+    if (index.k_factor() > 0) params.k_factor = 1;
+    const Found found = search(index, x, x.n, params);
+    std::size_t missing = 0;
+    for (std::size_t i = 0; i < x.n; ++i)
+        missing += std::none_of(found[i].begin(), found[i].end(), [&](const Hit& h) { return h.second == Id(i); });
+    return missing;
+}
+
+/// Rows that do not find distance 0 in one list.
+std::size_t without_copy(const lutra::Index& index, const Matrix& x) {
+    lutra::SearchParams params;
+    params.nprobe = 1;
+    if (index.k_factor() > 0) params.k_factor = float(x.n);
+    const Found found = search(index, x, 1, params);
+    return std::size_t(std::count_if(found.begin(), found.end(), [](const auto& row) { return row.front().first != 0; }));
+}
+}  // namespace
+
+TEST_CASE("search: in one list every row finds itself, be the rows as they may") {
+    for_each_case([](const Case& c) {
+        if (!c.has_lists() || c.d == 1) return;
+        for (const Rows& rows : difficult_rows(300, c.d)) {
+            CAPTURE(rows.kind);
+            lutra::Index index = untrained(c);
+            require_ok(index.train(rows.x));
+            require_ok(index.add(rows.x));
+            CHECK(not_found(index, rows.x) == 0);
+            if (c.metric == Metric::l2 && !c.is_lossy()) CHECK(without_copy(index, rows.x) == 0);
+        }
+    });
+}
+
+TEST_CASE("search: one row at a time finds itself in one list as all together do") {
+    for_each_case([](const Case& c) {
+        if (!c.has_lists() || c.d == 1) return;
+        for (const Rows& rows : difficult_rows(150, c.d)) {
+            CAPTURE(rows.kind);
+            lutra::Index index = untrained(c);
+            require_ok(index.train(rows.x));
+            for (std::size_t i = 0; i < rows.x.n; ++i) require_ok(index.add(rows.x.view().rows(i, i + 1)));
+            std::size_t missing = 0;
+            for (std::size_t i = 0; i < rows.x.n; i += 10) {
+                const auto found = search(index, rows.x.view().rows(i, i + 1), rows.x.n, {.nprobe = 1}).front();
+                missing += std::none_of(found.begin(), found.end(), [&](const Hit& h) { return h.second == Id(i); });
+            }
+            CHECK(missing == 0);
+        }
+    });
+}
