@@ -51,6 +51,15 @@ std::size_t wrong_rows(Metric metric, const Matrix& x, const Matrix& c) {
            wrong_rows(metric, x, c, run_nearest(lutra::scalar{}, metric, x, c));
 }
 
+std::size_t unclear_rows(const Matrix& x, const lutra::CentroidsView& c) {
+    lutra::Arena arena;
+    std::size_t unclear = 0;
+    nearest_in_groups(
+        lutra::best{}, x.n, {&c, 1}, arena, [&](std::size_t i) { return x.row(i); },
+        [&](std::size_t, std::size_t, const lutra::Proposal& p) { unclear += !lutra::is_clear(c, p); });
+    return unclear;
+}
+
 Matrix moved_by(Matrix x, float offset) {
     for (float& v : x.values) v += offset;
     return x;
@@ -181,16 +190,21 @@ TEST_CASE("nearest: no scores are written where none are wanted") {
     CHECK(ids == run_nearest(lutra::best{}, Metric::l2, x, c).ids);
 }
 
-TEST_CASE("is_clear: hardly any row of ordinary data must be compared twice") {
-    const Matrix x = normal_matrix(5000, 64, 34), c = normal_matrix(200, 64, 35);
-    const lutra::Centroids prepared = prepared_centroids(Metric::l2, c);
-    const lutra::CentroidsView view = prepared.view();
-    lutra::Arena arena;
-    std::size_t unclear = 0;
-    nearest_in_groups(
-        lutra::best{}, x.n, {&view, 1}, arena, [&](std::size_t i) { return x.row(i); },
-        [&](std::size_t, std::size_t, const lutra::Proposal& p) { unclear += !lutra::is_clear(view, p); });
-    CHECK(unclear < 25);
+TEST_CASE("is_clear: hardly any row must be compared twice, not with an offset either, nor beside a far centroid") {
+    Matrix x = normal_matrix(5000, 64, 34), c = normal_matrix(200, 64, 35);
+    for (Matrix* m : {&x, &c})
+        for (float& v : m->values) v = std::round(64 * v) / 64;  // so that nothing is rounded when the offset is added
+    for (const float far : {0.F, 1e6F, 3e38F})
+        for (const float offset : {0.F, 65536.F}) {
+            Matrix centroids = moved_by(c, offset);
+            if (far != 0) std::fill_n(centroids.row(7), 64, far);
+            const lutra::Centroids prepared = prepared_centroids(Metric::l2, centroids);
+            CAPTURE(offset);
+            CAPTURE(far);
+            CHECK(unclear_rows(moved_by(x, offset), prepared.view()) < 25);
+        }
+    const Matrix unit = normal_matrix(200, 64, 35);
+    CHECK(unclear_rows(x, prepared_centroids(Metric::inner_product, unit).view()) < 50);
 }
 
 TEST_CASE("nearest_in_groups: what groups propose, merged, is what all centroids together propose") {
