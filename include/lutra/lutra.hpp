@@ -15,6 +15,7 @@
 #include <lutra/core/concepts.hpp>             // the three contracts: CoarseQuantizer, Encoding, SearchIndex
 #include <lutra/core/params.hpp>               // what a call may be told: nprobe, id filter; threads, memory, progress
 #include <lutra/core/result.hpp>               // how calls fail: Status, Result
+#include <lutra/core/warm.hpp>                 // memory for searches, taken before the first of them
 #include <lutra/encodings/flat/flat.hpp>       // rows as they are
 #include <lutra/encodings/pq4fs/pq4fs.hpp>     // 4-bit product quantization, scanned by look-ups in registers
 #include <lutra/factory/index_factory.hpp>     // index_factory(d, "IVF1024,Flat", metric)

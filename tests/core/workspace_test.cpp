@@ -102,3 +102,16 @@ TEST_CASE("Workspace: reserving as many again allocates nothing") {
     workspace.reserve(1);
     CHECK(lutra_test::allocations() == before);
 }
+
+TEST_CASE("Arena: once settled, what takes no more than was ever taken finds its memory, in any sizes") {
+    Arena arena;
+    for (const std::size_t size : {1000, 30000, 7, 100000}) CHECK(borrow(arena, size));
+    arena.settle();
+    const std::size_t before = lutra_test::allocations();
+    for (std::size_t size = 1; size < 100000; size += 9973) {
+        const Arena::Frame frame(arena);
+        for (std::size_t taken = 0; taken + size < 1500000; taken += size + 64) static_cast<void>(arena.take<int>(size / 4));
+    }
+    arena.settle();
+    CHECK(lutra_test::allocations() == before);
+}

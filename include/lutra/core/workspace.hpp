@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -28,20 +29,24 @@ public:
     /// Memory for a search inside a search, kept as long as this is.
     Workspace& nested();
 
+    /// One piece of memory, twice the most that was ever taken at a time, in place of many: whatever takes no more than that, in
+    /// any sizes, finds it there. Nothing may be taken now.
+    void settle();
+
     Arena();
     ~Arena();
 
     /// All that was taken since construction is given back at destruction.
     class Frame {
     public:
-        explicit Frame(Arena& arena) : arena_(arena), chunk_(arena.chunk_), used_(arena.used_) {}
-        ~Frame() { arena_.chunk_ = chunk_, arena_.used_ = used_; }
+        explicit Frame(Arena& arena) : arena_(arena), chunk_(arena.chunk_), used_(arena.used_), taken_(arena.taken_) {}
+        ~Frame() { arena_.chunk_ = chunk_, arena_.used_ = used_, arena_.taken_ = taken_; }
         Frame(const Frame&) = delete;
         Frame& operator=(const Frame&) = delete;
 
     private:
         Arena& arena_;
-        std::size_t chunk_, used_;
+        std::size_t chunk_, used_, taken_;
     };
 
 private:
@@ -52,7 +57,8 @@ private:
         while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size()) ++chunk_, used_ = 0;
         if (chunk_ == chunks_.size()) grow(bytes);
         void* p = chunks_[chunk_].data() + used_;
-        used_ += bytes;
+        used_ += bytes, taken_ += bytes;
+        most_taken_ = std::max(most_taken_, taken_);
         return p;
     }
     void grow(std::size_t bytes) {
@@ -61,12 +67,14 @@ private:
     }
 
     std::vector<AlignedVector<std::byte>> chunks_;
-    std::size_t chunk_ = 0, used_ = 0;
+    std::size_t chunk_ = 0, used_ = 0;        // where the next piece is
+    std::size_t taken_ = 0, most_taken_ = 0;  // bytes
     std::unique_ptr<Workspace> nested_;
 };
 
-/// One Arena per worker. Keep one for each thread that calls search and pass it in: after the first few calls of a size
-/// nothing is allocated. Without one, every call makes its own and frees it.
+/// One Arena per worker. Keep one for each thread that calls search and pass it in: after the first few calls of a size nothing is
+/// allocated by the workers that took part. warm() (warm.hpp) makes sure of all of them before the first call. Without a workspace
+/// every call makes its own and frees it.
 class Workspace {
 public:
     /// Makes sure arenas [0, workers) exist. Call it before the workers start.
@@ -74,6 +82,10 @@ public:
         while (arenas_.size() < workers) arenas_.push_back(std::make_unique<Arena>());
     }
     Arena& arena(std::size_t worker) { return *arenas_[worker]; }
+    /// Arena::settle() of each.
+    void settle() {
+        for (const auto& arena : arenas_) arena->settle();
+    }
 
 private:
     std::vector<std::unique_ptr<Arena>> arenas_;  // references stay good when it grows; an unused one allocates nothing
@@ -84,6 +96,14 @@ inline Arena::~Arena() = default;
 inline Workspace& Arena::nested() {
     if (nested_ == nullptr) nested_ = std::make_unique<Workspace>();
     return *nested_;
+}
+inline void Arena::settle() {
+    LUTRA_ASSERT(taken_ == 0 && chunk_ == 0 && used_ == 0);
+    if (nested_ != nullptr) nested_->settle();
+    if (most_taken_ == 0 || chunks_.front().size() >= 2 * most_taken_) return;
+    AlignedVector<std::byte> one(2 * most_taken_);
+    chunks_.clear();
+    chunks_.push_back(std::move(one));
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -118,18 +118,20 @@ struct ListPiece {
     std::size_t list = 0, begin = 0, end = 0;
 };
 
-/// The lists of one query cut into pieces of at most `most` vectors (a multiple of the block), in the arena.
-inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<const Id> probes, std::size_t most, Arena& arena) {
-    std::size_t n = 0;
-    for (const Id list : probes)
-        if (list != kNoId) n += (lists.size(std::size_t(list)) + most - 1) / most;
-    const auto pieces = arena.take<ListPiece>(n);
+/// The lists of one query cut into pieces of `least` vectors (a multiple of the block), or of more where that would make more than
+/// a thousand: the memory in the arena depends on nothing but nprobe.
+inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<const Id> probes, std::size_t least, Arena& arena) {
+    constexpr std::size_t kCuts = 1024;
+    std::size_t total = 0;
+    for (const Id list : probes) total += list != kNoId ? lists.size(std::size_t(list)) : 0;
+    const std::size_t most = round_up(std::max(least, total / kCuts), least);
+    const auto pieces = arena.take<ListPiece>(probes.size() + kCuts);
     std::size_t p = 0;
     for (const Id list : probes)
         if (list != kNoId)
             for (std::size_t begin = 0, size = lists.size(std::size_t(list)); begin < size; begin += most)
                 pieces[p++] = {std::size_t(list), begin, std::min(size, begin + most)};
-    return pieces;
+    return pieces.first(p);
 }
 
 /// One query over all workers: its lists are cut into pieces, each worker keeps its own k best, `out` gets the best of all.
