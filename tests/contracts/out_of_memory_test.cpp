@@ -158,7 +158,7 @@ TEST_CASE("out of memory: a search that fails says so, and the next one is right
         }
 }
 
-TEST_CASE("out of memory: saving an index, and looking at it, say so") {
+TEST_CASE("out of memory: saving, loading and making an index, and looking at it, say so") {
     const Rows rows;
     for (const std::string_view spec : kSpecs) {
         CAPTURE(spec);
@@ -169,8 +169,15 @@ TEST_CASE("out of memory: saving an index, and looking at it, say so") {
             lutra::MemoryWriter out;
             return before.index.save(out);
         };
+        const auto load = [&] {
+            lutra::MemoryReader in(before.file);
+            return lutra::load_index(in).status();
+        };
         std::vector<float> out(kRows * kDim);
-        lutra_test::each_allocation_fails(nothing, save, check);
+        CHECK(lutra_test::each_allocation_fails(nothing, save, check) > 0);
+        CHECK(lutra_test::each_allocation_fails(nothing, load, nothing) > 0);
+        CHECK(lutra_test::each_allocation_fails(
+                  nothing, [&] { return lutra::index_factory(kDim, spec).status(); }, nothing) > 0);
         CHECK(lutra_test::each_allocation_fails(
                   nothing, [&] { return before.index.reconstruct_n(0, kRows, out.data()); }, check) > 0);
     }

@@ -5,6 +5,7 @@
 #pragma once
 #include <lutra/cluster/copies.hpp>
 #include <lutra/cluster/pruned_assignment.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/core/validate.hpp>
@@ -366,6 +367,9 @@ inline std::vector<float> sampled_weights(MatrixView x, std::size_t limit, const
     return weights;
 }
 
+/// kmeans() of what has been checked.
+Result<KMeans> run_kmeans(MatrixView x, std::size_t k, const KMeansConfig& config, const Resources& resources);
+
 /// n = k: the rows are the centroids.
 inline KMeans rows_as_centroids(MatrixView x, bool spherical) {
     AlignedVector<float> centroids(x.data, x.data + x.n * x.d);
@@ -378,6 +382,10 @@ inline KMeans rows_as_centroids(MatrixView x, bool spherical) {
 
 inline Result<KMeans> kmeans(MatrixView x, std::size_t k, const KMeansConfig& config, const Resources& resources) {
     LUTRA_TRY(detail::check_kmeans(x, k, config));
+    return guarded(config.stage, [&] { return detail::run_kmeans(x, k, config, resources); });
+}
+
+inline Result<KMeans> detail::run_kmeans(MatrixView x, std::size_t k, const KMeansConfig& config, const Resources& resources) {
     if (x.n == k) return detail::rows_as_centroids(x, config.spherical);
     const std::size_t limit = k > x.n / config.max_points_per_centroid ? x.n : k * config.max_points_per_centroid;
     const std::vector<float> weights = detail::sampled_weights(x, limit, config);

@@ -6,6 +6,7 @@
 #include <lutra/cluster/copies.hpp>
 #include <lutra/cluster/row_source.hpp>
 #include <lutra/cluster/seeding.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/core/validate.hpp>
@@ -252,13 +253,24 @@ inline Status check_minibatch(std::size_t n, std::size_t d, std::size_t k, const
     return {};
 }
 
+/// minibatch_kmeans() of what has been checked.
+template <RowSource Source>
+Result<MiniBatchKMeans> run_minibatch(const Source& source, std::size_t k, const MiniBatchConfig& config,
+                                      const Resources& resources);
+
 }  // namespace detail
 
 template <RowSource Source>
 Result<MiniBatchKMeans> minibatch_kmeans(const Source& source, std::size_t k, const MiniBatchConfig& config,
                                          const Resources& resources) {
+    LUTRA_TRY(detail::check_minibatch(source.n(), source.d(), k, config));
+    return guarded(config.stage, [&] { return detail::run_minibatch(source, k, config, resources); });
+}
+
+template <RowSource Source>
+Result<MiniBatchKMeans> detail::run_minibatch(const Source& source, std::size_t k, const MiniBatchConfig& config,
+                                              const Resources& resources) {
     const std::size_t n = source.n(), d = source.d();
-    LUTRA_TRY(detail::check_minibatch(n, d, k, config));
     const std::size_t init = std::min(n, config.init_size != 0 ? config.init_size : 3 * std::max(k, config.batch));
     const std::size_t most_steps = config.max_steps != 0 ? config.max_steps : std::max<std::size_t>(1, 100 * n / config.batch);
     Rng rng(config.seed);

@@ -3,6 +3,7 @@
 // seedings for k-means", NIPS 2016: a Markov chain in place of each draw of k-means++, so no pass over all rows for each centroid.
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/kernels/distance.hpp>
@@ -146,10 +147,12 @@ inline Result<AlignedVector<float>> seed_afk_mc2(MatrixView x, std::size_t k, Rn
 
 inline Result<AlignedVector<float>> seed_centroids(MatrixView x, std::size_t k, Seeding seeding, std::uint32_t seed,
                                                    std::string_view stage, const Resources& resources) {
-    Rng rng(seed);
-    if (seeding == Seeding::kmeans_plus_plus) return detail::seed_plus_plus(x, k, rng, stage, resources);
-    if (seeding == Seeding::afk_mc2) return detail::seed_afk_mc2(x, k, rng, stage, resources);
-    return detail::random_rows(x, k, seed);
+    return guarded(stage, [&]() -> Result<AlignedVector<float>> {
+        Rng rng(seed);
+        if (seeding == Seeding::kmeans_plus_plus) return detail::seed_plus_plus(x, k, rng, stage, resources);
+        if (seeding == Seeding::afk_mc2) return detail::seed_afk_mc2(x, k, rng, stage, resources);
+        return detail::random_rows(x, k, seed);
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -4,6 +4,7 @@
 // Source: hierarchical k-means as in Nister and Stewenius, CVPR 2006; the refining rounds across groups are ours.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
+#include <lutra/core/guarded.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -241,13 +242,15 @@ inline Result<AlignedVector<float>> two_level_kmeans(MatrixView x, std::size_t k
     checked.stage = config.stage, checked.max_points_per_centroid = config.max_points_per_centroid;
     LUTRA_TRY(detail::check_kmeans(x, k, checked));
     if (config.near_groups == 0) return Status{Errc::bad_argument, "{}: near_groups = 0; accepted: 1 or more", config.stage};
-    const std::size_t limit = k > x.n / config.max_points_per_centroid ? x.n : k * config.max_points_per_centroid;
-    AlignedVector<float> sample;
-    if (limit < x.n) {
-        sample = training_sample(x, limit, config.seed);
-        x = {sample.data(), limit, x.d};
-    }
-    return detail::TwoLevel(x, k, config, resources).run();
+    return guarded(config.stage, [&]() -> Result<AlignedVector<float>> {
+        const std::size_t limit = k > x.n / config.max_points_per_centroid ? x.n : k * config.max_points_per_centroid;
+        AlignedVector<float> sample;
+        if (limit < x.n) {
+            sample = training_sample(x, limit, config.seed);
+            x = {sample.data(), limit, x.d};
+        }
+        return detail::TwoLevel(x, k, config, resources).run();
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

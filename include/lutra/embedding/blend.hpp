@@ -7,8 +7,10 @@
 // Main path: Blender::make() -> a direct map and memory;  operator() -> search -> mix() for each row.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
 #include <lutra/core/validate.hpp>
+#include <lutra/core/warm.hpp>
 #include <lutra/core/workspace.hpp>
 
 #include <algorithm>
@@ -37,22 +39,22 @@ struct BlendConfig {
 /// stand for. No second copy of them is made.
 ///
 /// An exact hit outweighs all others (several count alike). A query that finds nothing, because of an empty list or a NaN in it,
-/// stays as it is. operator() throws nothing, takes no lock and, once it has seen blocks like those to come, allocates nothing.
-/// One blender a thread; several may share an index. The index must outlive it and may not change meanwhile: make() may change it,
-/// so make all blenders, or call make_direct_map(), before threads share it.
+/// stays as it is. operator() throws nothing, takes no lock and allocates nothing. One blender a thread; several may share an index.
+/// The index must outlive it and may not change meanwhile: make() may change it, so make all blenders, or call make_direct_map(), before
+/// threads share it.
 template <SearchIndex I>
 class Blender {
 public:
     /// Makes the index's direct map, if it has none. Errors: bad_argument (k, rate, rows, an index by inner product), not_trained,
     /// unsupported (no direct map is possible).
     static Result<Blender> make(I& index, const BlendConfig& config) {
-        LUTRA_TRY(check(index, config));
-        LUTRA_TRY(index.make_direct_map());
-        Blender blender(index, config);
-        const std::vector<float> silence(config.rows * index.dim());
-        std::vector<float> out(silence.size());
-        LUTRA_TRY(blender({silence.data(), config.rows, index.dim()}, out.data()));
-        return blender;
+        return guarded("blend", [&]() -> Result<Blender> {
+            LUTRA_TRY(check(index, config));
+            LUTRA_TRY(index.make_direct_map());
+            Blender blender(index, config);
+            LUTRA_TRY(warm(*blender.workspace_, 1, index, config.rows, config.k, config.params));
+            return blender;
+        });
     }
 
     /// out [q.n, d]; may be q itself. Errors: bad_argument (q.d), those of search() and reconstruct().

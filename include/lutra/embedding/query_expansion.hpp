@@ -7,6 +7,7 @@
 // 2007.08019; for the rows of a database: Turcot and Lowe, ICCV workshops 2009.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/kernels/normalize.hpp>
 
@@ -145,7 +146,9 @@ template <SearchIndex I>
 Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, float* out,
                       const SearchParams& params, const Resources& resources) {
     LUTRA_TRY(detail::check_expansion(database, q, config, neighbours.metric(), database.n));
-    return detail::expand(neighbours, database, q, config, config.num_expand, kNoId, out, params, resources);
+    return guarded("expand", [&] {
+        return detail::expand(neighbours, database, q, config, config.num_expand, kNoId, out, params, resources);
+    });
 }
 
 template <SearchIndex I>
@@ -153,8 +156,10 @@ Status expand_database(const I& neighbours, MatrixView database, const Expansion
                        const SearchParams& params, const Resources& resources) {
     const std::size_t others = database.n - std::min<std::size_t>(database.n, config.with_self ? 0 : 1);
     LUTRA_TRY(detail::check_expansion(database, database, config, neighbours.metric(), others));
-    return detail::expand(neighbours, database, database, config, config.num_expand + (config.with_self ? 0 : 1),
-                          config.with_self ? kNoId : 0, out, params, resources);
+    return guarded("expand", [&] {
+        return detail::expand(neighbours, database, database, config, config.num_expand + (config.with_self ? 0 : 1),
+                              config.with_self ? kNoId : 0, out, params, resources);
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -4,6 +4,7 @@
 // "IxM2", an id map; "IxRF", rows to refine with) hold another record.
 // Compiles the whole library, in every unit that includes it; save_load.hpp does, except with LUTRA_COMPILED.
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/factory/catalog.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/factory/words.hpp>
@@ -150,17 +151,21 @@ inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, s
     return detail::coarse_of(std::move(*over_centroids), index, nlist);
 }
 
-LUTRA_INLINE Result<Index> load_index(Reader& in) { return detail::load_record(in, 0); }
+LUTRA_INLINE Result<Index> load_index(Reader& in) {
+    return guarded("load", [&] { return detail::load_record(in, 0); });
+}
 
 LUTRA_INLINE Result<Index> load_index(const std::string& path) {
-    Result<FileReader> file = FileReader::open(path);
-    LUTRA_TRY(file.status());
-    Result<Index> index = load_index(*file);
-    if (!index.ok()) return Status{index.status().code(), "{}: {}", path, index.status().message()};
-    if (file->remaining() != 0)
-        return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path, file->remaining(),
-                      file->position()};
-    return index;
+    return guarded("load", [&]() -> Result<Index> {
+        Result<FileReader> file = FileReader::open(path);
+        LUTRA_TRY(file.status());
+        Result<Index> index = load_index(*file);
+        if (!index.ok()) return Status{index.status().code(), "{}: {}", path, index.status().message()};
+        if (file->remaining() != 0)
+            return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path, file->remaining(),
+                          file->position()};
+        return index;
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

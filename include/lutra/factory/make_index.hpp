@@ -2,6 +2,7 @@
 //
 // Compiles the whole library, in every unit that includes it; index_factory.hpp does, except with LUTRA_COMPILED.
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/factory/catalog.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/refine/refine_file.hpp>
@@ -25,6 +26,8 @@ inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metr
     return AnyCoarse(IndexCoarse(std::move(*index)));
 }
 
+Result<Index> make_index(std::size_t d, std::string_view text, Metric metric);
+
 }  // namespace detail
 
 LUTRA_INLINE Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric) {
@@ -32,6 +35,10 @@ LUTRA_INLINE Result<Spec> parse_spec(std::string_view text, std::size_t d, Metri
 }
 
 LUTRA_INLINE Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric) {
+    return guarded("index_factory", [&] { return detail::make_index(d, text, metric); });
+}
+
+inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Metric metric) {
     if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
         return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
     const Result<Spec> spec = parse_spec(text, d, metric);

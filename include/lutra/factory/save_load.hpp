@@ -1,5 +1,6 @@
 // lutra/factory/save_load.hpp: indexes to and from files in faiss's format.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/io/file.hpp>
 
@@ -16,7 +17,7 @@ Result<Index> load_index(const std::string& path);
 /// Writes a file that faiss reads. It appears under its name only when it is complete and on the disk.
 template <SearchIndex I>
 Status save_index(const I& index, const std::string& path) {
-    return write_file(path, [&](Writer& out) { return index.save(out); });
+    return guarded("save", [&] { return write_file(path, [&](Writer& out) { return index.save(out); }); });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

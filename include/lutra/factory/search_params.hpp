@@ -2,6 +2,7 @@
 // Main path: parse_search_params() -> SearchParamsParser: next item -> name=value -> the setter of that name.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/words.hpp>
 
@@ -116,7 +117,7 @@ private:
 }  // namespace detail
 
 inline Result<SearchParams> parse_search_params(const Index& index, std::string_view text) {
-    return detail::SearchParamsParser(index, text).run();
+    return guarded("parameters", [&] { return detail::SearchParamsParser(index, text).run(); });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

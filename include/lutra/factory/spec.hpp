@@ -10,6 +10,7 @@
 //
 // The strings and their meaning are those of faiss's index_factory.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/factory/nearest_spec.hpp>
 #include <lutra/factory/spec_error.hpp>
 #include <lutra/factory/words.hpp>
@@ -275,7 +276,7 @@ private:
 }  // namespace detail
 
 inline Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings) {
-    return detail::SpecParser(text, d, metric, encodings).run();
+    return guarded("factory string", [&] { return detail::SpecParser(text, d, metric, encodings).run(); });
 }
 
 inline std::string to_string(const Spec& spec) {

@@ -3,6 +3,7 @@
 // Rules of thumb of faiss's users: lists between 4 sqrt(n) and 16 sqrt(n), 39 training rows a list at least, pieces of two floats
 // for 4-bit codes, exact comparison of what they propose; and shares of lists that were measured (nprobe_for()).
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/tune/explain.hpp>
 
@@ -144,7 +145,7 @@ inline Result<Advice> advise(const Wish& wish) {
         return Status{Errc::bad_argument, "advise: memory = {}; accepted: 0 for any, or the most bytes", wish.memory};
     if (wish.cosine && wish.metric != Metric::inner_product)
         return Status{Errc::bad_argument, "advise: cosine is the inner product of unit vectors; accepted with inner_product"};
-    return detail::Adviser(wish).run();
+    return guarded("advise", [&] { return detail::Adviser(wish).run(); });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

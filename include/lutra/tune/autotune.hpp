@@ -5,6 +5,7 @@
 // turns, beside a few over the whole range of recalls, and the fastest that reaches the target wins. Compared with a grid this
 // looks at whole numbers of lists, and what another clearly beats is not timed.
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
 #include <lutra/core/progress.hpp>
 #include <lutra/factory/index.hpp>
@@ -244,7 +245,7 @@ inline Result<Tuned> autotune(const Index& index, MatrixView queries, std::span<
                       config.k, truth.size()};
     if (!(config.recall > 0 && config.recall <= 1))
         return Status{Errc::bad_argument, "autotune: recall = {}; accepted: above 0, at most 1", config.recall};
-    return detail::Autotuner(index, queries, truth, config, resources).run();
+    return guarded("autotune", [&] { return detail::Autotuner(index, queries, truth, config, resources).run(); });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -4,6 +4,7 @@
 // Times are estimates for one core with AVX-512 (Zen 4), from rates that the benchmarks of this repository measured; a core with
 // AVX2 takes two to three times as long. They are there to compare strings, not to promise.
 #pragma once
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/message.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/pq4fs.hpp>
@@ -233,11 +234,13 @@ inline Result<Explanation> explain(std::string_view text, const Workload& worklo
     if (workload.k_factor != 0 && !(workload.k_factor >= 1 && workload.k_factor <= float(kMaxLists)))
         return Status{Errc::bad_argument, "explain: k_factor = {}; accepted: 0 for what is advised, or a number from 1 to {}",
                       workload.k_factor, kMaxLists};
-    const Result<Index> index = index_factory(workload.d, text, workload.metric);
-    LUTRA_TRY(index.status());
-    const Result<Spec> spec = parse_spec(text, workload.d, workload.metric);
-    LUTRA_TRY(spec.status());
-    return detail::Explainer(*spec, *index, workload).run();
+    return guarded("explain", [&]() -> Result<Explanation> {
+        const Result<Index> index = index_factory(workload.d, text, workload.metric);
+        LUTRA_TRY(index.status());
+        const Result<Spec> spec = parse_spec(text, workload.d, workload.metric);
+        LUTRA_TRY(spec.status());
+        return detail::Explainer(*spec, *index, workload).run();
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
