@@ -13,15 +13,15 @@
 using namespace contracts;
 
 namespace {
-struct Rows {
+struct RowSet {
     std::string_view kind;
     Matrix x;
 };
 
 /// n rows of d columns of kinds that leave rounding little room, or k-means nothing to divide.
-std::vector<Rows> difficult_rows(std::size_t n, std::size_t d) {
+std::vector<RowSet> difficult_rows(std::size_t n, std::size_t d) {
     const Matrix plain = lutra_test::normal_matrix(n, d, 7);
-    std::vector<Rows> sets;
+    std::vector<RowSet> sets;
     const auto set = [&](std::string_view kind, auto&& change) {
         sets.push_back({kind, plain});
         for (std::size_t i = 0; i < n; ++i) change(sets.back().x.row(i), i);
@@ -85,7 +85,7 @@ std::size_t without_copy(const lutra::Index& index, const Matrix& x) {
 TEST_CASE("search: in one list every row finds itself, be the rows as they may") {
     for_each_case([](const Case& c) {
         if (!c.has_lists() || c.d == 1) return;
-        for (const Rows& rows : difficult_rows(300, c.d)) {
+        for (const RowSet& rows : difficult_rows(300, c.d)) {
             CAPTURE(rows.kind);
             lutra::Index index = untrained(c);
             require_ok(index.train(rows.x));
@@ -99,7 +99,7 @@ TEST_CASE("search: in one list every row finds itself, be the rows as they may")
 TEST_CASE("search: one row at a time finds itself in one list as all together do") {
     for_each_case([](const Case& c) {
         if (!c.has_lists() || c.d == 1) return;
-        for (const Rows& rows : difficult_rows(150, c.d)) {
+        for (const RowSet& rows : difficult_rows(150, c.d)) {
             CAPTURE(rows.kind);
             lutra::Index index = untrained(c);
             require_ok(index.train(rows.x));
