@@ -10,8 +10,7 @@ int main() {
     const lutra::MatrixView x{rows.data(), n, d};
 
     lutra::Index index = lutra::index_factory(d, "IVF32,Flat", lutra::Metric::inner_product).value();
-    if (!index.train(x) || !index.add(x)) return 1;
-    index.set_nprobe(4);  // kept in the file
+    if (!index.train(x) || !index.add(x) || !index.set_nprobe(4)) return 1;  // nprobe is kept in the file
 
     // The file appears under its name only when all of it is on the disk.
     const std::string path = "03_save_load.index";

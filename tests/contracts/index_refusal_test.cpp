@@ -50,6 +50,20 @@ TEST_CASE("train, add, search: rows of the wrong width and null pointers are ref
     });
 }
 
+TEST_CASE("set_nprobe: 0 lists are refused, any number is where there are none, and what was set stays") {
+    for_each_case([](const Case& c) {
+        lutra::Index index = untrained(c);
+        const std::size_t before = index.nprobe();
+        CHECK(before == (c.has_lists() ? 1 : 0));
+        if (c.has_lists())
+            check_refused(index.set_nprobe(0), Errc::bad_argument, {"nprobe = 0", "1 to " + std::to_string(index.nlist())});
+        else
+            for (const std::size_t nprobe : {0, 1, 7})
+                check_refused(index.set_nprobe(nprobe), Errc::unsupported, {"nprobe = " + std::to_string(nprobe), "no lists"});
+        CHECK(index.nprobe() == before);
+    });
+}
+
 TEST_CASE("train, add: a NaN or an infinity is refused with its row, and the index stays as it was") {
     for_each_case([](const Case& c) {
         for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),

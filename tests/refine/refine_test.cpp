@@ -39,7 +39,7 @@ public:
     std::string spec() const { return "FirstColumn"; }
     std::size_t nlist() const { return 0; }
     std::size_t nprobe() const { return 0; }
-    void set_nprobe(std::size_t) {}
+    lutra::Status set_nprobe(std::size_t nprobe) { return lutra::no_lists("FirstColumn", nprobe); }
     float k_factor() const { return 0; }
     lutra::Status set_k_factor(float k_factor) { return lutra::no_refine_stage(spec(), k_factor); }
     std::size_t code_size() const { return 4; }
@@ -515,7 +515,7 @@ TEST_CASE("Refine: k_factor and nprobe are kept in the file") {
     require_ok(index.train(x));
     require_ok(index.add(x));
     require_ok(index.set_k_factor(2.5F));
-    index.set_nprobe(3);
+    require_ok(index.set_nprobe(3));
     const lutra::Index again = loaded(saved(index));
     CHECK(again.k_factor() == 2.5F);
     CHECK(again.nprobe() == 3);

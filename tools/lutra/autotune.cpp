@@ -98,7 +98,7 @@ void print_choice(const std::string& spec, const Tuned& tuned, double recall) {
 }
 
 void keep_settings(Index& index, const OperatingPoint& point) {
-    if (point.nprobe != 0) index.set_nprobe(point.nprobe);
+    if (point.nprobe != 0) check(index.set_nprobe(point.nprobe));
     if (point.k_factor != 0) check(index.set_k_factor(point.k_factor));
 }
 

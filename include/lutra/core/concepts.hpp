@@ -124,7 +124,9 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (20 to 45 where ids
 ///                              are not below ntotal()), and a file keeps it. unsupported where there is no such map
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
-///   nlist(), nprobe()          0 where there is no partition; set_nprobe() takes 1 .. nlist() and clamps
+///   nlist(), nprobe()          0 where there is no partition
+///   set_nprobe(n)              for searches that do not say otherwise, and in files. More than nlist() means all. Errors:
+///                              bad_argument (0), unsupported (no partition)
 ///   k_factor()                 0 where there is no refine stage; set_k_factor() says what it accepts
 ///   training_rows()            the most rows train() looks at, of more it takes a sample; 0: there is nothing to train
 ///   code_size()                bytes a stored vector takes, without its id
@@ -159,7 +161,7 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     { ci.ids_are_places() } -> std::same_as<bool>;
     { ci.nlist() } -> std::same_as<std::size_t>;
     { ci.nprobe() } -> std::same_as<std::size_t>;
-    i.set_nprobe(n);
+    { i.set_nprobe(n) } -> std::same_as<Status>;
     { ci.k_factor() } -> std::same_as<float>;
     { i.set_k_factor(radius) } -> std::same_as<Status>;
     { ci.code_size() } -> std::same_as<std::size_t>;

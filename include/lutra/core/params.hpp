@@ -14,11 +14,17 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// How to search, for one call. Zero means the index's own setting.
 struct SearchParams {
-    std::size_t nprobe = 0;           ///< lists visited per query; more than nlist means all
+    std::size_t nprobe = 0;           ///< lists visited per query; more than nlist means all, as everywhere
     IdFilter filter = {};             ///< which ids may be returned
     float k_factor = 0;               ///< a refine stage compares k * k_factor candidates exactly; 1 or more
     Order order = Order::best_first;  ///< any: the same hits unsorted, for who will sort them anyway or wants rows in order
 };
+
+/// What set_nprobe() says where there is nothing to set.
+inline Status no_lists(std::string_view spec, std::size_t nprobe) {
+    return {Errc::unsupported, "nprobe = {}: {} has no lists; a number of them is asked for by \"IVF\" in the factory string",
+            nprobe, spec};
+}
 
 /// What set_k_factor() says where there is nothing to set.
 inline Status no_refine_stage(std::string_view spec, float k_factor) {

@@ -26,7 +26,7 @@ struct AnyIndex {
     virtual bool is_trained() const = 0;
     virtual std::size_t nlist() const = 0;
     virtual std::size_t nprobe() const = 0;
-    virtual void set_nprobe(std::size_t) = 0;
+    virtual Status set_nprobe(std::size_t) = 0;
     virtual float k_factor() const = 0;
     virtual Status set_k_factor(float) = 0;
     virtual std::size_t code_size() const = 0;
@@ -60,7 +60,7 @@ struct IndexModel final : AnyIndex {
     bool is_trained() const override { return index.is_trained(); }
     std::size_t nlist() const override { return index.nlist(); }
     std::size_t nprobe() const override { return index.nprobe(); }
-    void set_nprobe(std::size_t nprobe) override { index.set_nprobe(nprobe); }
+    Status set_nprobe(std::size_t nprobe) override { return index.set_nprobe(nprobe); }
     float k_factor() const override { return index.k_factor(); }
     Status set_k_factor(float k_factor) override { return index.set_k_factor(k_factor); }
     std::size_t code_size() const override { return index.code_size(); }
@@ -110,7 +110,7 @@ public:
     bool is_trained() const { return model_->is_trained(); }
     std::size_t nlist() const { return model_->nlist(); }
     std::size_t nprobe() const { return model_->nprobe(); }
-    void set_nprobe(std::size_t nprobe) { model_->set_nprobe(nprobe); }
+    Status set_nprobe(std::size_t nprobe) { return model_->set_nprobe(nprobe); }
     float k_factor() const { return model_->k_factor(); }
     Status set_k_factor(float k_factor) { return model_->set_k_factor(k_factor); }
     std::size_t code_size() const { return model_->code_size(); }

@@ -30,7 +30,7 @@ public:
     /// One of the same kind and the same settings, without centroids.
     IndexCoarse untrained() const {
         Index index = index_factory(index_.dim(), index_.spec(), index_.metric()).value();
-        if (index.nlist() != 0) index.set_nprobe(index_.nprobe());
+        if (index.nlist() != 0) static_cast<void>(index.set_nprobe(index_.nprobe()));
         if (index.k_factor() > 0) static_cast<void>(index.set_k_factor(index_.k_factor()));
         return IndexCoarse(std::move(index));
     }

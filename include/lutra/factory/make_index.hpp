@@ -8,6 +8,7 @@
 #include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string_view>
 #include <utility>
@@ -21,7 +22,7 @@ inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metr
     if (spec.index.empty()) return AnyCoarse();
     Result<Index> index = index_factory(d, spec.index, metric);
     LUTRA_TRY(index.status());
-    if (index->nlist() != 0) index->set_nprobe(index->nlist() / 8);
+    if (index->nlist() != 0) LUTRA_TRY(index->set_nprobe(std::max<std::size_t>(1, index->nlist() / 8)));
     if (index->k_factor() > 0) LUTRA_TRY(index->set_k_factor(16));
     return AnyCoarse(IndexCoarse(std::move(*index)));
 }

@@ -43,7 +43,12 @@ public:
     /// 0 for OneList: there is no partition, so there is nothing to set.
     std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
     std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
-    void set_nprobe(std::size_t nprobe) { nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist_); }
+    Status set_nprobe(std::size_t nprobe) {
+        if (!Coarse::kLearns) return no_lists(spec(), nprobe);
+        if (nprobe == 0) return {Errc::bad_argument, "nprobe = 0; accepted: 1 to {}, and more for all lists", nlist_};
+        nprobe_ = std::min(nprobe, nlist_);
+        return {};
+    }
     float k_factor() const { return 0; }
     Status set_k_factor(float k_factor) {
         return guarded("k_factor", [&] { return no_refine_stage(spec(), k_factor); });

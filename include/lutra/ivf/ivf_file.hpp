@@ -8,6 +8,7 @@
 #include <lutra/ivf/ivf.hpp>
 #include <lutra/ivf/lists_file.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -96,7 +97,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader&
     index.count_loaded();
     if (index.ntotal_ != header.ntotal)
         return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
-    index.set_nprobe(nprobe);
+    index.nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist);
     LUTRA_TRY(index.set_direct_map(map));
     return index;
 }

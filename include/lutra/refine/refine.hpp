@@ -48,7 +48,7 @@ public:
     bool is_trained() const { return base_.is_trained(); }
     std::size_t nlist() const { return base_.nlist(); }
     std::size_t nprobe() const { return base_.nprobe(); }
-    void set_nprobe(std::size_t nprobe) { base_.set_nprobe(nprobe); }
+    Status set_nprobe(std::size_t nprobe) { return base_.set_nprobe(nprobe); }
     std::size_t code_size() const { return base_.code_size() + dim() * sizeof(float); }
     std::size_t training_rows() const { return base_.training_rows(); }
     std::string spec() const { return base_.spec() + ",RFlat"; }

@@ -25,7 +25,7 @@ public:
     bool is_trained() const { return base_.is_trained(); }
     std::size_t nlist() const { return base_.nlist(); }
     std::size_t nprobe() const { return base_.nprobe(); }
-    void set_nprobe(std::size_t nprobe) { base_.set_nprobe(nprobe); }
+    Status set_nprobe(std::size_t nprobe) { return base_.set_nprobe(nprobe); }
     float k_factor() const { return base_.k_factor(); }
     Status set_k_factor(float k_factor) { return base_.set_k_factor(k_factor); }
     std::size_t code_size() const { return base_.code_size(); }
