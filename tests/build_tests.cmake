@@ -70,6 +70,29 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID MATCH
   lutra_run_test(two_isas)
 endif()
 
+# What is found, in which list a row is and what its code is agree across instruction sets.
+if(NOT LUTRA_SCALAR_ONLY)
+  set(kernels scalar native)
+  if(isa_baseline)
+    set(kernels scalar ssse3 avx2 avx512 avx512vnni)
+  endif()
+  foreach(isa IN LISTS kernels)
+    add_executable(answers_${isa} kernels_agree/answers.cpp)
+    target_link_libraries(answers_${isa} PRIVATE lutra::lutra)
+    target_compile_options(answers_${isa} PRIVATE -O1 -g0 ${isa_${isa}})
+    set_target_properties(answers_${isa} PROPERTIES EXCLUDE_FROM_ALL ON)
+    list(APPEND answers answers_${isa})
+    list(APPEND answer_files $<TARGET_FILE:answers_${isa}>)
+  endforeach()
+  target_compile_definitions(answers_scalar PRIVATE LUTRA_SCALAR_ONLY)
+  add_custom_target(kernels_agree DEPENDS ${answers})
+  lutra_build_test(kernels_agree)
+  list(JOIN answer_files "|" answer_files)
+  add_test(NAME kernels_agree.run COMMAND ${CMAKE_COMMAND} "-DPROGRAMS=${answer_files}" -P
+                                          ${CMAKE_CURRENT_SOURCE_DIR}/kernels_agree/compare.cmake)
+  set_tests_properties(kernels_agree.run PROPERTIES LABELS build FIXTURES_REQUIRED kernels_agree)
+endif()
+
 # The fuzz targets, fed with the golden files and some strings, whole, cut short and changed. How libFuzzer goes on from there
 # is said in each of them.
 set(load_index_fuzz_inputs ${CMAKE_CURRENT_SOURCE_DIR}/data/golden)

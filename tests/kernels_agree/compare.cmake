@@ -1,0 +1,17 @@
+# cmake -DPROGRAMS=a|b|c -P compare.cmake: programs that print the same text, of what this machine can run. The first is the
+# definition.
+string(REPLACE "|" ";" programs "${PROGRAMS}")
+list(POP_FRONT programs definition)
+execute_process(COMMAND ${definition} OUTPUT_VARIABLE want RESULT_VARIABLE code)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${definition} failed: ${code}\n${want}")
+endif()
+foreach(program IN LISTS programs)
+  execute_process(COMMAND ${program} OUTPUT_VARIABLE got RESULT_VARIABLE code)
+  if(got MATCHES "^this machine")
+    message("${program}: ${got}")
+  elseif(NOT code EQUAL 0 OR NOT got STREQUAL want)
+    message(FATAL_ERROR "${program} (${code}):\n${got}\n${definition}:\n${want}")
+  endif()
+endforeach()
+message("${want}")
