@@ -93,7 +93,7 @@ void for_each_change(std::string_view spec, const Rows& rows, F&& f) {
     f("remove", filled(), [&](Index& i, const Resources&) { return i.remove_ids(lutra::IdFilter::predicate(odd)).status(); });
     std::vector<Id> map(kRows);
     for (std::size_t i = 0; i < kRows; ++i) map[i] = Id(10 * (kRows - i));
-    f("map_ids", filled(), [&](Index& i, const Resources&) { return i.map_ids(map); });
+    f("map_ids", filled(), [&](Index& i, const Resources&) { return i.map_ids(map, std::nullopt); });
 }
 
 }  // namespace

@@ -6,9 +6,13 @@
 #include <lutra/factory/save_load.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "factory/small_files.hpp"
 #include "support/temp_dir.hpp"
@@ -20,6 +24,28 @@ using small_files::Bytes;
 void write(const std::string& path, const Bytes& bytes) {
     std::ofstream out(path, std::ios::binary);
     out.write(reinterpret_cast<const char*>(bytes.data()), std::streamsize(bytes.size()));
+}
+
+std::vector<Bytes> in_id_maps() {
+    namespace files = small_files;
+    return {files::saved(files::small_flat(true)), files::saved(files::small_odd_fast_scan(true)),
+            files::saved(lutra::Transformed<files::PlainFlat>(files::small_flat(true))),
+            files::saved(files::small_refined(files::small_flat(false), true)),
+            files::saved(files::small_refined(files::small_ivf(false), true))};
+}
+
+/// Where the first id map's record begins.
+std::size_t find_id_map(const Bytes& bytes) {
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return std::min(text.find("IxMp"), text.find("IxM2"));
+}
+std::string kind_of(const Bytes& bytes) {
+    const std::size_t at = find_id_map(bytes);
+    return at >= bytes.size() ? "none" : std::string(reinterpret_cast<const char*>(bytes.data()) + at, 4);
+}
+Bytes with_kind(Bytes bytes, std::string_view kind) {
+    std::memcpy(bytes.data() + find_id_map(bytes), kind.data(), 4);
+    return bytes;
 }
 }  // namespace
 
@@ -44,6 +70,53 @@ TEST_CASE("save_index: a typed index is saved as the handle is, and the handle r
     REQUIRE(index.ok());
     CHECK(index->spec() == typed.spec());
     CHECK(index->spec() == "IVF2,Flat");
+}
+
+TEST_CASE("an id map is saved as the kind it was loaded as; one of lutra's own as IxM2, of which faiss gives rows by their ids") {
+    for (const Bytes& own : in_id_maps()) {
+        REQUIRE(kind_of(own) == "IxM2");
+        for (const std::string_view kind : {"IxMp", "IxM2"}) {
+            CAPTURE(kind);
+            const Bytes bytes = with_kind(own, kind);
+            lutra::Index index = small_files::loaded(bytes).value();
+            CHECK(small_files::saved(index) == bytes);
+            const auto seven = [](lutra::Id id) { return id % 7 == 0; };
+            REQUIRE(index.remove_ids(lutra::IdFilter::predicate(seven)).ok());
+            CHECK(kind_of(small_files::saved(index)) == kind);
+        }
+    }
+}
+
+TEST_CASE("an id map keeps its kind when other vectors come, and gives it to an index without one") {
+    for (const Bytes& own : in_id_maps())
+        for (const std::string_view kind : {"IxMp", "IxM2"}) {
+            CAPTURE(kind);
+            lutra::Index index = small_files::loaded(with_kind(own, kind)).value(), more = small_files::loaded(own).value();
+            REQUIRE(index.merge_from(more, 1000).ok());
+            CHECK(kind_of(small_files::saved(index)) == kind);
+            REQUIRE(more.ntotal() == 0);
+            REQUIRE(more.merge_from(index, 0).ok());
+            CHECK(kind_of(small_files::saved(more)) == kind);
+            index.reset();
+            const lutra_test::Matrix x = lutra_test::normal_matrix(2, index.dim(), 9);
+            const lutra::Id ids[] = {90, 9};
+            REQUIRE(index.add_with_ids(x, ids).ok());
+            CHECK(kind_of(small_files::saved(index)) == kind);
+        }
+}
+
+TEST_CASE("an id map around a refined index is kept, also where the ids in it are places") {
+    const Bytes record = small_files::saved(small_files::small_refined(small_files::small_ivf(false), false));
+    for (const char* kind : {"IxMp", "IxM2"}) {
+        constexpr std::size_t kHeader = 33;
+        lutra::MemoryWriter file;
+        REQUIRE(file.write(kind, 4).ok());
+        REQUIRE(file.write(record.data() + 4, kHeader).ok());
+        REQUIRE(file.write(record.data(), record.size()).ok());
+        for (const std::int64_t v : {4, 0, 1, 2, 3}) REQUIRE(lutra::write_value(file, v).ok());
+        const Bytes bytes(file.bytes().begin(), file.bytes().end());
+        CHECK(small_files::saved(small_files::loaded(bytes).value()) == bytes);
+    }
 }
 
 TEST_CASE("load_index: a file that is not there, and bytes behind the record, are refused by name") {

@@ -9,12 +9,14 @@
 #include <lutra/core/collector.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
+#include <lutra/core/id_map.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/result.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -119,8 +121,9 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 ///   merge_from(other, shift)   takes over all vectors of an index of the same kind, ids + shift; other is left empty
 ///   reset()                    forgets the vectors, keeps the training
 ///   save(out) const            writes faiss's record
-///   map_ids(map)               number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0. With
-///                              lists it needs no memory after remove_ids(), if no number grows
+///   map_ids(map, kind)         number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0. With
+///                              lists it needs no memory after remove_ids(), if no number grows. kind: of the record the map comes
+///                              from, which files then have again, also after reset(); nullopt: of none
 ///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (20 to 45 where ids
 ///                              are not below ntotal()), and a file keeps it. unsupported where there is no such map
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
@@ -156,7 +159,7 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     { i.merge_from(i, id) } -> std::same_as<Status>;
     i.reset();
     { ci.save(writer) } -> std::same_as<Status>;
-    { i.map_ids(std::span<const Id>()) } -> std::same_as<Status>;
+    { i.map_ids(std::span<const Id>(), std::optional<IdMapKind>()) } -> std::same_as<Status>;
     { i.make_direct_map() } -> std::same_as<Status>;
     { ci.ids_are_places() } -> std::same_as<bool>;
     { ci.nlist() } -> std::same_as<std::size_t>;

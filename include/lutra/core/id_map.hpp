@@ -4,10 +4,18 @@
 #include <lutra/core/types.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Which of faiss's two records an id map is in. Their bytes are the same; of what it has read from the first faiss finds no
+/// vector by its id again: it refuses reconstruct().
+enum class IdMapKind : std::uint8_t {
+    one_way,  ///< "IxMp", IDMap
+    two_way   ///< "IxM2", IDMap2
+};
 
 /// bad_file unless `map` has an entry for the id, and that is an id.
 inline Status check_mapped(Id id, std::span<const Id> map) {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -43,7 +44,7 @@ struct AnyIndex {
     virtual Status merge_from(AnyIndex&, Id) = 0;
     virtual void reset() = 0;
     virtual Status save(Writer&) const = 0;
-    virtual Status map_ids(std::span<const Id>) = 0;
+    virtual Status map_ids(std::span<const Id>, std::optional<IdMapKind>) = 0;
     virtual Status make_direct_map() = 0;
     virtual bool ids_are_places() const = 0;
 };
@@ -87,7 +88,7 @@ struct IndexModel final : AnyIndex {
     }
     void reset() override { index.reset(); }
     Status save(Writer& out) const override { return index.save(out); }
-    Status map_ids(std::span<const Id> map) override { return index.map_ids(map); }
+    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) override { return index.map_ids(map, kind); }
     Status make_direct_map() override { return index.make_direct_map(); }
     bool ids_are_places() const override { return index.ids_are_places(); }
 
@@ -136,7 +137,7 @@ public:
     Status merge_from(Index& other, Id shift) { return model_->merge_from(*other.model_, shift); }
     void reset() { model_->reset(); }
     Status save(Writer& out) const { return model_->save(out); }
-    Status map_ids(std::span<const Id> map) { return model_->map_ids(map); }
+    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) { return model_->map_ids(map, kind); }
     Status make_direct_map() { return model_->make_direct_map(); }
     bool ids_are_places() const { return model_->ids_are_places(); }
 

@@ -58,7 +58,7 @@ inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
     return index;
 }
 
-inline Result<Index> load_with_id_map(Reader& in, std::size_t depth) {
+inline Result<Index> load_with_id_map(IdMapKind kind, Reader& in, std::size_t depth) {
     IndexHeader header;
     std::vector<Id> map;
     LUTRA_TRY(read_header(in, header));
@@ -67,7 +67,7 @@ inline Result<Index> load_with_id_map(Reader& in, std::size_t depth) {
     LUTRA_TRY(read_counted(in, map));
     if (map.size() != index->ntotal())
         return Status{Errc::bad_file, "id map of {} ids for {} vectors", map.size(), index->ntotal()};
-    LUTRA_TRY(index->map_ids(map));
+    LUTRA_TRY(index->map_ids(map, kind));
     return index;
 }
 
@@ -120,7 +120,8 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
 inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
     if (depth >= kMaxNesting) return too_deep();
     if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
-    if (fourcc == Fourcc("IxMp") || fourcc == Fourcc("IxM2")) return load_with_id_map(in, depth);
+    for (const IdMapKind kind : {IdMapKind::one_way, IdMapKind::two_way})
+        if (fourcc == id_map_record(kind)) return load_with_id_map(kind, in, depth);
     if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
     if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
     return unexpected_record(

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -168,7 +169,7 @@ public:
         return guarded("load", [&] { return read_record(in, depth); });
     }
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().
-    Status map_ids(std::span<const Id> map);
+    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);
     bool ids_are_places() const;
 
 private:
@@ -279,8 +280,9 @@ private:
     std::size_t d_;
     Metric metric_;
     std::size_t nlist_, nprobe_ = 1, ntotal_ = 0;
-    Id next_id_ = 0;          // the first id add() gives: above all that were given
-    bool positional_ = true;  // ids are those add() gave
+    Id next_id_ = 0;                         // the first id add() gives: above all that were given
+    bool positional_ = true;                 // ids are those add() gave
+    IdMapKind id_map_ = IdMapKind::two_way;  // in files, where ids are not positional
     Coarse coarse_;
     E encoding_;
     InvertedLists lists_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -218,6 +219,7 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
 
         // Nothing fails any more.
         for (std::size_t l = 0; l < lists_.nlist(); ++l) take_over(other.lists_, l, shift);
+        if (positional_) id_map_ = other.id_map_;
         positional_ = positional_ && other.positional_ && shift == next_id_;
         next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
         ntotal_ = n;
@@ -268,7 +270,7 @@ void Ivf<Coarse, E>::take_over(const InvertedLists& from, std::size_t list, Id s
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
+Status Ivf<Coarse, E>::map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) {
     return guarded("map ids", [&]() -> Status {
         Id highest = kNoId;
         for (std::size_t l = 0; l < lists_.nlist(); ++l)
@@ -283,6 +285,7 @@ Status Ivf<Coarse, E>::map_ids(std::span<const Id> map) {
             for (Id& id : lists_.ids(l)) id = map[std::size_t(id)];
         count_loaded();
         positional_ = false;
+        id_map_ = kind.value_or(id_map_);
         direct_map_.rebuild(lists_);
         return {};
     });

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MIT
 //
 //   IVF    fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
-//   Flat   the encoding's record; with ids of the caller's inside an id map: "IxMp", header, record, ids
+//   Flat   the encoding's record; with ids of the caller's inside an id map: "IxM2", header, record, ids;
+//          "IxMp" for what comes from such a file. An id map around lists becomes their ids
 #pragma once
 #include <lutra/core/id_map.hpp>
 #include <lutra/ivf/ivf.hpp>
@@ -21,7 +22,7 @@ Status Ivf<Coarse, E>::write_record(Writer& out) const {
     if constexpr (!Coarse::kLearns) {
         const ListView list = lists_.nlist() != 0 ? lists_.view(0) : ListView{};
         if (positional_) return encoding_.save_alone(out, metric_, list);
-        LUTRA_TRY(write_fourcc(out, "IxMp"));
+        LUTRA_TRY(write_fourcc(out, id_map_record(id_map_)));
         LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_}));
         LUTRA_TRY(encoding_.save_alone(out, metric_, list));
         return write_counted(out, list.ids, list.size);

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -168,7 +169,7 @@ public:
             Result<std::size_t> removed = base_.remove_ids(IdFilter::predicate(goes));
             if (!removed.ok() || *removed == 0) return removed;
             // Without lists the base has numbered its rows anew. The map needs no memory after remove_ids(), so it does not fail.
-            if (nlist() != 0) LUTRA_TRY(base_.map_ids(to));
+            if (nlist() != 0) LUTRA_TRY(base_.map_ids(to, std::nullopt));
             move_rows(to);
             rows_.resize(std::size_t(kept) * dim());
             if (!keep_ids) next_id_ = kept;
@@ -185,11 +186,13 @@ public:
         LUTRA_TRY(other.check_shift(shift));
         const std::size_t before = ntotal(), n = other.ntotal();
         const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_ && next_id_ == Id(before);
+        const IdMapKind id_map = has_map() ? id_map_ : other.id_map_;
         if (other.dim() == dim()) LUTRA_TRY(reserve("merge", n, are_places));
         LUTRA_TRY(base_.merge_from(other.base_, Id(before)));
         append_rows(
             {other.rows_.data(), n, dim()}, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
         next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
+        id_map_ = id_map;
         other.reset();
         return {};
     }
@@ -201,7 +204,7 @@ public:
 
     Status save(Writer& out) const;
     static Result<Refine> assemble(Base base, AlignedVector<float> rows, float k_factor);
-    Status map_ids(std::span<const Id> map);  ///< needs no memory after remove_ids(), as Ivf's
+    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);  ///< needs no memory after remove_ids(), as Ivf's
     /// Places need no map; there is none for ids of the caller's.
     Status make_direct_map() const {
         return guarded("direct map", [&]() -> Status {
@@ -222,6 +225,7 @@ private:
 
     const float* row(std::size_t place) const { return rows_.data() + place * dim(); }
     Id id_of(std::size_t place) const { return ids_.empty() ? Id(place) : ids_[place]; }
+    bool has_map() const { return from_map_ || !ids_.empty(); }
     std::size_t place_of(Id id) const {
         if (ids_.empty()) return std::uint64_t(id) < ntotal() ? std::size_t(id) : ntotal();
         return std::size_t(std::find(ids_.begin(), ids_.end(), id) - ids_.begin());
@@ -345,7 +349,7 @@ private:
 
     void forget_rows() {
         rows_.clear(), ids_.clear();
-        next_id_ = 0;
+        next_id_ = 0, from_map_ = false;
     }
 
     Status check_shift(Id shift) const {
@@ -361,6 +365,8 @@ private:
     AlignedVector<float> rows_;  // [ntotal, d], by place
     std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
     Id next_id_ = 0;             // the first id add() gives: above all that were given
+    bool from_map_ = false;      // of a file: it is kept also where ids are places
+    IdMapKind id_map_ = IdMapKind::two_way;
     float k_factor_ = 1;
 };
 

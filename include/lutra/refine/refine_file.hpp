@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 //   "IxRF"   header, the base's record, a Flat record with the rows, k_factor; with ids of the caller's inside an id map:
-//            "IxMp", header, the record, ids
+//            "IxM2", header, the record, ids; "IxMp" for what comes from such a file
 //
 // Reading begins in factory/save_load.hpp, which knows who reads the base's record.
 #pragma once
@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -21,8 +22,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 template <SearchIndex Base>
 Status Refine<Base>::save(Writer& out) const {
     const IndexHeader header{dim(), ntotal(), is_trained(), metric()};
-    if (!ids_.empty()) {
-        LUTRA_TRY(write_fourcc(out, "IxMp"));
+    if (has_map()) {
+        LUTRA_TRY(write_fourcc(out, id_map_record(id_map_)));
         LUTRA_TRY(write_header(out, header));
     }
     LUTRA_TRY(write_fourcc(out, "IxRF"));
@@ -30,7 +31,10 @@ Status Refine<Base>::save(Writer& out) const {
     LUTRA_TRY(base_.save(out));
     LUTRA_TRY(write_flat_record(out, {rows_.data(), ntotal(), dim()}, metric()));
     LUTRA_TRY(write_value(out, k_factor_));
-    return ids_.empty() ? Status{} : write_counted(out, ids_.data(), ids_.size());
+    if (!has_map()) return {};
+    LUTRA_TRY(write_value(out, std::uint64_t(ntotal())));
+    for (std::size_t place = 0; place < ntotal(); ++place) LUTRA_TRY(write_value(out, id_of(place)));
+    return {};
 }
 
 /// What was read from a file, put together: the base with its vectors, and their rows [base.ntotal(), d] by place.
@@ -54,7 +58,7 @@ Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows
 
 /// Gives the vectors other ids: number i becomes map[i].
 template <SearchIndex Base>
-Status Refine<Base>::map_ids(std::span<const Id> map) {
+Status Refine<Base>::map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) {
     return guarded("map ids", [&]() -> Status {
         Id highest = kNoId;
         bool places = nlist() != 0;
@@ -73,6 +77,7 @@ Status Refine<Base>::map_ids(std::span<const Id> map) {
         for (Id& id : ids_) id = map[std::size_t(id)];
         if (places) ids_.clear();
         next_id_ = std::min(highest, kMaxId) + 1;
+        if (kind) id_map_ = *kind, from_map_ = true;
         return {};
     });
 }

@@ -6,6 +6,7 @@
 #include <lutra/transform/l2norm.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -65,7 +66,7 @@ public:
         LUTRA_TRY(transform_.save(out, dim()));
         return base_.save(out);
     }
-    Status map_ids(std::span<const Id> map) { return base_.map_ids(map); }
+    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) { return base_.map_ids(map, kind); }
     Status make_direct_map() { return base_.make_direct_map(); }
     bool ids_are_places() const { return base_.ids_are_places(); }
 
