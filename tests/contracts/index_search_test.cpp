@@ -267,7 +267,7 @@ TEST_CASE("search: the largest float is a distance like others, an infinite one 
                                   -kLargest, -kLargest, kLargest,     kLargest};
     const float infinity = std::numeric_limits<float>::infinity();
     const std::vector<Hit> want{{infinity, 4}, {kLargest, 1}, {0.F, 0}, {-kLargest, 2}, {-kLargest, lutra::kNoId}};
-    for (const char* spec : {"Flat", "IVF2,Flat", "Flat,RFlat", "IVF2,Flat,RFlat"}) {
+    for (const char* spec : {"Flat", "IVF2,Flat", "Flat,RFlat", "IVF2,Flat,RFlat", "PQ2x4fs,RFlat", "IVF2,PQ2x4fs,RFlat"}) {
         CAPTURE(spec);
         const Case c{spec, Metric::inner_product, 2};
         lutra::Index index = trained(c);
