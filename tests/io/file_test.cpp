@@ -2,10 +2,16 @@
 #include <doctest/doctest.h>
 #include <lutra/io/file.hpp>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "io/bytes.hpp"
 #include "support/temp_dir.hpp"
 #if LUTRA_HAS_POSIX
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #endif
@@ -45,7 +51,55 @@ private:
     rlimit old_{};
     void (*old_handler_)(int);
 };
+
+/// While it lives, new files get the mode that this umask leaves.
+class Umask {
+public:
+    explicit Umask(mode_t mask) : old_(::umask(mask)) {}
+    ~Umask() { ::umask(old_); }
+
+private:
+    mode_t old_;
+};
+
+/// Runs work() in a process that is killed at its end, if not before; the number it had.
+template <class Work>
+pid_t run_and_kill(Work work) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        work();
+        ::raise(SIGKILL);
+    }
+    int status = 0;
+    CHECK(::waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    return child;
+}
+
+struct stat about(const std::string& path) {
+    struct stat found;
+    REQUIRE(::stat(path.c_str(), &found) == 0);
+    return found;
+}
+int mode_of(const std::string& path) { return int(about(path).st_mode & 07777); }
+
+/// The one file in the folder that is none of `others`.
+std::string only_other(const TempDir& dir, const std::vector<std::string>& others) {
+    std::string found;
+    for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+        const std::string name = entry.path().filename().string();
+        if (std::find(others.begin(), others.end(), name) != others.end()) continue;
+        CHECK(found.empty());
+        found = entry.path().string();
+    }
+    return found;
+}
 #endif
+
+Status write_text(const std::string& path, std::string_view text) {
+    return lutra::write_file(path, [&](lutra::Writer& out) { return out.write(text.data(), text.size()); });
+}
 
 }  // namespace
 
@@ -91,12 +145,24 @@ TEST_CASE("FileWriter: two writers of one file do not disturb each other; the la
     CHECK(count_files(dir) == 1);
 }
 
-TEST_CASE("FileWriter: a leftover of a crash is neither used nor in the way") {
+TEST_CASE("FileWriter: files of others that only look alike are neither used nor in the way") {
     const TempDir dir;
-    write_bytes(dir.file("a.index.tmp0"), "left over");
-    CHECK(lutra::write_file(dir.file("a.index"), [](lutra::Writer& out) { return out.write("x", 1); }).ok());
+    const std::vector<std::string> names{"a.index.tmp0",
+                                         "a.index.lutra-0-0.tmp",
+                                         "a.index.lutra--5-0.tmp",
+                                         "a.lutra-99999999-0",
+                                         "a.lutra-99999999.tmp",
+                                         "a.lutra-99999999-0x.tmp",
+                                         "a.lutra-9x9-0.tmp",
+                                         "a.lutra-.tmp",
+                                         "a.lutra-99999999-.tmp",
+                                         "99999999-0.tmp",
+                                         ".tmp",
+                                         "a.lutra-99999999999999999999-0.tmp"};
+    for (const std::string& name : names) write_bytes(dir.file(name), "not ours");
+    CHECK(write_text(dir.file("a.index"), "x").ok());
     CHECK(read_bytes(dir.file("a.index")) == "x");
-    CHECK(read_bytes(dir.file("a.index.tmp0")) == "left over");
+    for (const std::string& name : names) CHECK(read_bytes(dir.file(name)) == "not ours");
 }
 
 TEST_CASE("FileWriter: nothing can be written after commit(), and there is one commit") {
@@ -184,17 +250,171 @@ TEST_CASE("FileWriter: an error while flushing, and one that the caller passed o
     }
 }
 
-TEST_CASE("FileWriter: a symbolic link stays one, and the permissions of the replaced file are kept") {
+TEST_CASE("FileWriter: what a killed process left over is removed by the next one, also of other targets") {
     const TempDir dir;
-    write_bytes(dir.file("real"), "old");
-    std::filesystem::permissions(dir.file("real"), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    std::filesystem::create_symlink("real", dir.file("link"));
-    CHECK(lutra::write_file(dir.file("link"), [](lutra::Writer& out) { return out.write("new", 3); }).ok());
-    CHECK(std::filesystem::is_symlink(dir.file("link")));
-    CHECK(read_bytes(dir.file("real")) == "new");
-    CHECK(int(std::filesystem::status(dir.file("real")).permissions()) == 0600);
+    write_bytes(dir.file("other.index"), "other");
+    for (const std::string name : {"a.index", "b.index"})
+        run_and_kill([&] {
+            auto out = FileWriter::create(dir.file(name));
+            static_cast<void>(out->write("half", 4));
+            ::raise(SIGKILL);
+        });
+    CHECK(count_files(dir) == 2);  // other.index, and what the second process left: it has removed the first one's
+    CHECK(write_text(dir.file("a.index"), "whole").ok());
+    CHECK(count_files(dir) == 2);
+    CHECK(read_bytes(dir.file("a.index")) == "whole");
+    CHECK(read_bytes(dir.file("other.index")) == "other");
+}
+
+TEST_CASE("FileWriter: the temporary file of a process that runs is not removed") {
+    const TempDir dir;
+    auto first = FileWriter::create(dir.file("a"));
+    REQUIRE(first.ok());
+    CHECK(first->write("first", 5).ok());
+    run_and_kill([&] { static_cast<void>(write_text(dir.file("b"), "second")); });
+    CHECK(first->commit().ok());
+    CHECK(read_bytes(dir.file("a")) == "first");
+    CHECK(read_bytes(dir.file("b")) == "second");
+}
+
+TEST_CASE("FileWriter: a temporary file that is locked stays, whatever process it names") {
+    const TempDir dir;
+    const pid_t gone = run_and_kill([] {});
+    auto writer = FileWriter::create(dir.file("a"));
+    REQUIRE(writer.ok());
+    const std::string foreign = dir.file("a.lutra-" + std::to_string(gone) + "-0.tmp");  // as in another container
+    std::filesystem::rename(only_other(dir, {}), foreign);
+    CHECK(write_text(dir.file("b"), "x").ok());
+    CHECK(std::filesystem::exists(foreign));
+}
+
+TEST_CASE("FileWriter: a temporary file is its user's alone, and a new file gets the usual mode at the end") {
+    const TempDir dir;
+    for (const mode_t mask : {0022, 0077, 0000, 0027}) {
+        const Umask umask(mask);
+        const std::string path = dir.file("new");
+        auto out = FileWriter::create(path);
+        REQUIRE(out.ok());
+        CHECK(mode_of(only_other(dir, {})) == 0600);
+        CHECK(out->write("x", 1).ok());
+        CHECK(mode_of(only_other(dir, {})) == 0600);
+        CHECK(out->commit().ok());
+        CHECK(mode_of(path) == int(0666 & ~mask));
+        std::filesystem::remove(path);
+    }
+}
+
+TEST_CASE("FileWriter: what replaces a file has its mode, owner and group before the first byte") {
+    const TempDir dir;
+    const std::string path = dir.file("a");
+    for (const int mode : {0600, 0640, 0664, 0644, 0666}) {
+        write_bytes(path, "old");
+        REQUIRE(::chmod(path.c_str(), mode_t(mode)) == 0);
+        const bool given = ::chown(path.c_str(), 1234, 4321) == 0;  // only the superuser may
+        auto out = FileWriter::create(path);
+        REQUIRE(out.ok());
+        for (const std::string& name : {only_other(dir, {"a"}), path}) {
+            CHECK(mode_of(name) == mode);
+            if (given) CHECK((about(name).st_uid == 1234 && about(name).st_gid == 4321));
+            if (name != path) CHECK(out->commit().ok());
+        }
+    }
+}
+
+TEST_CASE("FileWriter: a file that may not be written is not replaced") {
+    const TempDir dir;
+    write_bytes(dir.file("a"), "old");
+    std::filesystem::permissions(dir.file("a"), std::filesystem::perms::owner_read);
+    if (::geteuid() != 0) {
+        const Status status = write_text(dir.file("a"), "new");
+        CHECK(status.code() == Errc::io_error);
+        CHECK(mentions(status.message(), "a: Permission denied"));
+        CHECK(read_bytes(dir.file("a")) == "old");
+    }
+    CHECK(count_files(dir) == 1);
+}
+
+TEST_CASE("FileWriter: a symbolic link stays one, and its target is written, made if need be") {
+    const TempDir dir;
+    std::filesystem::create_directory(dir.file("disk"));
+    std::filesystem::create_symlink("disk/real", dir.file("link"));
+    std::filesystem::create_symlink("link", dir.file("link to link"));
+    std::filesystem::create_symlink(dir.file("disk/absolute"), dir.file("absolute"));
+    for (const std::string link : {"link", "link to link", "link", "absolute"}) {  // not there yet, there, not there yet
+        CHECK(write_text(dir.file(link), link).ok());
+        CHECK(std::filesystem::is_symlink(dir.file(link)));
+        CHECK(read_bytes(dir.file(link)) == link);
+    }
+    CHECK(read_bytes(dir.file("disk/real")) == "link");
+    CHECK(read_bytes(dir.file("disk/absolute")) == "absolute");
+    CHECK(std::distance(std::filesystem::directory_iterator(dir.file("disk")), {}) == 2);
+}
+
+TEST_CASE("FileWriter: a loop of links, and a link into a missing folder or to one, are refused") {
+    const TempDir dir;
+    std::filesystem::create_symlink("b", dir.file("a"));
+    std::filesystem::create_symlink("a", dir.file("b"));
+    std::filesystem::create_symlink("no/such", dir.file("lost"));
+    std::filesystem::create_symlink(".", dir.file("folder"));
+    CHECK(mentions(write_text(dir.file("a"), "x").message(), "symbolic links"));
+    CHECK(write_text(dir.file("a"), "x").code() == Errc::io_error);
+    CHECK(mentions(FileReader::open(dir.file("a")).status().message(), "symbolic links"));
+    CHECK(write_text(dir.file("lost"), "x").code() == Errc::not_found);
+    CHECK(mentions(write_text(dir.file("lost"), "x").message(), "lost -> "));
+    CHECK(mentions(write_text(dir.file("folder"), "x").message(), "is a folder"));
+    for (const char* name : {"a", "b", "lost", "folder"}) CHECK(std::filesystem::is_symlink(dir.file(name)));
+}
+
+TEST_CASE("FileWriter: another hard link of a replaced file keeps the old content") {
+    const TempDir dir;
+    write_bytes(dir.file("a"), "old");
+    std::filesystem::create_hard_link(dir.file("a"), dir.file("b"));
+    CHECK(write_text(dir.file("a"), "new").ok());
+    CHECK(read_bytes(dir.file("a")) == "new");
+    CHECK(read_bytes(dir.file("b")) == "old");
+}
+
+TEST_CASE("FileWriter: a name may be as long as the system allows, and one that is longer is refused before anything is written") {
+    const TempDir dir;
+    std::string music;
+    for (int i = 0; i < 63; ++i) music += "\xF0\x9F\x8E\xB5";  // four bytes each
+    for (const std::string& name : {std::string(255, 'n'), std::string(240, 'n'), music + "abc"}) {
+        CHECK(write_text(dir.file(name), "x").ok());
+        CHECK(read_bytes(dir.file(name)) == "x");
+    }
+    CHECK(count_files(dir) == 3);
+    const Status status = write_text(dir.file(std::string(256, 'n')), "x");
+    CHECK(status.code() == Errc::io_error);
+    CHECK(status.message().ends_with(": File name too long"));
+    CHECK(count_files(dir) == 3);
 }
 #endif
+
+TEST_CASE("FileWriter: a path that names no file is refused, and so is one below a file") {
+    const TempDir dir;
+    write_bytes(dir.file("file"), "old");
+    for (const std::string& path : {std::string(), dir.file("new/"), dir.file("no/such/")}) {
+        const Status status = write_text(path, "x");
+        CHECK(status.code() == Errc::unsupported);
+        CHECK(mentions(status.message(), "names no file"));
+    }
+    CHECK(!write_text(dir.file("file/"), "x").ok());
+    CHECK(!write_text(dir.file("file/below"), "x").ok());
+    CHECK(read_bytes(dir.file("file")) == "old");
+    CHECK(count_files(dir) == 1);
+}
+
+TEST_CASE("errors of files keep the reason, however long the path is, and no name forges a line of output") {
+    const TempDir dir;
+    std::string deep = dir.path().string();
+    for (int i = 0; i < 10; ++i) deep += "/" + std::string(200, 'd');
+    for (const Status& status : {FileReader::open(deep).status(), write_text(deep, "x")}) {
+        CHECK(status.code() == Errc::not_found);
+        CHECK(status.message().ends_with(": No such file or directory"));
+    }
+    const Status status = FileReader::open(dir.file("a\nlutra: \x1b[2J")).status();
+    CHECK(mentions(status.message(), "a\\nlutra: \\x1b[2J: No such file"));
+}
 
 TEST_CASE("FileReader: gives the bytes and knows how many are left") {
     const TempDir dir;

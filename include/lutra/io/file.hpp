@@ -1,39 +1,19 @@
 // lutra/io/file.hpp: files as byte streams: FileReader, and FileWriter, which touches its target only when all is written.
 // Main path: write_file() -> FileWriter::create() -> write() ... -> commit(): flush, fsync, rename.
 // SPDX-License-Identifier: MIT
-//
-// LUTRA_HAS_POSIX is set by the library; where it is 0 plain C files serve, and commit() cannot ask for an fsync.
 #pragma once
 #include <lutra/io/stream.hpp>
+#include <lutra/io/temporary_file.hpp>
 
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <system_error>
-
-#if !defined(LUTRA_HAS_POSIX)
-#if defined(__unix__) || defined(__APPLE__)
-#define LUTRA_HAS_POSIX 1
-#else
-#define LUTRA_HAS_POSIX 0
-#endif
-#endif
-#if LUTRA_HAS_POSIX
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
-struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using FilePtr = std::unique_ptr<std::FILE, CloseFile>;
-
 /// A file open for reading and its size in bytes.
 struct OpenFile {
     FilePtr file;
@@ -63,12 +43,18 @@ private:
 
 /// Writes a file that appears under its name only when it is complete.
 ///
-/// Bytes go to a temporary file in the same folder (`path` + ".tmp" + a number). commit() brings them to the disk and
-/// renames; without a successful commit the temporary file is removed and whatever was under `path` stays as it was. After
-/// a crash at most the temporary file is left over. A symbolic link is followed, the permissions of a replaced file are kept.
+/// Bytes go to a temporary file in the same folder, "x.index.lutra-PID-0.tmp". commit() brings them to the disk and renames;
+/// without a successful commit the temporary file is removed and whatever was under `path` stays as it was. What a killed
+/// process or a power cut left over, the next create() in that folder removes.
+///
+///   links     a symbolic link stays one: its target is written, and made if it is not there. Other hard links of a replaced
+///             file keep the old content
+///   rights    nobody but this user can read an unfinished file, unless it replaces one: then it has that one's mode, and its owner
+///             and group as far as this process may give them away, before the first byte. A new file gets the usual mode (umask)
 class FileWriter final : public Writer {
 public:
-    /// Errc::not_found (no such folder), unsupported (`path` is a folder, pipe or device) or io_error.
+    /// Errc::not_found (no such folder), unsupported (`path` is a folder, pipe or device, or names no file) or io_error (a file
+    /// that is read-only, a loop of links, a name that is too long ...).
     static Result<FileWriter> create(const std::string& path);
 
     FileWriter(FileWriter&&) = default;
@@ -81,15 +67,15 @@ public:
     Status commit();
 
 private:
-    FileWriter(std::string path, std::string temporary, detail::FilePtr file)
-        : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
+    FileWriter(std::string path, detail::TemporaryFile temporary) : path_(std::move(path)), temporary_(std::move(temporary)) {}
 
+    bool is_open() const { return temporary_.file != nullptr; }  // false once committed, given up or moved from
     Status failed() const;
     std::error_code finish();
     void discard();
 
-    std::string path_, temporary_;
-    detail::FilePtr file_;   // null once committed, given up or moved from
+    std::string path_;
+    detail::TemporaryFile temporary_;
     std::error_code error_;  // the first thing that went wrong
 };
 
@@ -109,16 +95,17 @@ inline std::error_code last_error() { return {errno != 0 ? errno : EIO, std::gen
 
 inline Status file_error(std::string_view action, const std::string& path, std::error_code error) {
     const Errc code = error == std::errc::no_such_file_or_directory ? Errc::not_found : Errc::io_error;
-    return {code, "cannot {} {}: {}", action, path, error.message()};
+    return {code, "cannot {} {}: {}", action, path_text(path), error.message()};
 }
 
 /// Refuses what cannot be read or replaced as a file; what does not exist passes.
-inline Status check_regular(const std::string& path) {
-    std::error_code ignored;
-    const auto status = std::filesystem::status(path, ignored);
-    if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return {};
+inline Status check_regular(std::string_view action, const std::string& path) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (status.type() == std::filesystem::file_type::not_found || std::filesystem::is_regular_file(status)) return {};
+    if (!std::filesystem::exists(status)) return file_error(action, path, error);
     const bool folder = std::filesystem::is_directory(status);
-    return {Errc::unsupported, "{} is a {}; a regular file is accepted", path, folder ? "folder" : "pipe or device"};
+    return {Errc::unsupported, "{} is a {}; a regular file is accepted", path_text(path), folder ? "folder" : "pipe or device"};
 }
 
 #if LUTRA_HAS_POSIX
@@ -129,28 +116,16 @@ inline std::error_code size_of(std::FILE* file, const std::string&, std::uint64_
     size = std::uint64_t(about.st_size);
     return {};
 }
-inline bool flush_to_disk(std::FILE* file) { return std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0; }
-
-/// Makes a rename in the folder of `path` survive a power cut. A folder that cannot be opened or synced is left to the system.
-inline void flush_folder(const std::string& path) {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return;
-    ::fsync(descriptor);
-    ::close(descriptor);
-}
 #else
 inline std::error_code size_of(std::FILE*, const std::string& path, std::uint64_t& size) {
     std::error_code error;
     size = std::filesystem::file_size(path, error);
     return error;
 }
-inline bool flush_to_disk(std::FILE* file) { return std::fflush(file) == 0; }
-inline void flush_folder(const std::string&) {}
 #endif
 
 inline Result<OpenFile> open_regular_file(const std::string& path) {
-    LUTRA_TRY(check_regular(path));  // before opening: opening a pipe would wait for its other end
+    LUTRA_TRY(check_regular("open", path));  // before opening: opening a pipe would wait for its other end
     OpenFile open;
     errno = 0;
     open.file.reset(std::fopen(path.c_str(), "rb"));
@@ -159,24 +134,30 @@ inline Result<OpenFile> open_regular_file(const std::string& path) {
     return open;
 }
 
-/// Where writing to `path` goes in the end, through symbolic links.
-inline std::string final_target(const std::string& path) {
-    std::error_code error;
-    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) return path;
-    const auto target = std::filesystem::weakly_canonical(path, error);
-    return error ? path : target.string();
+/// Where writing to `path` goes in the end, through symbolic links, also to a file that is not there yet.
+inline Status follow_links(const std::string& path, std::filesystem::path& target) {
+    constexpr int kMostLinks = 40;  // a loop that is longer has been refused by check_regular()
+    target = path;
+    for (int i = 0; i < kMostLinks; ++i) {
+        std::error_code error;
+        if (!std::filesystem::is_symlink(std::filesystem::symlink_status(target, error))) return {};
+        const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+        if (error) return file_error("follow the link", path, error);
+        target = target.parent_path() / next;  // an absolute one replaces the whole
+    }
+    return file_error("write", path, std::make_error_code(std::errc::too_many_symbolic_link_levels));
 }
 
-/// A new file beside `path`: `name` gets its name. Null with errno set if there can be none.
-inline FilePtr create_beside(const std::string& path, std::string& name) {
-    constexpr int kMostLeftovers = 1000;
-    for (int i = 0; i < kMostLeftovers; ++i) {
-        name = path + ".tmp" + std::to_string(i);
-        errno = 0;
-        FilePtr file(std::fopen(name.c_str(), "wbx"));  // x: fails if the name is taken, so no two writers share it
-        if (file || errno != EEXIST) return file;
-    }
-    return nullptr;
+/// Everything that can be known before the first byte: the work whose result is written may take hours.
+inline Status check_replaceable(const std::string& path, const std::filesystem::path& target) {
+    if (!target.has_filename())
+        return {Errc::unsupported, "\"{}\" names no file; a path that ends in the name of a file is accepted", path_text(path)};
+    std::error_code ignored;
+    if (!std::filesystem::exists(target, ignored)) return {};
+    if (!std::filesystem::equivalent(path, target, ignored))  // such as /proc/self/fd/1 of a file that is gone
+        return {Errc::unsupported, "{} leads to no file with a name; a regular file is accepted", path_text(path)};
+    const int refused = refusal_to_write(target);
+    return refused == 0 ? Status{} : file_error("write", path, {refused, std::generic_category()});
 }
 
 }  // namespace detail
@@ -189,66 +170,70 @@ inline Result<FileReader> FileReader::open(const std::string& path) {
 
 inline Status FileReader::read(void* to, std::size_t n) {
     if (n > remaining())
-        return {Errc::bad_file, "{} is truncated: {} bytes wanted at offset {}, {} are left", path_, n, position_, remaining()};
+        return {Errc::bad_file, "{} is truncated: {} bytes wanted at offset {}, {} are left", path_text(path_), n, position_,
+                remaining()};
     if (n == 0) return {};  // `to` may be null
     errno = 0;
     const std::size_t got = std::fread(to, 1, n, open_.file.get());
     position_ += got;
     if (got == n) return {};
     if (std::ferror(open_.file.get()) != 0) return detail::file_error("read", path_, detail::last_error());
-    return {Errc::bad_file, "{} became shorter while it was read: it ends at offset {}", path_, position_};
+    return {Errc::bad_file, "{} became shorter while it was read: it ends at offset {}", path_text(path_), position_};
 }
 
 inline Result<FileWriter> FileWriter::create(const std::string& path) {
-    LUTRA_TRY(detail::check_regular(path));
-    std::string target = detail::final_target(path), temporary;
-    detail::FilePtr file = detail::create_beside(target, temporary);
-    if (!file) return detail::file_error("create", temporary, detail::last_error());
-    std::error_code ignored;
-    const auto replaced = std::filesystem::status(target, ignored);
-    if (std::filesystem::exists(replaced)) std::filesystem::permissions(temporary, replaced.permissions(), ignored);
-    return FileWriter(std::move(target), std::move(temporary), std::move(file));
+    std::filesystem::path target;
+    LUTRA_TRY(detail::check_regular("write", path));
+    LUTRA_TRY(detail::follow_links(path, target));
+    LUTRA_TRY(detail::check_replaceable(path, target));
+    errno = 0;
+    detail::TemporaryFile temporary = detail::create_temporary(target);
+    if (!temporary.file) {
+        const std::error_code error = detail::last_error();
+        return detail::file_error("create", target == path ? path : path + " -> " + target.string(), error);
+    }
+    return FileWriter(target.string(), std::move(temporary));
 }
 
 inline Status FileWriter::failed() const { return detail::file_error("write", path_, error_); }
 
 inline Status FileWriter::write(const void* from, std::size_t n) {
     if (error_) return failed();
-    if (!file_) return {Errc::bad_argument, "{} is already committed; write before commit()", path_};
+    if (!is_open()) return {Errc::bad_argument, "{} is already committed; write before commit()", path_text(path_)};
     errno = 0;
-    if (n == 0 || std::fwrite(from, 1, n, file_.get()) == n) return {};
+    if (n == 0 || std::fwrite(from, 1, n, temporary_.file.get()) == n) return {};
     error_ = detail::last_error();
     return failed();
 }
 
 inline Status FileWriter::commit() {
     if (error_) return discard(), failed();
-    if (!file_) return {Errc::bad_argument, "{} is already committed; commit() once", path_};
+    if (!is_open()) return {Errc::bad_argument, "{} is already committed; commit() once", path_text(path_)};
     error_ = finish();
     if (error_) {
-        std::remove(temporary_.c_str());
+        std::remove(temporary_.name.c_str());
         return failed();
     }
-    detail::flush_folder(path_);
+    detail::flush_folder(std::filesystem::path(path_).parent_path());
     return {};
 }
 
 inline std::error_code FileWriter::finish() {
     errno = 0;
-    const std::error_code flushed = detail::flush_to_disk(file_.get()) ? std::error_code{} : detail::last_error();
+    const std::error_code completed = detail::complete_file(temporary_) ? std::error_code{} : detail::last_error();
     errno = 0;
-    const bool closed = std::fclose(file_.release()) == 0;
-    if (flushed) return flushed;
+    const bool closed = std::fclose(temporary_.file.release()) == 0;
+    if (completed) return completed;
     if (!closed) return detail::last_error();
     std::error_code renamed;
-    std::filesystem::rename(temporary_, path_, renamed);
+    std::filesystem::rename(temporary_.name, path_, renamed);
     return renamed;
 }
 
 inline void FileWriter::discard() {
-    if (!file_) return;
-    file_.reset();
-    std::remove(temporary_.c_str());
+    if (!is_open()) return;
+    temporary_.file.reset();
+    std::remove(temporary_.name.c_str());
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,195 @@
+// lutra/io/temporary_file.hpp: the file that is written beside the one it will replace: its name, its rights, and what killed
+// processes left behind.  Main path: create_temporary() -> sweep_leftovers(), create_hidden(), take_over_rights().
+// SPDX-License-Identifier: MIT
+//
+// LUTRA_HAS_POSIX is set by the library; where it is 0 plain C files serve: no owners, no sweeping, no fsync.
+#pragma once
+#include <lutra/io/path_text.hpp>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#if !defined(LUTRA_HAS_POSIX)
+#if defined(__unix__) || defined(__APPLE__)
+#define LUTRA_HAS_POSIX 1
+#else
+#define LUTRA_HAS_POSIX 0
+#endif
+#endif
+#if LUTRA_HAS_POSIX
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+namespace detail {
+
+struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using FilePtr = std::unique_ptr<std::FILE, CloseFile>;
+
+/// A new file open for writing. Nobody but its owner can read it until it has the rights of the file it will replace; where
+/// there is none, it gets those of a new file (new_mode) when it is complete.
+struct TemporaryFile {
+    std::string name;
+    FilePtr file;  // null: it could not be made, errno has the reason
+    std::optional<unsigned> new_mode = {};
+};
+
+inline constexpr std::string_view kTemporaryMark = ".lutra-", kTemporaryEnd = ".tmp";
+
+/// "x.index" -> "x.index.lutra-4711-0.tmp" in the same folder: process 4711's first. Long names are cut: a target may have a name
+/// as long as the system allows, and its temporary needs one too.
+inline std::string temporary_name(const std::filesystem::path& target, long process, int number) {
+    constexpr std::size_t kLongestName = 255;
+    const std::string end = std::string(kTemporaryMark) + std::to_string(process) + "-" + std::to_string(number) + ".tmp";
+    const std::string name = target.filename().string();
+    return (target.parent_path() / (std::string(cut_text(name, kLongestName - end.size())) + end)).string();
+}
+
+/// The process in a temporary's name; nothing if the name is no temporary's.
+inline std::optional<long> process_of(std::string_view name) {
+    const std::size_t mark = name.rfind(kTemporaryMark);
+    if (mark == name.npos || !name.ends_with(kTemporaryEnd)) return std::nullopt;
+    long process = 0, number = 0;
+    const char *const begin = name.data() + mark + kTemporaryMark.size(), *const end = name.data() + name.size();
+    const auto [dash, bad_process] = std::from_chars(begin, end, process);
+    if (bad_process != std::errc{} || process <= 0 || *dash != '-') return std::nullopt;
+    const auto [rest, bad_number] = std::from_chars(dash + 1, end, number);
+    if (bad_number != std::errc{} || number < 0 || end - rest != std::ptrdiff_t(kTemporaryEnd.size())) return std::nullopt;
+    return process;
+}
+
+#if LUTRA_HAS_POSIX
+inline long own_process() { return ::getpid(); }
+
+inline bool is_running(long process) { return ::kill(pid_t(process), 0) == 0 || errno != ESRCH; }
+
+/// Removes a file that nobody writes. Its writer holds a lock: a process may run where its number means another one here, in a
+/// container that shares the folder.
+inline void remove_unlocked(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return;
+    struct ::stat about;
+    const bool regular = ::fstat(file, &about) == 0 && S_ISREG(about.st_mode);
+    if (regular && (::flock(file, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)) ::unlink(path.c_str());
+    ::close(file);
+}
+
+/// Removes the temporaries in a folder whose process is gone: it was killed, or the power failed.
+inline void sweep_leftovers(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder.empty() ? "." : folder, error);
+    for (; !error && entry != std::filesystem::directory_iterator{}; entry.increment(error)) {
+        const std::optional<long> process = process_of(entry->path().filename().string());
+        if (process && !is_running(*process)) remove_unlocked(entry->path().string());
+    }
+}
+
+/// A new empty file; `name` gets its name, the first that is free. -1 with errno set if there can be none.
+inline int create_new(const std::filesystem::path& target, mode_t mode, std::string& name) {
+    constexpr int kMostNames = 1000;
+    int file = -1;
+    for (int i = 0; i < kMostNames; ++i) {
+        name = temporary_name(target, own_process(), i);
+        file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (file >= 0 || errno != EEXIST) break;
+    }
+    return file;
+}
+
+/// What the system lets others do with a new file in this folder: a file without content tells. (umask() can only be read by
+/// setting it, and that all threads would see.)
+inline std::optional<unsigned> mode_of_new_file(const std::filesystem::path& target) {
+    std::string name;
+    struct ::stat about;
+    const int file = create_new(target, 0666, name);
+    if (file < 0) return std::nullopt;
+    const bool known = ::fstat(file, &about) == 0;
+    ::close(file);
+    ::unlink(name.c_str());
+    return known ? std::optional<unsigned>(about.st_mode & 0777U) : std::nullopt;
+}
+
+/// Owner, group and mode of the replaced file. What this process may not give away stays its own; then the group, another one
+/// now, may do no more than everyone could.
+inline void take_over_rights(int file, const struct ::stat& replaced) {
+    mode_t mode = replaced.st_mode & 07777;
+    if (::fchown(file, replaced.st_uid, replaced.st_gid) != 0) {
+        mode &= 0777;  // no set-id bit for another owner
+        if (::fchown(file, uid_t(-1), replaced.st_gid) != 0) mode &= ~mode_t(070) | (mode << 3);
+    }
+    static_cast<void>(::fchmod(file, mode));  // where there are no modes there is nothing to keep
+}
+
+/// A file that will replace `target`, or be it if there is none yet.
+inline TemporaryFile create_temporary(const std::filesystem::path& target) {
+    sweep_leftovers(target.parent_path());
+    struct ::stat replaced;
+    const bool replaces = ::stat(target.c_str(), &replaced) == 0;
+    TemporaryFile made;
+    if (!replaces) made.new_mode = mode_of_new_file(target);
+    const int file = create_new(target, 0600, made.name);
+    if (file < 0) return made;
+    ::flock(file, LOCK_EX | LOCK_NB);  // see remove_unlocked()
+    if (replaces) take_over_rights(file, replaced);
+    made.file.reset(::fdopen(file, "wb"));
+    if (!made.file) ::close(file), ::unlink(made.name.c_str());
+    return made;
+}
+
+/// All bytes on the disk, and the rights of a complete file.
+inline bool complete_file(const TemporaryFile& temporary) {
+    const int file = ::fileno(temporary.file.get());
+    if (std::fflush(temporary.file.get()) != 0) return false;
+    if (temporary.new_mode) static_cast<void>(::fchmod(file, mode_t(*temporary.new_mode)));
+    return ::fsync(file) == 0;
+}
+
+/// Makes a rename in the folder survive a power cut. A folder that cannot be opened or synced is left to the system.
+inline void flush_folder(const std::filesystem::path& folder) {
+    const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+}
+
+/// 0, or why the file may not be changed.
+inline int refusal_to_write(const std::filesystem::path& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+#else
+inline TemporaryFile create_temporary(const std::filesystem::path& target) {
+    constexpr int kMostNames = 1000;
+    TemporaryFile made;
+    for (int i = 0; i < kMostNames && !made.file; ++i) {
+        made.name = temporary_name(target, 0, i);
+        errno = 0;
+        made.file.reset(std::fopen(made.name.c_str(), "wbx"));  // x: fails if the name is taken, so no two writers share it
+        if (!made.file && errno != EEXIST) break;
+    }
+    std::error_code ignored;
+    const auto replaced = std::filesystem::status(target, ignored);
+    if (made.file && std::filesystem::exists(replaced)) std::filesystem::permissions(made.name, replaced.permissions(), ignored);
+    return made;
+}
+inline bool complete_file(const TemporaryFile& temporary) { return std::fflush(temporary.file.get()) == 0; }
+inline void flush_folder(const std::filesystem::path&) {}
+inline int refusal_to_write(const std::filesystem::path&) { return 0; }
+#endif
+
+}  // namespace detail
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
