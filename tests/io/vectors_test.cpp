@@ -27,8 +27,8 @@ void write_counting(const std::string& path, std::size_t n, std::size_t d, float
     CHECK(lutra::write_file(path, [&](lutra::Writer& out) { return lutra::write_npy(out, {x.data(), n, d}); }).ok());
 }
 
-VectorFile open(const std::string& path, std::size_t max_maps = 100) {
-    auto file = VectorFile::open(path, max_maps);
+VectorFile open(const std::string& path, bool keep_open = true) {
+    auto file = VectorFile::open(path, keep_open);
     INFO(file.status().message());
     REQUIRE(file.ok());
     return *std::move(file);
@@ -96,8 +96,10 @@ TEST_CASE("VectorFile: a folder's other files and files without rows do not matt
 TEST_CASE("VectorFile: read() gives any range, also across files and from files not kept open") {
     const TempDir dir;
     fill_folder(dir);
-    for (const std::size_t max_maps : {0U, 1U, 2U, 100U}) {
-        const VectorFile file = open(dir.path().string(), max_maps);
+    write_bytes(dir.file("whole.fbin"), number(std::uint32_t{8}) + number(std::uint32_t{2}) +
+                                            std::string(reinterpret_cast<const char*>(kFolder.data()), 4 * kFolder.size()));
+    const VectorFile files[] = {open(dir.path().string()), open(dir.file("whole.fbin")), open(dir.file("whole.fbin"), false)};
+    for (const VectorFile& file : files) {
         for (std::size_t begin = 0; begin <= 8; ++begin)
             for (std::size_t end = begin; end <= 8; ++end) {
                 Floats got((end - begin) * 2);
@@ -112,12 +114,10 @@ TEST_CASE("VectorFile: place() names the file of a row, and the row in it") {
     fill_folder(dir);
     const std::vector<std::pair<const char*, std::size_t>> places{{"0_0.npy", 0}, {"0_0.npy", 1}, {"0_0.npy", 2}, {"100_0.npy", 0},
                                                                   {"2_0.npy", 0}, {"2_0.npy", 1}, {"2_0.npy", 2}, {"2_0.npy", 3}};
-    for (const std::size_t max_maps : {0U, 100U}) {
-        const VectorFile file = open(dir.path().string(), max_maps);
-        for (std::size_t row = 0; row < places.size(); ++row) {
-            CHECK(file.place(row).path == dir.file(places[row].first));
-            CHECK(file.place(row).row == places[row].second);
-        }
+    const VectorFile file = open(dir.path().string());
+    for (std::size_t row = 0; row < places.size(); ++row) {
+        CHECK(file.place(row).path == dir.file(places[row].first));
+        CHECK(file.place(row).row == places[row].second);
     }
     CHECK(open(dir.file("2_0.npy")).place(3).path == dir.file("2_0.npy"));
     CHECK(open(dir.file("2_0.npy")).place(3).row == 3);
@@ -144,6 +144,7 @@ TEST_CASE("VectorFile: floats that lie in the file as they are need no copy") {
     CHECK(npy.view()->row(2)[1] == 15);
     REQUIRE(fbin.view().has_value());
     CHECK(fbin.view()->row(0)[1] == 5);
+    CHECK(!open(dir.file("x.npy"), false).view().has_value());
 }
 
 TEST_CASE("VectorFile: what needs conversion, alignment or joining has no view") {
@@ -167,7 +168,7 @@ TEST_CASE("VectorFile: what needs conversion, alignment or joining has no view")
     CHECK(!open(folder.path().string()).view().has_value());
 }
 
-TEST_CASE("VectorFile: a folder keeps no file descriptors") {
+TEST_CASE("VectorFile: a folder keeps no file descriptors, and a file none if it is told so") {
     const TempDir dir;
     for (int i = 0; i < 50; ++i) write_counting(dir.file(std::to_string(i) + ".npy"), 1, 2, 0);
     const auto descriptors = [] {
@@ -178,9 +179,81 @@ TEST_CASE("VectorFile: a folder keeps no file descriptors") {
         return count;
     };
     const std::size_t before = descriptors();
-    const VectorFile file = open(dir.path().string());
-    CHECK(file.n() == 50);
+    const VectorFile folder = open(dir.path().string()), file = open(dir.file("7.npy"), false);
+    CHECK(folder.n() == 50);
+    CHECK(all_of(file) == Floats{0, 1});
     CHECK(descriptors() == before);
+}
+
+TEST_CASE("VectorFile: rows come in blocks, whatever their order and type, and none is lost between two") {
+    const TempDir dir;
+    const std::size_t n = 5000, d = 33;  // more than one block of every kind
+    Floats x(n * d);
+    std::string rows, columns, bytes, swapped;
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = float(i * 7 % 251);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        if (i % d == 0) rows += number(std::int32_t(d)), bytes += number(std::int32_t(d));
+        rows += number(x[i]), bytes += char(int(x[i])), swapped += number(double(x[i]), std::endian::big);
+        columns += number(x[i % n * d + i / n]);
+    }
+    const std::string shape = "(5000, 33)";
+    write_bytes(dir.file("rows.fvecs"), rows);
+    write_bytes(dir.file("bytes.bvecs"), bytes);
+    write_bytes(dir.file("columns.npy"), lutra_test::npy_file(lutra_test::npy_dictionary("<f4", shape, true), columns));
+    write_bytes(dir.file("swapped.npy"), lutra_test::npy_file(lutra_test::npy_dictionary(">f8", shape), swapped));
+    for (const char* name : {"rows.fvecs", "bytes.bvecs", "columns.npy", "swapped.npy"}) {
+        CAPTURE(name);
+        const VectorFile file = open(dir.file(name));
+        CHECK(all_of(file) == x);
+        Floats some(1234 * d);
+        REQUIRE(file.read(3000, 4234, some.data()).ok());
+        CHECK(std::equal(some.begin(), some.end(), x.begin() + 3000 * std::ptrdiff_t(d)));
+    }
+}
+
+#if LUTRA_HAS_POSIX
+TEST_CASE("VectorFile: a file that becomes shorter while it is open is an error of read(), of every kind, and no signal") {
+    const TempDir dir;
+    const std::size_t n = 9000, d = 4;
+    std::string floats, rows, bytes, row_bytes;
+    for (std::size_t i = 0; i < n; ++i) {
+        floats += number(1.F) + number(2.F) + number(3.F) + number(4.F), bytes += "abcd";
+        rows += number(std::int32_t{d}) + floats.substr(0, 16), row_bytes += number(std::int32_t{d}) + "abcd";
+    }
+    const std::string shape = number(std::uint32_t(n)) + number(std::uint32_t(d));
+    write_bytes(dir.file("a.npy"), lutra_test::npy_file(lutra_test::npy_dictionary("<f4", "(9000, 4)"), floats));
+    write_bytes(dir.file("b.npy"), lutra_test::npy_file(lutra_test::npy_dictionary("<f4", "(9000, 4)", true), floats));
+    write_bytes(dir.file("c.fbin"), shape + floats);
+    write_bytes(dir.file("d.u8bin"), shape + bytes);
+    write_bytes(dir.file("e.fvecs"), rows);
+    write_bytes(dir.file("f.bvecs"), row_bytes);
+    for (const char* name : {"a.npy", "b.npy", "c.fbin", "d.u8bin", "e.fvecs", "f.bvecs"}) {
+        CAPTURE(name);
+        const VectorFile file = open(dir.file(name));
+        for (const std::uintmax_t size : {20000U, 100U, 0U}) {
+            std::filesystem::resize_file(dir.file(name), size);
+            Floats got(n * d);
+            const auto status = file.read(0, n, got.data());
+            CHECK(status.code() == Errc::bad_file);
+            CHECK(
+                mentions(status.message(), std::string(name) + ": the file became shorter while it was read: it ends at offset "));
+        }
+    }
+}
+#endif
+
+TEST_CASE("VectorFile: a .npy header may be longer than usual, and one that is longer than the file is refused") {
+    const TempDir dir;
+    const std::string dictionary = lutra_test::npy_dictionary("<f4", "(1, 2)"), values = number(0.F) + number(1.F);
+    for (const std::size_t spaces : {5000U, 60000U, 200000U}) {
+        const char version = spaces > 65000 ? 2 : 1;
+        write_bytes(dir.file("x.npy"), lutra_test::npy_file(dictionary + std::string(spaces, ' '), values, version));
+        CHECK(all_of(open(dir.file("x.npy"))) == Floats{0, 1});
+    }
+    write_bytes(dir.file("x.npy"), lutra_test::npy_file(dictionary + std::string(2000000, ' '), values, 2));
+    CHECK(mentions(VectorFile::open(dir.file("x.npy")).status().message(), "header has 2000"));
+    std::filesystem::resize_file(dir.file("x.npy"), 5000);
+    CHECK(mentions(VectorFile::open(dir.file("x.npy")).status().message(), "truncated: the .npy header"));
 }
 
 TEST_CASE("VectorFile: a file with another column count is named along with the first one") {
@@ -203,7 +276,7 @@ TEST_CASE("VectorFile: a malformed file of a folder is named") {
 TEST_CASE("VectorFile: a folder's file that changed its shape since open() is refused") {
     const TempDir dir;
     write_counting(dir.file("a.npy"), 2, 2, 0);
-    const VectorFile file = open(dir.path().string(), 0);
+    const VectorFile file = open(dir.path().string());
     write_counting(dir.file("a.npy"), 1, 2, 0);
     Floats got(4);
     const auto status = file.read(0, 2, got.data());

@@ -161,10 +161,10 @@ LUTRA_INLINE Result<Index> load_index(const std::string& path) {
         Result<FileReader> file = FileReader::open(path);
         LUTRA_TRY(file.status());
         Result<Index> index = load_index(*file);
-        if (!index.ok()) return Status{index.status().code(), "{}: {}", path, index.status().message()};
+        if (!index.ok()) return Status{index.status().code(), "{}: {}", path_text(path), index.status().message()};
         if (file->remaining() != 0)
-            return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path, file->remaining(),
-                          file->position()};
+            return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path_text(path),
+                          file->remaining(), file->position()};
         return index;
     });
 }

@@ -8,14 +8,14 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// The rows of a whole .fbin (f4), .u8bin (u1), .i8bin (i1) or .ibin (i4) file. No rows is fine.
 /// Errc::bad_file: a header that does not fit the bytes after it.
-inline Result<RowArray> parse_bigann(std::span<const std::byte> bytes, Scalar scalar) {
-    MemoryReader in(bytes);
+inline Result<RowArray> parse_bigann(const FileFront& file, Scalar scalar) {
+    MemoryReader in(file.bytes);
     std::uint32_t n = 0, d = 0;
     LUTRA_TRY(read_value(in, n));
     LUTRA_TRY(read_value(in, d));
     RowArray kind;
     kind.scalar = scalar;
-    return make_row_array(bytes.subspan(std::size_t(in.position())), n, d, kind);
+    return make_row_array(file.after(std::size_t(in.position())), n, d, kind);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -67,7 +67,7 @@ inline Result<MappedFile> MappedFile::open(const std::string& path) {
     if (!open) return open.status();
     if (open->size == 0) return MappedFile(nullptr);
     if (open->size > std::numeric_limits<std::size_t>::max() / 2)
-        return Status{Errc::unsupported, "{} has {} bytes, more than this machine can address", path, open->size};
+        return Status{Errc::unsupported, "{} has {} bytes, more than this machine can address", path_text(path), open->size};
     auto mapping = detail::map_file(open->file.get(), std::size_t(open->size), path);
     if (!mapping) return mapping.status();
     return MappedFile(*std::move(mapping));

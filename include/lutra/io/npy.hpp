@@ -14,7 +14,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// The array in a whole .npy file. Accepted: '<', '>', '=' or '|' followed by f2, f4, f8, u1, i1 (vectors), i4 or i8 (ids); C or
 /// Fortran order; two dimensions [n, d], or one, which is a single row [1, d] (a vector saved alone). No rows is fine.
 /// Errc::bad_file: not such a file, or a header that does not fit the bytes after it.  Cost: the header only.
-Result<RowArray> parse_npy(std::span<const std::byte> bytes);
+Result<RowArray> parse_npy(const FileFront& file);
 
 /// x [n, d] as '<f4'; byte for byte what numpy.save writes.
 Status write_npy(Writer& out, MatrixView x);
@@ -126,11 +126,14 @@ inline bool is_plain_ascii(std::string_view text) {
                        [](char c) { return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t'; });
 }
 
-/// Splits a file into its header's text and the bytes of the array.
-inline Status split_npy(std::span<const std::byte> bytes, std::string_view& header, std::span<const std::byte>& array) {
-    const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (!file.starts_with(kNpyMagic)) return {Errc::bad_file, "not a .npy file: it does not begin with \\x93NUMPY"};
-    MemoryReader in(bytes.subspan(kNpyMagic.size()));
+/// Where the text of a header begins, and its size as it says.
+struct NpyText {
+    std::size_t begin = 0, size = 0;
+};
+inline Status find_npy_text(const FileFront& file, NpyText& text) {
+    const std::string_view front(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size());
+    if (!front.starts_with(kNpyMagic)) return {Errc::bad_file, "not a .npy file: it does not begin with \\x93NUMPY"};
+    MemoryReader in(file.bytes.subspan(kNpyMagic.size()));
     std::array<std::uint8_t, 2> version{};
     LUTRA_TRY(read_values(in, version.data(), version.size()));
     if (version[0] < 1 || version[0] > 3 || version[1] != 0)
@@ -138,12 +141,22 @@ inline Status split_npy(std::span<const std::byte> bytes, std::string_view& head
     std::uint32_t size = 0;
     std::uint16_t short_size = 0;  // version 1
     LUTRA_TRY(version[0] == 1 ? read_value(in, short_size) : read_value(in, size));
-    size += short_size;
-    if (size > in.remaining())
-        return {Errc::bad_file, "truncated: the .npy header is said to have {} bytes, {} are left", size, in.remaining()};
-    const std::size_t at = bytes.size() - std::size_t(in.remaining());
-    header = file.substr(at, size);
-    array = bytes.subspan(at + size);
+    text = {kNpyMagic.size() + std::size_t(in.position()), std::size_t(size) + short_size};
+    if (text.size <= file.size - text.begin) return {};
+    return {Errc::bad_file, "truncated: the .npy header is said to have {} bytes, {} are left", text.size, file.size - text.begin};
+}
+
+/// How much of a file that begins so must be read to parse it.
+inline std::size_t npy_front_size(const FileFront& file) {
+    NpyText text;
+    return find_npy_text(file, text).ok() ? text.begin + text.size : 0;
+}
+
+/// The text of the header, which must be in the front.
+inline Status npy_text(const FileFront& file, NpyText text, std::string_view& header) {
+    if (text.size > file.bytes.size() - text.begin)
+        return {Errc::bad_file, "the .npy header has {} bytes; {} are accepted", text.size, file.bytes.size() - text.begin};
+    header = {reinterpret_cast<const char*>(file.bytes.data()) + text.begin, text.size};
     if (!is_plain_ascii(header)) return {Errc::bad_file, "the .npy header has bytes that are not ASCII text"};
     return {};
 }
@@ -175,10 +188,12 @@ inline Status write_npy_header(Writer& out, std::string_view descr, std::size_t 
 
 }  // namespace detail
 
-inline Result<RowArray> parse_npy(std::span<const std::byte> bytes) {
+inline Result<RowArray> parse_npy(const FileFront& file) {
+    detail::NpyText where;
     std::string_view text;
-    std::span<const std::byte> array;
-    LUTRA_TRY(detail::split_npy(bytes, text, array));
+    LUTRA_TRY(detail::find_npy_text(file, where));
+    LUTRA_TRY(detail::npy_text(file, where, text));
+    const FileFront array = file.after(where.begin + where.size);
     detail::NpyHeader header;
     LUTRA_TRY(detail::NpyParser(text).parse(header));
     RowArray kind;

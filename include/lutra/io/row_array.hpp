@@ -35,32 +35,51 @@ enum class RowOrder : std::uint8_t { rows, columns, prefixed_rows };
 /// The most columns any file may have: the formats and faiss keep d in an int32.
 inline constexpr std::uint64_t kMaxColumns = 0x7fffffff;
 
-/// Rows in bytes that somebody else keeps (a mapped file).
+/// The beginning of a file, headers and more, and how long all of it is. Bytes that are the whole file are one too.
+struct FileFront {
+    FileFront() = default;
+    FileFront(std::span<const std::byte> whole) : bytes(whole), size(whole.size()) {}
+    FileFront(std::span<const std::byte> front, std::uint64_t file_size) : bytes(front), size(file_size) {}
+
+    bool is_whole() const { return bytes.size() == size; }
+    /// What comes after the first n bytes.  Needs: n <= size.
+    FileFront after(std::size_t n) const {
+        FileFront rest(bytes.subspan(std::min(n, bytes.size())), size - n);
+        rest.offset = offset + n;
+        return rest;
+    }
+
+    std::span<const std::byte> bytes;
+    std::uint64_t size = 0, offset = 0;  ///< offset: where it begins in the file
+};
+
+/// Rows in the bytes of a file.
 struct RowArray {
-    const std::byte* data = nullptr;  ///< the first value of row 0; any alignment
+    const std::byte* data = nullptr;  ///< the first value of row 0; any alignment. Somebody else keeps it; null: not in memory
     std::size_t n = 0, d = 0;
     Scalar scalar = Scalar::f4;
     RowOrder order = RowOrder::rows;
     std::endian endian = std::endian::little;
+    std::uint64_t offset = 0;  ///< where that value is in the file
+    std::size_t first = 0;     ///< what row 0 is called in messages
 
     std::size_t row_bytes() const {
         return d * scalar_size(scalar) + (order == RowOrder::prefixed_rows ? sizeof(std::int32_t) : 0);
     }
 };
 
-/// An array that fills `bytes` to the last one, or Errc::bad_file: no columns, too many, fewer or more bytes than n rows take.
+/// An array that fills `values` to the last byte, or Errc::bad_file: no columns, too many, fewer or more bytes than n rows take.
 /// n and d come from a file and may be anything.
-Result<RowArray> make_row_array(std::span<const std::byte> bytes, std::uint64_t n, std::uint64_t d, RowArray kind);
+Result<RowArray> make_row_array(const FileFront& values, std::uint64_t n, std::uint64_t d, RowArray kind);
 
 /// Rows [begin, end) as To, into out [end - begin, d]. To is float for vectors and Id for holds_ids(a.scalar).
-/// Needs: begin <= end <= a.n.  Errc::bad_file: a row's prefix is not d (the row is named).
+/// Needs: begin <= end <= a.n, rows in memory.  Errc::bad_file: a row's prefix is not d (the row is named).
 template <class To>
 Status read_rows(const RowArray& a, std::size_t begin, std::size_t end, To* out);
 
-/// The rows where they are, if they are floats of this machine, row-major and aligned.
+/// True if the bytes of the rows are a matrix of this machine's floats.
 inline bool is_float_matrix(const RowArray& a) {
-    return a.scalar == Scalar::f4 && a.order == RowOrder::rows && a.endian == std::endian::native &&
-           reinterpret_cast<std::uintptr_t>(a.data) % alignof(float) == 0;
+    return a.scalar == Scalar::f4 && a.order == RowOrder::rows && a.endian == std::endian::native;
 }
 
 namespace detail {
@@ -126,7 +145,7 @@ inline Status check_prefix(const RowArray& a, std::size_t row) {
     const std::byte* prefix = a.data + row * a.row_bytes() - sizeof(std::int32_t);
     const auto d = load<std::int32_t>(prefix, std::endian::native == std::endian::big);
     if (std::int64_t(d) == std::int64_t(a.d)) return {};
-    return {Errc::bad_file, "row {} says it has {} columns, row 0 has {}; all rows must have the same", row, d, a.d};
+    return {Errc::bad_file, "row {} says it has {} columns, row 0 has {}; all rows must have the same", a.first + row, d, a.d};
 }
 
 template <class To>
@@ -140,15 +159,16 @@ Status read_prefixed_rows(const RowArray& a, std::size_t begin, std::size_t end,
 
 }  // namespace detail
 
-inline Result<RowArray> make_row_array(std::span<const std::byte> bytes, std::uint64_t n, std::uint64_t d, RowArray kind) {
+inline Result<RowArray> make_row_array(const FileFront& values, std::uint64_t n, std::uint64_t d, RowArray kind) {
     if (d == 0 || d > kMaxColumns) return Status{Errc::bad_file, "{} columns; 1 to {} are accepted", d, kMaxColumns};
-    const std::uint64_t row_bytes = d * scalar_size(kind.scalar), whole_rows = bytes.size() / row_bytes;
+    const std::uint64_t row_bytes = d * scalar_size(kind.scalar), whole_rows = values.size / row_bytes;
     if (n > whole_rows)
         return Status{Errc::bad_file, "truncated: the header says {} rows of {} bytes, {} bytes follow it", n, row_bytes,
-                      bytes.size()};
-    if (n * row_bytes != bytes.size())
-        return Status{Errc::bad_file, "{} bytes too many after {} rows of {} bytes", bytes.size() - n * row_bytes, n, row_bytes};
-    kind.data = bytes.data();
+                      values.size};
+    if (n * row_bytes != values.size)
+        return Status{Errc::bad_file, "{} bytes too many after {} rows of {} bytes", values.size - n * row_bytes, n, row_bytes};
+    kind.data = values.is_whole() ? values.bytes.data() : nullptr;
+    kind.offset = values.offset;
     kind.n = std::size_t(n);
     kind.d = std::size_t(d);
     return kind;

@@ -9,9 +9,9 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// The rows of a whole .fvecs (f4), .bvecs (u1) or .ivecs (i4) file.  Errc::bad_file: no rows (so no dimension), a dimension below
-/// 1, a size that is not whole rows, a last row of another dimension. The rows between are checked when they are read, so
-/// that opening a large file does not read all of it.
-Result<RowArray> parse_texmex(std::span<const std::byte> bytes, Scalar scalar);
+/// 1, a size that is not whole rows; of a file in memory, a last row of another dimension. Other rows are checked when they are
+/// read, so that opening a large file does not read all of it.
+Result<RowArray> parse_texmex(const FileFront& file, Scalar scalar);
 
 /// x [n, d] as .fvecs.  Errc::bad_argument: no rows or no columns, which this format cannot say.
 Status write_fvecs(Writer& out, MatrixView x);
@@ -37,19 +37,21 @@ inline Status write_id32(Writer& out, Id id, std::size_t row) {
 
 }  // namespace detail
 
-inline Result<RowArray> parse_texmex(std::span<const std::byte> bytes, Scalar scalar) {
-    if (bytes.empty())
+inline Result<RowArray> parse_texmex(const FileFront& file, Scalar scalar) {
+    if (file.size == 0)
         return Status{Errc::bad_file, "no rows: an empty file of this format has no dimension; 1 row or more is accepted"};
     std::int32_t d = 0;
-    MemoryReader in(bytes);
+    MemoryReader in(file.bytes);
     LUTRA_TRY(read_value(in, d));
     if (d <= 0) return Status{Errc::bad_file, "row 0 says it has {} columns; 1 or more are accepted", d};
-    RowArray a{bytes.data() + sizeof d, 0, std::size_t(d), scalar, RowOrder::prefixed_rows, std::endian::little};
+    RowArray a{nullptr, 0, std::size_t(d), scalar, RowOrder::prefixed_rows, std::endian::little, file.offset + sizeof d};
     const std::uint64_t row_bytes = std::uint64_t(d) * scalar_size(scalar) + sizeof d;
-    a.n = std::size_t(bytes.size() / row_bytes);
-    if (a.n == 0 || bytes.size() % row_bytes != 0)
+    a.n = std::size_t(file.size / row_bytes);
+    if (a.n == 0 || file.size % row_bytes != 0)
         return Status{Errc::bad_file, "{} bytes are not whole rows: row 0 says it has {} columns, so each takes {} bytes",
-                      bytes.size(), d, row_bytes};
+                      file.size, d, row_bytes};
+    if (!file.is_whole()) return a;
+    a.data = file.bytes.data() + sizeof d;
     LUTRA_TRY(detail::check_prefix(a, a.n - 1));
     return a;
 }
