@@ -175,6 +175,20 @@ TEST_CASE("FileWriter: nothing can be written after commit(), and there is one c
     CHECK(read_bytes(dir.file("a")).empty());
 }
 
+TEST_CASE("FileWriter: complete() changes nothing under the name, and more may be written before commit()") {
+    const TempDir dir;
+    write_bytes(dir.file("a"), "old");
+    auto out = FileWriter::create(dir.file("a"));
+    REQUIRE(out.ok());
+    CHECK(out->write("ne", 2).ok());
+    CHECK(out->complete().ok());
+    CHECK(read_bytes(dir.file("a")) == "old");
+    CHECK(out->write("w", 1).ok());
+    CHECK(out->commit().ok());
+    CHECK(read_bytes(dir.file("a")) == "new");
+    CHECK(out->complete().code() == Errc::bad_argument);
+}
+
 TEST_CASE("FileWriter: a moved writer commits, the one it came from does nothing") {
     const TempDir dir;
     auto out = FileWriter::create(dir.file("a"));
@@ -229,6 +243,21 @@ TEST_CASE("FileWriter: when the disk is full the old file stays and the error na
         CHECK(read_bytes(path) == "old");
         CHECK(count_files(dir) == 1);
     }
+}
+
+TEST_CASE("FileWriter: complete() finds the full disk, before another file is put in place") {
+    const TempDir dir;
+    write_bytes(dir.file("a"), "old");
+    {
+        auto out = FileWriter::create(dir.file("a"));
+        REQUIRE(out.ok());
+        const FullDisk full(10);
+        CHECK(out->write("more than ten bytes", 19).ok());  // fits the buffer
+        CHECK(out->complete().code() == Errc::io_error);
+        CHECK(out->commit().code() == Errc::io_error);
+    }
+    CHECK(read_bytes(dir.file("a")) == "old");
+    CHECK(count_files(dir) == 1);
 }
 
 TEST_CASE("FileWriter: an error while flushing, and one that the caller passed over, fail the commit") {

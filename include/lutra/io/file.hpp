@@ -63,6 +63,9 @@ public:
 
     /// Errc::io_error with the path and the system's reason; from then on every write and the commit fail with it.
     Status write(const void* from, std::size_t n) override;
+    /// Brings all bytes to the disk: what commit() does first. Of several files, complete() all before the first commit(): then a
+    /// full disk leaves all of the old ones. Errors as commit().
+    Status complete();
     /// Puts the file under its name. Call it once, after the last write. Errc::io_error: the old file is untouched.
     Status commit();
 
@@ -71,7 +74,7 @@ private:
 
     bool is_open() const { return temporary_.file != nullptr; }  // false once committed, given up or moved from
     Status failed() const;
-    std::error_code finish();
+    std::error_code put_in_place();
     void discard();
 
     std::string path_;
@@ -206,10 +209,18 @@ inline Status FileWriter::write(const void* from, std::size_t n) {
     return failed();
 }
 
-inline Status FileWriter::commit() {
+inline Status FileWriter::complete() {
     if (error_) return discard(), failed();
     if (!is_open()) return {Errc::bad_argument, "{} is already committed; commit() once", path_text(path_)};
-    error_ = finish();
+    errno = 0;
+    if (detail::complete_file(temporary_)) return {};
+    error_ = detail::last_error();
+    return discard(), failed();
+}
+
+inline Status FileWriter::commit() {
+    LUTRA_TRY(complete());
+    error_ = put_in_place();
     if (error_) {
         std::remove(temporary_.name.c_str());
         return failed();
@@ -218,13 +229,9 @@ inline Status FileWriter::commit() {
     return {};
 }
 
-inline std::error_code FileWriter::finish() {
+inline std::error_code FileWriter::put_in_place() {
     errno = 0;
-    const std::error_code completed = detail::complete_file(temporary_) ? std::error_code{} : detail::last_error();
-    errno = 0;
-    const bool closed = std::fclose(temporary_.file.release()) == 0;
-    if (completed) return completed;
-    if (!closed) return detail::last_error();
+    if (std::fclose(temporary_.file.release()) != 0) return detail::last_error();
     std::error_code renamed;
     std::filesystem::rename(temporary_.name, path_, renamed);
     return renamed;

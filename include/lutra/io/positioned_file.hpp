@@ -75,7 +75,7 @@ inline Status PositionedFile::read(std::uint64_t offset, void* to, std::size_t n
 #endif
 
 /// The bytes that are read at once where rows need conversion: they stay in a cache until they are converted.
-inline constexpr std::size_t kReadBlock = std::size_t{1} << 18;
+inline constexpr std::size_t kReadBlock = std::size_t{1} << 16;
 
 /// Rows [begin, end) of an array whose rows, or columns, follow each other without a gap.
 template <class To>
