@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -783,6 +784,208 @@ class CommandTest(unittest.TestCase):
         out, err = running.communicate(timeout=120)
         self.assertEqual(running.returncode, 0, err)
         self.assertEqual(size(self.out / "ids.ivecs"), 400 * N * 44)
+
+    # Files: what is written and read is whole, or it is said why not
+
+    def start(self, *args, **more):
+        return subprocess.Popen([LUTRA, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+    def start_long_build(self, *flags, **more):
+        """A build that trains for seconds; returns when it has opened its output."""
+        rng = random.Random(3)
+        values = [rng.random() for _ in range(40000)]
+        write_npy(self.out / "big.npy", [values[i : i + 64] for i in range(0, 39000, 2)])
+        running = self.start("build", "--factory", "IVF4000,Flat", "--threads", 1, "-o", self.out / "x.index", self.out / "big.npy", *flags, **more)
+        while not self.temporaries() and running.poll() is None:
+            time.sleep(0.01)
+        self.assertIsNone(running.poll())
+        return running
+
+    def temporaries(self):
+        return [p for p in self.out.rglob("*") if ".lutra-" in p.name]
+
+    def names(self):
+        return sorted(p.name for p in self.out.iterdir())
+
+    def test_a_link_stays_and_its_target_is_written_or_made(self):
+        (self.out / "disk").mkdir()
+        for name, target in [("link.npy", "disk/real.npy"), ("second.npy", "link.npy"), ("full.npy", self.out / "disk" / "full.npy")]:
+            (self.out / name).symlink_to(target)
+        for name in ["link.npy", "second.npy", "link.npy", "full.npy"]:
+            self.run_lutra("convert", self.data / "parts", "-o", self.out / name)
+            self.assertTrue((self.out / name).is_symlink())
+            self.assertEqual(read_npy(self.out / name, "<f4", "f"), self.base)
+        self.assertEqual(sorted(p.name for p in (self.out / "disk").iterdir()), ["full.npy", "real.npy"])
+
+    def test_links_that_lead_nowhere_are_refused(self):
+        for name, target in [("a.npy", "b.npy"), ("b.npy", "a.npy"), ("lost.npy", "no/such.npy"), ("self.npy", "self.npy"), ("folder.npy", ".")]:
+            (self.out / name).symlink_to(target)
+        for name, says in [("a.npy", "symbolic links"), ("self.npy", "symbolic links"), ("lost.npy", ["lost.npy", "No such file"]), ("folder.npy", "is a folder")]:
+            self.refuse(1, "convert", self.data / "parts", "-o", self.out / name, says=says)
+        self.refuse(1, "convert", self.out / "a.npy", "-o", self.out / "x.npy", says=["a.npy", "symbolic links"])
+        self.refuse(1, "info", self.out / "a.npy", says=["a.npy", "symbolic links"])
+        self.assertTrue(all(p.is_symlink() for p in self.out.iterdir()))
+
+    def test_a_link_leads_no_new_file_into_an_input_folder(self):
+        (self.out / "in").mkdir()
+        write_npy(self.out / "in" / "0.npy", self.base)
+        (self.out / "out.npy").symlink_to("in/new.npy")
+        self.refuse(2, "convert", self.out / "in", "-o", self.out / "out.npy", says="input folder")
+
+    def test_a_hard_link_of_an_input_is_an_input(self):
+        write_npy(self.out / "a.npy", self.base)
+        os.link(self.out / "a.npy", self.out / "b.npy")
+        self.refuse(2, "convert", self.out / "a.npy", "-o", self.out / "b.npy", says="is an input too")
+
+    def test_outputs_that_are_no_files_are_refused(self):
+        os.mkfifo(self.out / "pipe.npy")
+        (self.out / "folder.npy").mkdir()
+        base = self.data / "base.fvecs"
+        self.refuse(1, "convert", base, "-o", self.out / "pipe.npy", says="pipe.npy is a pipe or device; a regular file is accepted")
+        self.refuse(1, "convert", base, "-o", self.out / "folder.npy", says="folder.npy is a folder")
+        build = ["build", "--factory", "Flat", base, "-o"]
+        for path, says in [("/dev/null", "pipe or device"), ("/dev/stdout", "pipe or device"), ("", "names no file"), (f"{self.out}/new/", "names no file"),
+                           (f"{self.out}/no/new/", "names no file"), (f"{base}/", "names no file"), (f"{base}/x", "Not a directory"), (self.out, "is a folder")]:
+            self.refuse(1, *build, path, says=says)
+
+    def test_relative_outputs_are_beside_the_shell(self):
+        (self.out / "here" / "below").mkdir(parents=True)
+        for name in ["x.npy", "./y.npy", "../z.npy", "below/../v.npy"]:
+            done = subprocess.run([LUTRA, "convert", self.data / "parts", "-o", name], cwd=self.out / "here", capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(p.name for p in self.out.rglob("*.npy")), ["v.npy", "x.npy", "y.npy", "z.npy"])
+
+    def test_new_files_have_the_usual_mode_and_replaced_ones_keep_theirs(self):
+        for mask in [0o022, 0o077, 0o002]:
+            path = self.out / f"{mask}.npy"
+            for mode in [None, 0o640, 0o604]:
+                if mode:
+                    path.chmod(mode)
+                done = subprocess.run([LUTRA, "convert", self.data / "parts", "-o", path], preexec_fn=lambda: os.umask(mask), capture_output=True)
+                self.assertEqual((done.returncode, path.stat().st_mode & 0o7777), (0, mode or 0o666 & ~mask), done.stderr)
+
+    def test_an_unfinished_file_is_its_users_alone(self):
+        running = self.start_long_build()
+        self.assertEqual([p.stat().st_mode & 0o777 for p in self.temporaries()], [0o600])
+        running.kill()
+        running.communicate()
+
+    def test_what_may_not_be_written_is_not_replaced(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs a user to become")
+        free, closed = self.out / "free", self.out / "closed"
+        for folder in [free, closed]:
+            folder.mkdir()
+            (folder / "x.npy").write_bytes(b"old")
+            os.chown(folder / "x.npy", 65534, 65534)
+            os.chown(folder, 65534, 65534)
+        (free / "x.npy").chmod(0o444)
+        closed.chmod(0o555)
+        self.out.chmod(0o755)
+        write_npy(self.out / "in.npy", self.base)
+        copy = self.out / "lutra"  # where that user can run it
+        copy.write_bytes(Path(LUTRA).read_bytes())
+        copy.chmod(0o755)
+        for folder in [free, closed]:
+            done = subprocess.run([copy, "convert", self.out / "in.npy", "-o", folder / "x.npy"], user=65534, group=65534, extra_groups=[], capture_output=True, text=True)
+            self.assertEqual((done.returncode, "x.npy: Permission denied" in done.stderr), (1, True), done.stderr)
+            self.assertEqual((folder / "x.npy").read_bytes(), b"old")
+            self.assertEqual(self.temporaries(), [])
+
+    def test_a_terminal_that_goes_leaves_no_file(self):
+        for signals in [[signal.SIGHUP], [signal.SIGHUP] * 2, [signal.SIGTERM]]:  # shell and system send one each
+            running = self.start_long_build()
+            for s in signals:
+                running.send_signal(s)
+                time.sleep(0.05)
+            out, err = running.communicate(timeout=120)
+            self.assertEqual((running.returncode, out), (1, ""), err)
+            self.assertIn("cancelled; nothing was written", err)
+            self.assertEqual(self.names(), ["big.npy"])
+
+    def test_what_a_killed_command_left_goes_with_the_next_one(self):
+        running = self.start_long_build()
+        self.run_lutra("convert", self.data / "parts", "-o", self.out / "y.npy")
+        self.assertEqual(len(self.temporaries()), 1)  # of a process that runs
+        running.kill()
+        running.communicate()
+        self.assertEqual(len(self.temporaries()), 1)
+        self.run_lutra("convert", self.data / "parts", "-o", self.out / "z.npy")
+        self.assertEqual(self.names(), ["big.npy", "y.npy", "z.npy"])
+
+    def test_two_commands_write_one_file_one_after_the_other(self):
+        args = ["search", self.data / "flat.index", self.data / "queries.fvecs", "-k", 600, "-o", self.out / "ids.npy"]
+        for running in [self.start(*args) for _ in range(8)]:
+            self.assertEqual((running.wait(), running.communicate()[1].count("cannot")), (0, 0))
+        self.assertEqual(self.names(), ["ids.distances.npy", "ids.npy"])
+        self.assertEqual(len(read_npy(self.out / "ids.npy", "<i8", "q")), NQ)
+
+    def test_an_input_that_becomes_shorter_is_an_error_and_no_signal(self):
+        running = self.start_long_build()
+        os.truncate(self.out / "big.npy", 100000)
+        out, err = running.communicate(timeout=120)
+        self.assertEqual((running.returncode, out), (1, ""), err)
+        self.assertRegex(err, r"big\.npy: the file became shorter while it was read: it ends at offset [0-9]+\n")
+        self.assertEqual(self.names(), ["big.npy"])
+
+    def test_names_do_not_forge_output(self):
+        folder = self.out.as_posix().encode()
+        name, shown = folder + b"/a\nforged \x1b[2J\x9b\xff.npy", "/a\\nforged \\x1b[2J\\x9b\\xff.npy"
+        forged, parts = folder + b"/b\nid.npy", os.fsencode(self.data / "parts")
+        calls = [(0, [b"convert", parts, b"-o", name]), (0, [b"info", name]), (0, [b"sample", b"-n", b"3", name, b"-o", forged]), (1, [b"info", name + b"x"]),
+                 (0, [b"build", b"--factory", b"Flat", b"-o", name + b".index", parts]), (1, [b"build", b"--factory", b"Flat", b"-o", name + b"/x", parts]),
+                 (2, [b"convert", name, b"-o", name]), (2, [name]), (2, [b"info", b"--" + name]), (2, [b"build", b"--factory", b"Fl\x1bat", b"-o", name, parts]),
+                 (0, [b"info", b"--json", name])]
+        for code, args in calls:
+            done = subprocess.run([LUTRA, *args], capture_output=True)
+            text = done.stdout + done.stderr
+            self.assertEqual(done.returncode, code, text)
+            self.assertNotRegex(text.replace(b"\n", b""), b"[\0-\x1f\x7f-\xff]")
+            self.assertNotIn(b"\nforged ", text)
+            self.assertNotIn(b"\nid.npy", text)
+            if args[0] in [b"convert", b"info"] and name in args and b"--json" not in args:
+                self.assertIn(shown.encode(), text)
+
+    def test_long_names_work_and_long_paths_leave_the_reason(self):
+        name = "n" * 251 + ".npy"
+        self.run_lutra("convert", self.data / "parts", "-o", self.out / name)
+        self.assertEqual(self.names(), [name])
+        self.refuse(1, "convert", self.data / "parts", "-o", self.out / ("n" + name), says="File name too long")
+        deep = "/".join([str(self.out), *["d" * 200] * 15, "x.npy"])
+        self.refuse(1, "convert", self.data / "parts", "-o", deep, says="x.npy: No such file or directory")
+        self.refuse(1, "convert", deep, "-o", self.out / "y.npy", says="x.npy: No such file or directory")
+
+    def test_a_report_that_nobody_reads_does_not_stop_the_work(self):
+        args = ["build", "--factory", "IVF8,Flat", self.data / "base.fvecs", "-o"]
+        self.run_lutra(*args, self.out / "want.index")
+        close = lambda *files: lambda: [os.close(file) for file in files]
+        for name, files in [("no_err", [2]), ("none", [1, 2]), ("no_in", [0])]:
+            subprocess.run([LUTRA, *map(str, args), self.out / name], preexec_fn=close(*files), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.assertEqual((self.out / name).read_bytes(), (self.out / "want.index").read_bytes())
+        read, write = os.pipe()
+        os.close(read)
+        subprocess.run([LUTRA, *map(str, args), self.out / "pipe"], stdout=write, stderr=write)
+        os.close(write)
+        self.assertEqual((self.out / "pipe").read_bytes(), (self.out / "want.index").read_bytes())
+        self.assertEqual(self.temporaries(), [])
+
+    def test_a_disk_that_is_full_leaves_the_old_files_of_all(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+        for name in ["ids.npy", "ids.distances.npy"]:  # 20 queries: 24,128 and 12,128 bytes for 150 of them
+            (self.out / name).write_bytes(b"old")
+        done = subprocess.run([LUTRA, "search", self.data / "flat.index", self.data / "queries.fvecs", "-k", "30", "-o", self.out / "ids.npy"], preexec_fn=limit, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ids.npy: File too large", done.stderr)
+        self.assertEqual(([p.read_bytes() for p in self.out.iterdir()], self.names()), ([b"old"] * 2, ["ids.distances.npy", "ids.npy"]))
+
+    def test_more_inputs_than_a_process_may_have_open(self):
+        for i in range(150):
+            write_npy(self.out / f"{i:03}.npy", self.base[i : i + 1])
+        few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+        (self.out / "to").mkdir()
+        done = subprocess.run([LUTRA, "convert", *sorted(self.out.glob("*.npy")), "-o", self.out / "to" / "x.npy"], preexec_fn=few, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(read_npy(self.out / "to" / "x.npy", "<f4", "f"), self.base[:150])
 
 
 VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "rvc-train"]

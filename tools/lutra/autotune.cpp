@@ -58,8 +58,8 @@ Questions read_queries(const std::string& path) {
 void read_truth(Questions& q, const std::string& path, std::size_t k) {
     const IdRows truth = read_id_rows(path).value();
     if (truth.n < q.n || truth.k < k)
-        throw Error(
-            Status{Errc::bad_argument, "{} has {} rows of {} neighbours; {} queries need {} each", path, truth.n, truth.k, q.n, k});
+        throw Error(Status{Errc::bad_argument, "{} has {} rows of {} neighbours; {} queries need {} each", path_text(path), truth.n,
+                           truth.k, q.n, k});
     q.k = truth.k;
     q.truth.assign(truth.ids.begin(), truth.ids.begin() + std::ptrdiff_t(q.n * q.k));
 }
@@ -92,7 +92,8 @@ void print_points(const Tuned& tuned) {
 
 void print_choice(const std::string& spec, const Tuned& tuned, double recall) {
     if (!tuned.reached)
-        fmt::print(stderr, "lutra autotune: warning: {} does not reach a recall of {}; this is the most it does\n", spec, recall);
+        print_error(
+            fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is the most it does\n", spec, recall));
     print_field("chosen", fmt::format("{} {}: recall {:.4f}, {} queries/s", spec, settings(tuned.best), tuned.best.recall,
                                       with_commas(std::uint64_t(tuned.best.queries_per_second))));
 }
@@ -116,8 +117,8 @@ void check_truth(const Questions& q, const std::string& path, const Index& index
     const auto wrong = std::find_if_not(q.truth.begin(), q.truth.end(), known);
     if (wrong != q.truth.end())
         throw Error(Status{Errc::bad_argument,
-                           "{} names id {}; {} has the ids 0 to {}: the truth must be of the rows that it holds", path, *wrong,
-                           index_path, Id(index.ntotal()) - 1});
+                           "{} names id {}; {} has the ids 0 to {}: the truth must be of the rows that it holds", path_text(path),
+                           *wrong, path_text(index_path), Id(index.ntotal()) - 1});
 }
 
 /// The base numbers its rows, so they must be those of the index, one by one.
@@ -125,9 +126,10 @@ void check_base(const Inputs& base, const Index& index, const std::string& index
     check_queries(index, index_path, base.d(), base.path());
     if (base.n() != index.ntotal())
         throw Error(Status{Errc::bad_argument, "{} has {} rows, {} holds {}; --base must be the rows that are in the index",
-                           base.path(), base.n(), index_path, index.ntotal()});
+                           path_text(base.path()), base.n(), path_text(index_path), index.ntotal()});
     if (!index.ids_are_places())
-        throw Error(Status{Errc::unsupported, "{} has ids of its own, not row numbers; give --truth, with these ids", index_path});
+        throw Error(Status{Errc::unsupported, "{} has ids of its own, not row numbers; give --truth, with these ids",
+                           path_text(index_path)});
 }
 
 MetricFlag metric_of(const Index& index) {
@@ -157,7 +159,8 @@ void check_reached(const Tuned& tuned, const AutotuneFlags& flags) {
     throw Error(Status{Errc::unsupported,
                        "the recall is at most {} (with {}), not {}; {} is as it was: ask for less with --recall, or give these "
                        "settings to another file with -o",
-                       fmt::format("{:.4f}", tuned.best.recall), settings(tuned.best), flags.config.recall, flags.index});
+                       fmt::format("{:.4f}", tuned.best.recall), settings(tuned.best), flags.config.recall,
+                       path_text(flags.index)});
 }
 
 void tune_file(const AutotuneFlags& flags, const Resources& resources) {
@@ -216,7 +219,8 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
         base = {kept.data(), base.n - q.n, base.d};
     }
     if (q.d != base.d)
-        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}", flags.queries, q.d, inputs.path(), base.d});
+        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}", path_text(flags.queries), q.d,
+                           path_text(inputs.path()), base.d});
     if (q.n == 0) throw Error(Status{Errc::too_few_rows, "{} rows are too few to hold some out; give --queries", base.n});
     find_truth(q, base, flags.metric, flags.config.k, resources);
     const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);

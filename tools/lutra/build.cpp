@@ -15,7 +15,6 @@
 
 #include <fmt/core.h>
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -36,6 +35,7 @@ struct BuildFlags {
 /// What was done, for the report.
 struct Built {
     std::size_t train_rows = 0;
+    std::uint64_t bytes = 0;
     double train_seconds = 0, add_seconds = 0, save_seconds = 0;
 };
 
@@ -49,15 +49,15 @@ void check_training_flags(const BuildFlags& flags, const Index& index) {
 void warn_if_few(std::size_t rows, const Index& index) {
     const std::size_t wanted = kLeastRowsPerList * index.nlist();
     if (rows < index.nlist() || rows >= wanted) return;  // below nlist train() itself says what is wrong
-    fmt::print(stderr, "lutra build: warning: {} training rows for {} lists; from {} rows on ({} a list) the lists are good\n",
-               with_commas(rows), with_commas(index.nlist()), with_commas(wanted), kLeastRowsPerList);
+    print_error(fmt::format("lutra build: warning: {} training rows for {} lists; from {} rows on ({} a list) the lists are good\n",
+                            with_commas(rows), with_commas(index.nlist()), with_commas(wanted), kLeastRowsPerList));
 }
 
 /// Learns from rows of `source` in the random order of the seed, as many as the training uses.
 void train(Index& index, const Inputs& source, std::uint32_t seed, Resources resources, Built& built) {
     if (source.d() != index.dim())
-        throw Error(
-            Status{Errc::bad_argument, "--train {} has {} columns; the inputs have {}", source.path(), source.d(), index.dim()});
+        throw Error(Status{Errc::bad_argument, "--train {} has {} columns; the inputs have {}", path_text(source.path()),
+                           source.d(), index.dim()});
     const std::vector<std::size_t> rows = permutation(source.n(), std::min(index.training_rows(), source.n()), seed);
     warn_if_few(rows.size(), index);
     const Stopwatch watch;
@@ -85,6 +85,7 @@ void save(const Index& index, FileWriter& file, Built& built) {
     InterruptibleWriter out(file);
     check(index.save(out));
     check(file.commit());
+    built.bytes = out.bytes();
     built.save_seconds = watch.seconds();
 }
 
@@ -95,8 +96,7 @@ void print_report(const BuildFlags& flags, const Index& index, const Built& buil
         print_field("trained", fmt::format("{} on {} rows", seconds_text(built.train_seconds), with_commas(built.train_rows)));
     print_field("added", fmt::format("{}, {} rows/s", seconds_text(built.add_seconds),
                                      rate_text(double(index.ntotal()) / std::max(built.add_seconds, 1e-9))));
-    print_field("saved", fmt::format("{}, {} to {}", seconds_text(built.save_seconds),
-                                     bytes_text(std::filesystem::file_size(flags.output)), flags.output));
+    print_field("saved", fmt::format("{}, {} to {}", seconds_text(built.save_seconds), bytes_text(built.bytes), flags.output));
 }
 
 void build(const BuildFlags& flags) {

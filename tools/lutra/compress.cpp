@@ -113,7 +113,7 @@ void compress(const CompressFlags& flags) {
     file.append(made.rows.data(), flags.centres);
     file.commit();
     fmt::print("{} rows of {} compressed to {} by {} in {}, written to {}\n", with_commas(inputs.n()), inputs.d(),
-               with_commas(flags.centres), made.how, seconds_text(watch.seconds()), flags.output);
+               with_commas(flags.centres), made.how, seconds_text(watch.seconds()), printable(flags.output));
 }
 }  // namespace
 

@@ -22,7 +22,7 @@ struct ConvertFlags {
 };
 
 void print_report(std::size_t n, std::size_t columns, const std::string& output) {
-    fmt::print("{} rows of {} written to {}\n", with_commas(n), columns, output);
+    fmt::print("{} rows of {} written to {}\n", with_commas(n), columns, printable(output));
 }
 
 void convert_vectors(const ConvertFlags& flags) {
@@ -43,8 +43,8 @@ void convert_ids(const ConvertFlags& flags) {
     for (std::size_t i = 1; i < flags.inputs.size(); ++i) {
         const IdRows more = read_id_rows(flags.inputs[i]).value();
         if (more.k != all.k)
-            throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; all inputs must have the same", flags.inputs[i],
-                               more.k, flags.inputs.front(), all.k});
+            throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; all inputs must have the same",
+                               path_text(flags.inputs[i]), more.k, path_text(flags.inputs.front()), all.k});
         all.n += more.n;
         all.ids.insert(all.ids.end(), more.ids.begin(), more.ids.end());
     }

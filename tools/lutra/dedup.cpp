@@ -119,7 +119,8 @@ Found find(const DedupFlags& flags, const Inputs& inputs) {
             fresh.insert(fresh.end(), values.begin(), values.end());
         }
         found.equal += x.n - numbers.size();
-        if (flags.threshold == 0 || numbers.empty()) return void(found.kept.insert(found.kept.end(), numbers.begin(), numbers.end()));
+        if (flags.threshold == 0 || numbers.empty())
+            return void(found.kept.insert(found.kept.end(), numbers.begin(), numbers.end()));
         const std::vector<std::size_t> stay = near.keep({fresh.data(), numbers.size(), x.d});
         for (const std::size_t i : stay) found.kept.push_back(numbers[i]);
         found.near += numbers.size() - stay.size();
@@ -148,7 +149,7 @@ void dedup(const DedupFlags& flags) {
     const Found found = find(flags, inputs);
     write(flags, inputs, found.kept);
     fmt::print("{} of {} rows kept in {}, written to {}: {} equal to an earlier one", with_commas(found.kept.size()),
-               with_commas(inputs.n()), seconds_text(watch.seconds()), flags.output, with_commas(found.equal));
+               with_commas(inputs.n()), seconds_text(watch.seconds()), printable(flags.output), with_commas(found.equal));
     if (flags.threshold > 0) fmt::print(", {} more within {} of one that was kept", with_commas(found.near), flags.threshold);
     fmt::print("\n");
 }

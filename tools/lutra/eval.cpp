@@ -31,11 +31,11 @@ struct EvalFlags {
 IdRows open_truth(const std::string& path, std::size_t queries, const std::string& queries_path) {
     IdRows truth = read_id_rows(path).value();
     if (truth.n != queries)
-        throw Error(Status{Errc::bad_argument, "{} has {} rows, {} has {} queries; truth has a row for each query", path, truth.n,
-                           queries_path, queries});
+        throw Error(Status{Errc::bad_argument, "{} has {} rows, {} has {} queries; truth has a row for each query", path_text(path),
+                           truth.n, path_text(queries_path), queries});
     if (truth.k < kRecallAt)
         throw Error(Status{Errc::bad_argument, "{} has {} neighbours a query; recall@10 needs 10 (lutra truth -k 10 finds them)",
-                           path, truth.k});
+                           path_text(path), truth.k});
     return truth;
 }
 

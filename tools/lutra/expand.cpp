@@ -42,8 +42,8 @@ void check_flags(const ExpandFlags& flags) {
 /// asked: the queries, or null.
 void check_shapes(const ExpandFlags& flags, const Inputs& inputs, const Inputs* asked) {
     if (asked != nullptr && asked->d() != inputs.d())
-        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same", flags.queries,
-                           asked->d(), inputs.path(), inputs.d()});
+        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same",
+                           path_text(flags.queries), asked->d(), path_text(inputs.path()), inputs.d()});
     const std::size_t others = inputs.n() - (flags.no_self ? 1 : 0);
     if (flags.config.num_expand > others)
         throw Error(Status{Errc::bad_argument, "--num-expand {}: there are {} rows; accepted: 1 to {}{}", flags.config.num_expand,

@@ -1,8 +1,7 @@
 // tools/lutra/file_kind.cpp: see file_kind.hpp.  SPDX-License-Identifier: MIT
 #include "file_kind.hpp"
 
-#include <lutra/io/mapped.hpp>
-#include <lutra/io/npy.hpp>
+#include <lutra/io/vectors.hpp>
 
 #include <filesystem>
 #include <string_view>
@@ -13,14 +12,14 @@ namespace {
 using namespace lutra;
 
 FileKind kind_of_npy(const std::string& path) {
-    const MappedFile file = MappedFile::open(path).value();
-    const Result<RowArray> rows = parse_npy(file.bytes());
-    return rows.ok() && holds_ids(rows->scalar) ? FileKind::ids : FileKind::vectors;  // reading it as vectors tells what is wrong
+    const auto opened = lutra::detail::open_any_rows(path);
+    return opened.ok() && holds_ids(opened->rows.scalar) ? FileKind::ids : FileKind::vectors;  // whose reading tells what is wrong
 }
 }  // namespace
 
 std::string format_of(const std::string& path) {
-    if (std::filesystem::is_directory(path)) return "folder";
+    std::error_code ignored;  // opening it tells what is wrong
+    if (std::filesystem::is_directory(path, ignored)) return "folder";
     const std::string ending = std::filesystem::path(path).extension().string();
     return ending.empty() ? ending : ending.substr(1);
 }

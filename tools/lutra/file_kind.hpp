@@ -7,7 +7,6 @@ namespace command {
 enum class FileKind { vectors, ids, index };
 
 /// By the ending of the name; a .npy file by its header. Folders hold vectors, and everything unknown may be an index.
-/// Throws Error if a .npy file cannot be read.
 FileKind kind_of(const std::string& path);
 
 /// "folder", or the ending: "fvecs".

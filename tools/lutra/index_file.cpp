@@ -35,7 +35,8 @@ Index open_index(const std::string& path) { return load_index(path).value(); }
 
 void check_queries(const Index& index, const std::string& index_path, std::size_t d, const std::string& queries_path) {
     if (d != index.dim())
-        throw Error(Status{Errc::bad_argument, "{} has {} columns; {} takes d = {}", queries_path, d, index_path, index.dim()});
+        throw Error(Status{Errc::bad_argument, "{} has {} columns; {} takes d = {}", path_text(queries_path), d,
+                           path_text(index_path), index.dim()});
 }
 
 SearchParams read_params(const Index& index, const std::string& text) { return or_bad_usage(parse_search_params(index, text)); }

@@ -27,10 +27,14 @@ struct InfoFlags {
 
 /// Of a file, or of the .npy files of a folder.
 std::uint64_t size_of(const std::string& path) {
-    if (!std::filesystem::is_directory(path)) return std::filesystem::file_size(path);
+    std::error_code gone;  // meanwhile
+    const std::uint64_t whole = std::filesystem::file_size(path, gone);
+    if (!gone) return whole;
     std::uint64_t bytes = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(path))
-        if (entry.path().extension() == ".npy") bytes += entry.file_size();
+    for (const auto& entry : std::filesystem::directory_iterator(path, gone)) {
+        const std::uint64_t part = entry.path().extension() == ".npy" ? entry.file_size(gone) : 0;
+        if (!gone) bytes += part;
+    }
     return bytes;
 }
 
@@ -84,7 +88,7 @@ void info(const InfoFlags& flags) {
     for (const std::string& path : flags.paths) {
         const ordered_json about = describe(path);
         if (flags.json) {
-            fmt::print("{}\n", about.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+            fmt::print("{}\n", about.dump(-1, ' ', true, ordered_json::error_handler_t::replace));
             continue;
         }
         if (&path != &flags.paths.front()) fmt::print("\n");

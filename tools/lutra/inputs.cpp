@@ -8,17 +8,22 @@
 
 namespace command {
 
+namespace {
+constexpr std::size_t kMostOpen = 64;  // a process may have 256 or 1,024 files open, and inputs may be thousands
+}
+
 Inputs::Inputs(const std::vector<std::string>& paths, Rows rows) {
     for (const std::string& path : paths) {
-        files_.push_back(VectorFile::open(path).value());
+        files_.push_back(VectorFile::open(path, paths.size() <= kMostOpen).value());
         const VectorFile& file = files_.back();
         if (file.d() != d())
-            throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; all inputs must have the same", path, file.d(),
-                               files_.front().path(), d()});
+            throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; all inputs must have the same", path_text(path),
+                               file.d(), path_text(files_.front().path()), d()});
         first_.push_back(n_);
         n_ += file.n();
     }
-    if (n_ == 0 && rows == Rows::needed) throw Error(Status{Errc::bad_argument, "{}: no rows; at least one is needed", path()});
+    if (n_ == 0 && rows == Rows::needed)
+        throw Error(Status{Errc::bad_argument, "{}: no rows; at least one is needed", path_text(path())});
 }
 
 /// The last one that begins at or before the row: files without rows share their start with the next.
@@ -46,9 +51,23 @@ AlignedVector<float> Inputs::gather(std::span<const std::size_t> rows) const {
     std::vector<std::size_t> order(rows.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rows[a] < rows[b]; });
-    AlignedVector<float> out(rows.size() * d());
-    for (const std::size_t i : order) read(rows[i], rows[i] + 1, out.data() + i * d());
+    AlignedVector<float> out(rows.size() * d()), near;
+    for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
+        const std::size_t first = rows[order[begin]];
+        for (end = begin + 1; end < order.size() && is_near(first, rows[order[end - 1]], rows[order[end]]);) ++end;
+        const std::size_t stop = rows[order[end - 1]] + 1;
+        near.resize(std::max(near.size(), (stop - first) * d()));
+        read(first, stop, near.data());
+        for (std::size_t i = begin; i < end; ++i)
+            std::copy_n(near.data() + (rows[order[i]] - first) * d(), d(), out.data() + order[i] * d());
+    }
     return out;
+}
+
+/// True if a row is read in one call with the ones before it, of which the first and the last are given.
+bool Inputs::is_near(std::size_t first, std::size_t last, std::size_t row) const {
+    constexpr std::size_t kMost = std::size_t{1} << 18;  // floats
+    return row - last <= files_[file_of(last)].gap() + 1 && (row - first + 1) * d() <= kMost;
 }
 
 void Inputs::refuse(std::size_t row, std::size_t column, float value) const {
@@ -58,7 +77,7 @@ void Inputs::refuse(std::size_t row, std::size_t column, float value) const {
 std::string Inputs::place(std::size_t row) const {
     const std::size_t i = file_of(row);
     const VectorFile::Place place = files_[i].place(row - first_[i]);
-    return place.path + ": row " + std::to_string(place.row);
+    return path_text(place.path) + ": row " + std::to_string(place.row);
 }
 
 std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / d()); }

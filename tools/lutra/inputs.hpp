@@ -42,7 +42,7 @@ public:
                 if (!std::isfinite(x.row(i)[t])) refuse(row_of(i), t, x.row(i)[t]);
     }
 
-    /// "FILE: row 3", the file and the row in it, of a folder too.
+    /// "FILE: row 3", the file and the row in it, of a folder too; as path_text().
     std::string place(std::size_t row) const;
 
     /// Rows that make a batch of about 64 MB.
@@ -60,6 +60,7 @@ public:
 
 private:
     std::size_t file_of(std::size_t row) const;
+    bool is_near(std::size_t first, std::size_t last, std::size_t row) const;
     [[noreturn]] void refuse(std::size_t row, std::size_t column, float value) const;
 
     std::vector<VectorFile> files_;

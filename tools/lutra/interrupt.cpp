@@ -7,18 +7,18 @@
 namespace command {
 
 namespace {
-constexpr std::array kSignals{SIGINT, SIGTERM};
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t stop_wanted = 0;
 
 extern "C" void want_stop(int signal) {
     stop_wanted = 1;
-    std::signal(signal, SIG_DFL);
+    if (signal != SIGHUP) std::signal(signal, SIG_DFL);
 }
 
 Status cancelled() { return {Errc::cancelled, "cancelled"}; }
 }  // namespace
 
-Interrupt::Interrupt() {
+Interrupt::Interrupt() : pipe_before_(std::signal(SIGPIPE, SIG_IGN)) {
     for (std::size_t i = 0; i < kSignals.size(); ++i) {
         before_[i] = std::signal(kSignals[i], SIG_IGN);
         if (before_[i] != SIG_IGN) std::signal(kSignals[i], want_stop);
@@ -26,6 +26,7 @@ Interrupt::Interrupt() {
 }
 Interrupt::~Interrupt() {
     for (std::size_t i = 0; i < kSignals.size(); ++i) std::signal(kSignals[i], before_[i]);
+    std::signal(SIGPIPE, pipe_before_);
 }
 
 bool interrupted() { return stop_wanted != 0; }
@@ -36,6 +37,7 @@ void check_interrupt() {
 
 Status InterruptibleWriter::write(const void* from, std::size_t n) {
     if (interrupted()) return cancelled();
+    bytes_ += n;
     return out_.write(from, n);
 }
 

@@ -1,4 +1,4 @@
-// tools/lutra/interrupt.hpp: Ctrl-C as a question that long work asks now and then, so that no half file is left behind.
+// tools/lutra/interrupt.hpp: signals as a question that long work asks now and then, so that no half file is left behind.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "failure.hpp"
@@ -7,11 +7,13 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace command {
 
-/// While it lives, the first SIGINT or SIGTERM sets a flag; the second one stops the process as usual. One that is ignored
-/// (nohup, a shell's background) stays ignored.
+/// While it lives, the first SIGINT, SIGTERM or SIGHUP sets a flag; the second one stops the process as usual, but for SIGHUP, of
+/// which shell and system send one each when a terminal goes. One that is ignored (nohup, a shell's background) stays ignored.
+/// SIGPIPE is ignored: that nobody reads a report is no reason to leave work undone.
 class Interrupt {
 public:
     Interrupt();
@@ -20,7 +22,8 @@ public:
     Interrupt& operator=(const Interrupt&) = delete;
 
 private:
-    std::array<void (*)(int), 2> before_{};  // what SIGINT and SIGTERM did
+    std::array<void (*)(int), 3> before_{};  // what SIGINT, SIGTERM and SIGHUP did
+    void (*pipe_before_)(int);               // and SIGPIPE
 };
 
 bool interrupted();
@@ -32,9 +35,11 @@ class InterruptibleWriter final : public Writer {
 public:
     explicit InterruptibleWriter(Writer& out) : out_(out) {}
     Status write(const void* from, std::size_t n) override;
+    std::uint64_t bytes() const { return bytes_; }  ///< written so far
 
 private:
     Writer& out_;
+    std::uint64_t bytes_ = 0;
 };
 
 }  // namespace command

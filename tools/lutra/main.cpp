@@ -1,10 +1,17 @@
 // tools/lutra/main.cpp: the command lutra: parses the command line, does the verb's work, turns failures into exit codes.
 // Exit codes: 0 done, 1 the work failed (files, data, memory), 2 the command line is wrong.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
+#include "text.hpp"
 #include "verbs.hpp"
+
+#include <lutra/io/path_text.hpp>
 
 #include <fmt/core.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <new>
@@ -47,19 +54,26 @@ struct Command {
 
     /// What is wrong with the command line, in better words than CLI11's where the verb is.
     std::string complaint(const CLI::ParseError& e) const {
-        if (!app.get_subcommands().empty()) return e.what();
+        if (!app.get_subcommands().empty()) return printable(e.what());
         std::string accepted;
         for (const auto& verb : verbs) accepted.append(accepted.empty() ? "" : ", ").append(verb.first);
         accepted += " are accepted";
         return app.remaining_size() == 0 ? "a verb is missing; " + accepted
-                                         : fmt::format("\"{}\" is not a verb; {}", app.remaining().front(), accepted);
+                                         : fmt::format("\"{}\" is not a verb; {}", printable(app.remaining().front()), accepted);
     }
 };
 
+/// Printable, but for the ends of lines: a message may have several.
+std::string printable_lines(std::string_view message) {
+    const std::size_t end = message.find('\n');
+    if (end == message.npos) return printable(message);
+    return printable(message.substr(0, end)) + "\n" + printable_lines(message.substr(end + 1));
+}
+
 int fail(const std::string& name, std::string_view message, int code) {
     std::fflush(stdout);
-    fmt::print(stderr, "{}: {}\n", name, message);
-    if (code == kBadUsage) fmt::print(stderr, "  {} --help shows what is accepted\n", name);
+    print_error(fmt::format("{}: {}\n", name, printable_lines(message)));
+    if (code == kBadUsage) print_error(fmt::format("  {} --help shows what is accepted\n", name));
     return code;
 }
 
@@ -82,7 +96,16 @@ int run(Command& command) {
 }
 }  // namespace
 
+/// A file opened where stdout or stderr is closed would get its number, and the text that is meant for it.
+void fill_standard_descriptors() {
+    int file = 0;
+    while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDONLY);
+    if (file >= 0) close(file);
+}
+
 int main(int argc, char** argv) {
+    fill_standard_descriptors();
+    std::signal(SIGXFSZ, SIG_IGN);  // writing past a limit on file sizes fails, and says so
     Command command;
     try {
         command.app.parse(argc, argv);

@@ -13,7 +13,7 @@ namespace {
 FileWriter create(const std::string& path, RowFile::Holds holds) {
     const bool vectors = holds == RowFile::Holds::vectors;
     if (!path.ends_with(".npy") && !path.ends_with(vectors ? ".fvecs" : ".ivecs"))
-        throw BadUsage(Status{Errc::unsupported, "-o {}: {}", path,
+        throw BadUsage(Status{Errc::unsupported, "-o {}: {}", path_text(path),
                               vectors ? "vectors are written as .npy or .fvecs" : "ids are written as .npy or .ivecs"});
     return FileWriter::create(path).value();
 }
@@ -35,6 +35,8 @@ void RowFile::append(const Id* rows, std::size_t n) {
     check(npy_ ? write_values(file_, rows, n * columns_) : write_ivecs(file_, rows, n, columns_));
 }
 
+void RowFile::complete() { check(file_.complete()); }
+
 void RowFile::commit() { check(file_.commit()); }
 
 namespace {
@@ -47,10 +49,12 @@ bool is_same(const fs::path& a, const fs::path& b) {
 }
 
 /// A folder of vectors is its .npy files, which may be links: none may be replaced, and none may come to them.
-void check_not_in_folder(const fs::path& output, const fs::path& folder) {
+void check_not_in_folder(const std::string& path, const fs::path& folder) {
+    fs::path output;
+    check(lutra::detail::follow_links(path, output));
     if (output.extension() == ".npy" && is_same(output.has_parent_path() ? output.parent_path() : ".", folder))
         throw BadUsage(Status{Errc::bad_argument, "{} would be a file of the input folder {}; write it into another folder",
-                              output.string(), folder.string()});
+                              path_text(output.string()), path_text(folder.string())});
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(folder, ignored))
         if (entry.path().extension() == ".npy") check_not_input(output.string(), {entry.path().string()});
@@ -60,7 +64,7 @@ void check_not_in_folder(const fs::path& output, const fs::path& folder) {
 void check_not_input(const std::string& output, const std::vector<std::string>& inputs) {
     for (const std::string& input : inputs) {
         if (is_same(output, input))
-            throw BadUsage(Status{Errc::bad_argument, "{} is an input too; give the result a name of its own", output});
+            throw BadUsage(Status{Errc::bad_argument, "{} is an input too; give the result a name of its own", path_text(output)});
         std::error_code ignored;
         if (fs::is_directory(input, ignored)) check_not_in_folder(output, input);
     }

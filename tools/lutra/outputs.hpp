@@ -23,6 +23,8 @@ public:
 
     void append(const float* rows, std::size_t n);
     void append(const Id* rows, std::size_t n);
+    /// After the last row: all of it is on the disk, so that of several files a full disk leaves all or none.
+    void complete();
     /// Not interrupted: of several files that are committed one after the other, all appear.
     void commit();
 

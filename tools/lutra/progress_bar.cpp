@@ -55,8 +55,7 @@ void ProgressBar::begin(std::string_view stage) {
 
 /// Leaves the line to whoever writes next.
 void ProgressBar::end() {
-    if (terminal_ && width_ != 0) fmt::print(stderr, "\r{:{}}\r", "", width_);
-    std::fflush(stderr);
+    if (terminal_ && width_ != 0) print_error(fmt::format("\r{:{}}\r", "", width_));
     width_ = 0;
     stage_.clear();
 }
@@ -66,12 +65,11 @@ void ProgressBar::draw(std::size_t done, std::size_t total) {
     const double seconds = seconds_between(start_, drawn_), share = total == 0 ? 1 : double(done) / double(total);
     const double rate = seconds > 0 ? double(done) / seconds : 0;
     if (!terminal_) {
-        fmt::print(stderr, "{}: {:.0f}%, {} rows/s, {}\n", stage_, 100 * share, rate_text(rate), seconds_text(seconds));
+        print_error(fmt::format("{}: {:.0f}%, {} rows/s, {}\n", stage_, 100 * share, rate_text(rate), seconds_text(seconds)));
         return;
     }
     const std::string line = bar_line(share, seconds, rate);
-    fmt::print(stderr, "\r{:<{}}", line, width_);  // spaces over what a longer line left
-    std::fflush(stderr);
+    print_error(fmt::format("\r{:<{}}", line, width_));  // spaces over what a longer line left
     width_ = std::max(width_, line.size());
 }
 

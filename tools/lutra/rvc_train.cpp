@@ -50,8 +50,8 @@ std::size_t lists_for(std::size_t n) {
 std::string version_of(const Inputs& inputs) {
     if (inputs.d() == 256) return "v1";
     if (inputs.d() == 768) return "v2";
-    throw Error(
-        Status{Errc::bad_argument, "{} has {} columns; accepted: features of 256 (v1) or 768 (v2)", inputs.path(), inputs.d()});
+    throw Error(Status{Errc::bad_argument, "{} has {} columns; accepted: features of 256 (v1) or 768 (v2)",
+                       path_text(inputs.path()), inputs.d()});
 }
 
 /// Where RVC keeps a voice: the folder that the folder of features lies in.
@@ -97,8 +97,8 @@ void save(const Index& index, FileWriter& file) {
 void rvc_train(const RvcFlags& flags) {
     const Interrupt interrupt;
     if (flags.name.find('/') != std::string::npos)
-        throw BadUsage(
-            Status{Errc::bad_argument, "--name {}: it becomes part of file names; accepted: any without '/'", flags.name});
+        throw BadUsage(Status{Errc::bad_argument, "--name {}: it becomes part of file names; accepted: any without '/'",
+                              path_text(flags.name)});
     const Inputs inputs({flags.folder});
     const std::size_t n = inputs.n() > kMostRows ? kCentres : inputs.n();
     const std::string version = version_of(inputs);
@@ -120,6 +120,9 @@ void rvc_train(const RvcFlags& flags) {
     save(index, trained);
     check(index.add({x.data(), n, inputs.d()}, resources));
     save(index, added);
+    total.complete();
+    check(trained.complete());
+    check(added.complete());
     total.commit();
     check(trained.commit());
     check(added.commit());

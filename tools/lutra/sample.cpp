@@ -42,7 +42,8 @@ void sample(const SampleFlags& flags) {
     }
     bar.report("sample", rows.size(), rows.size());
     file.commit();
-    fmt::print("{} of {} rows of {} written to {}\n", with_commas(flags.rows), with_commas(inputs.n()), inputs.d(), flags.output);
+    fmt::print("{} of {} rows of {} written to {}\n", with_commas(flags.rows), with_commas(inputs.n()), inputs.d(),
+               printable(flags.output));
 }
 }  // namespace
 

@@ -69,11 +69,13 @@ void search_to_files(const SearchFlags& flags, Search& search, const Inputs& que
         if (distances) distances->append(hits.distances.data(), x.n);
     });
     bar.report("search", queries.n(), queries.n());
+    ids.complete();
+    if (distances) distances->complete();
     ids.commit();
     if (distances) distances->commit();
     fmt::print("{} queries, {}/s\n", with_commas(queries.n()), rate_text(double(queries.n()) / std::max(seconds, 1e-9)));
-    fmt::print("ids        {}\n", flags.output);
-    if (distances) fmt::print("distances  {}\n", distances_path(flags.output));
+    fmt::print("ids        {}\n", printable(flags.output));
+    if (distances) fmt::print("distances  {}\n", printable(distances_path(flags.output)));
 }
 
 void show_hits(const Hits& hits, const std::string& distance_name) {

@@ -1,6 +1,8 @@
 // tools/lutra/text.cpp: see text.hpp.  SPDX-License-Identifier: MIT
 #include "text.hpp"
 
+#include <lutra/io/path_text.hpp>
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -48,7 +50,12 @@ std::string clock_text(double seconds) {
     return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
-void print_field(std::string_view name, std::string_view value) { fmt::print("{:<13} {}\n", name, value); }
+void print_error(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    std::fflush(stderr);
+}
+
+void print_field(std::string_view name, std::string_view value) { fmt::print("{:<13} {}\n", name, lutra::printable(value)); }
 
 Table::Table(std::vector<std::string> headers, std::size_t least) {
     for (const std::string& header : headers) widths_.push_back(std::max(header.size(), least));

@@ -14,7 +14,10 @@ std::string rate_text(double per_second);  ///< "950", "41.2k", "1.3M"
 std::string seconds_text(double seconds);  ///< "0.012 s", "3.4 s", "2:05 min"
 std::string clock_text(double seconds);    ///< "0:07", "12:30", "1:02:30"
 
-/// "name      value" on stdout, names padded to one width.
+/// Text on stderr as it is. That nobody reads it is no error: what is being done goes on.
+void print_error(std::string_view text);
+
+/// "name      value" on stdout, names padded to one width; the value is made printable.
 void print_field(std::string_view name, std::string_view value);
 
 /// A table on stdout, printed row by row as the rows come: columns as wide as their headers or `least`, cells to the right.

@@ -62,13 +62,14 @@ void truth(const TruthFlags& flags) {
     const Inputs inputs(flags.inputs);
     const Queries queries(flags.queries, Inputs::Rows::may_be_none);
     if (queries.file.d() != inputs.d())
-        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same", flags.queries,
-                           queries.file.d(), inputs.path(), inputs.d()});
+        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same",
+                           path_text(flags.queries), queries.file.d(), path_text(inputs.path()), inputs.d()});
     check_not_input(flags.output, flags.inputs);
     check_not_input(flags.output, {flags.queries});
     RowFile file(flags.output, RowFile::Holds::ids, queries.file.n(), flags.k);
     if (flags.k > inputs.n())
-        fmt::print(stderr, "lutra truth: warning: k = {}, but there are {} rows; ids past them are -1\n", flags.k, inputs.n());
+        print_error(
+            fmt::format("lutra truth: warning: k = {}, but there are {} rows; ids past them are -1\n", flags.k, inputs.n()));
     Index batch = make_index(inputs.d(), "Flat", flags.metric);
     BestSoFar best(queries.file.n(), flags.k, batch.metric());
     ThreadPool pool(flags.threads);
@@ -88,7 +89,7 @@ void truth(const TruthFlags& flags) {
     file.append(best.finish().ids.data(), queries.file.n());
     file.commit();
     fmt::print("{} nearest of {} queries among {} rows in {}, written to {}\n", flags.k, with_commas(queries.file.n()),
-               with_commas(inputs.n()), seconds_text(watch.seconds()), flags.output);
+               with_commas(inputs.n()), seconds_text(watch.seconds()), printable(flags.output));
 }
 }  // namespace
 
