@@ -43,22 +43,29 @@ def scores(base, queries, ids, metric):
 
 
 class Judge:
-    """Recall against one truth [nq, k]. An id that is as near as the last of the true nearest counts as one of them: sets of
-    bytes have many equal distances."""
+    """Recall against one truth [nq, k], best first, -1 where there are no more. An id that is as near as the last of the true
+    nearest counts as one of them: sets of bytes have many equal distances. An id that is given twice counts once."""
 
     def __init__(self, base, queries, truth, metric):
-        self.base, self.queries, self.metric = base, queries, metric
+        self.base, self.queries, self.truth, self.metric = base, queries, truth, metric
         self.truth_scores = scores(base, queries, np.maximum(truth, 0), metric)
 
     def recalls(self, ids, ranks=(1, 10)):
-        """{rank: share of the `rank` nearest that were found}, of ids [answered, k] of the first queries."""
-        found = scores(self.base, self.queries[:len(ids)], np.maximum(ids, 0), self.metric)
-        found[ids < 0] = np.inf
+        """{rank: share of the `rank` nearest that were found}, of ids [answered, k] of the first queries; 1 if there are none."""
+        found, truth = scores(self.base, self.queries[:len(ids)], np.maximum(ids, 0), self.metric), self.truth[:len(ids)]
+        counts = ids >= 0
+        for j in range(1, ids.shape[1]):
+            counts[:, j] &= (ids[:, :j] != ids[:, j:j + 1]).all(axis=1)
         result = {}
         for rank in ranks:
-            bound = self.truth_scores[:len(ids), rank - 1:rank]
+            wanted = truth[:, :rank] >= 0
+            last = wanted.shape[1] - 1 - wanted[:, ::-1].argmax(axis=1)
+            bound = self.truth_scores[np.arange(len(ids)), last][:, None]
             near = found[:, :rank] <= bound + 1e-6 * np.abs(bound)
-            result[rank] = float(near.sum() / near.size)
+            for j in range(wanted.shape[1]):
+                near |= ids[:, :rank] == truth[:, j:j + 1]
+            right = np.minimum((near & counts[:, :rank]).sum(axis=1), wanted.sum(axis=1))
+            result[rank] = float(right.sum() / wanted.sum()) if wanted.any() else 1.0
         return result
 
 

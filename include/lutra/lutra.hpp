@@ -32,5 +32,6 @@
 //   lutra/embedding/blend.hpp               // each query mixed with its nearest, for audio threads
 //   lutra/embedding/query_expansion.hpp     // each row a mean of its nearest, weighted by similarity^alpha
 //   lutra/tune/advise.hpp                   // which index for n vectors; explain.hpp: what a factory string means for them
+//   lutra/tune/recall.hpp                   // the share of the true neighbours found, equally near ones alike
 //   lutra/tune/autotune.hpp                 // the fastest nprobe and k_factor that reach a recall, measured
 //   lutra/parallel/threads.hpp              // ThreadPool

@@ -288,6 +288,45 @@ class CommandTest(unittest.TestCase):
     def eval(self, *more):
         return self.run_lutra("eval", self.data / "ivf.index", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", "--seconds", 0.05, *more)
 
+    def write_ties(self):
+        """Rows of zeros and ones, and a truth that names the last of equally near rows; where codes lie, and which ids they share."""
+        rng = random.Random(4)
+        rows = lambda n: [[float(rng.getrandbits(1)) for _ in range(D)] for _ in range(n)]
+        base, queries = rows(400), rows(30)
+        write_texmex(self.out / "b.fvecs", base, "f")
+        write_texmex(self.out / "q.fvecs", queries, "f")
+        ordered = lambda query: sorted(range(400), key=lambda i: (scores(base, query, "l2")[i], -i))
+        write_texmex(self.out / "t.ivecs", [ordered(query)[:20] for query in queries], "i")
+        for spec in ["Flat", "IVF4,Flat", "IVF4,PQ4x4fs,RFlat", "PQ4x4fs"]:
+            self.run_lutra("build", "--factory", spec, "-o", self.out / f"{spec}.index", self.out / "b.fvecs")
+
+    def recalls_of_ties(self, spec, *more):
+        row = json.loads(self.run_lutra("eval", self.out / f"{spec}.index", self.out / "q.fvecs", "--truth", self.out / "t.ivecs", "--seconds", 0.02, "--json", *more).stdout)
+        return row["recall@1"], row["recall@10"]
+
+    def test_ties_count_by_distance(self):
+        self.write_ties()
+        base = ["--base", self.out / "b.fvecs"]
+        for more in [[], base]:
+            self.assertEqual(self.recalls_of_ties("Flat", *more), (1, 1))
+            self.assertEqual(self.recalls_of_ties("IVF4,Flat", "--param", "nprobe=4", *more), (1, 1))
+            self.assertEqual(self.recalls_of_ties("IVF4,PQ4x4fs,RFlat", "--param", "nprobe=4,k_factor=40", *more), (1, 1))
+        by_id, by_distance = self.recalls_of_ties("PQ4x4fs"), self.recalls_of_ties("PQ4x4fs", *base)
+        self.assertLess(by_id[1] + 0.2, by_distance[1])
+        self.assertLess(by_id[0], by_distance[0])
+        self.refuse(1, "eval", self.out / "Flat.index", self.out / "q.fvecs", "--truth", self.out / "t.ivecs", "--base", self.out / "q.fvecs", says=["q.fvecs has 30 rows", "holds 400"])
+        for verb in ["eval", "autotune"]:
+            self.assertIn("without it only the ids of the truth count", self.run_lutra(verb, "--help").stdout)
+
+    def test_autotune_counts_ties_by_distance(self):
+        self.write_ties()
+        tune = lambda spec: ["autotune", "--index", self.out / f"{spec}.index", "--queries", self.out / "q.fvecs", "--truth", self.out / "t.ivecs", "--seconds", 0.01]
+        for spec in ["Flat", "IVF4,Flat", "IVF4,PQ4x4fs,RFlat"]:
+            self.assertIn("recall 1.0000", self.run_lutra(*tune(spec), "--recall", 1).stdout)
+        share = self.recalls_of_ties("PQ4x4fs", "--base", self.out / "b.fvecs")[1]
+        done = self.run_lutra(*tune("PQ4x4fs"), "--recall", 0.1, "--base", self.out / "b.fvecs")
+        self.assertIn(f"recall {share:.4f}", done.stdout)
+
     def test_truth_over_several_inputs_numbers_all_rows(self):
         self.run_lutra("truth", self.data / "parts", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 4, "-o", self.out / "t.npy")
         want = [nearest(self.base + self.base, q, 4) for q in self.queries]

@@ -52,7 +52,10 @@ struct Tuning {
     double recall(std::size_t nprobe, float k_factor) const {
         lutra::SearchParams params;
         params.nprobe = nprobe, params.k_factor = k_factor;
-        return lutra::detail::recall_of(truth, 20, lutra::search(index, q, 10, params).value().ids, 10);
+        return lutra::RecallJudge::make(index, q, truth, 10)
+            .value()
+            .recall(lutra::search(index, q, 10, params).value(), 10)
+            .value();
     }
     lutra::Tuned tuned(double recall) const {
         lutra::AutotuneConfig config;

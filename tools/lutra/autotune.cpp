@@ -121,31 +121,18 @@ void check_truth(const Questions& q, const std::string& path, const Index& index
                            *wrong, path_text(index_path), Id(index.ntotal()) - 1});
 }
 
-/// The base numbers its rows, so they must be those of the index, one by one.
-void check_base(const Inputs& base, const Index& index, const std::string& index_path) {
-    check_queries(index, index_path, base.d(), base.path());
-    if (base.n() != index.ntotal())
-        throw Error(Status{Errc::bad_argument, "{} has {} rows, {} holds {}; --base must be the rows that are in the index",
-                           path_text(base.path()), base.n(), path_text(index_path), index.ntotal()});
-    if (!index.ids_are_places())
-        throw Error(Status{Errc::unsupported, "{} has ids of its own, not row numbers; give --truth, with these ids",
-                           path_text(index_path)});
-}
-
 MetricFlag metric_of(const Index& index) {
     const std::string word = metric_word(index);
     return word == "l2" ? MetricFlag::l2 : word == "ip" ? MetricFlag::ip : MetricFlag::cosine;
 }
 
-void get_truth(Questions& q, const AutotuneFlags& flags, const Index& index, const Resources& resources) {
+void get_truth(Questions& q, const AutotuneFlags& flags, const Index& index, const Inputs* base, const Resources& resources) {
     if (!flags.truth.empty()) {
         read_truth(q, flags.truth, flags.config.k);
         return check_truth(q, flags.truth, index, flags.index);
     }
-    const Inputs base(flags.base);
-    check_base(base, index, flags.index);
-    const AlignedVector<float> rows = base.read_all();
-    find_truth(q, {rows.data(), base.n(), base.d()}, metric_of(index), flags.config.k, resources);
+    const AlignedVector<float> rows = base->read_all();
+    find_truth(q, {rows.data(), base->n(), base->d()}, metric_of(index), flags.config.k, resources);
 }
 
 bool in_place(const AutotuneFlags& flags) {
@@ -169,8 +156,11 @@ void tune_file(const AutotuneFlags& flags, const Resources& resources) {
     check_queries(index, flags.index, q.d, flags.queries);
     const std::string& path = flags.output.empty() ? flags.index : flags.output;
     FileWriter file = FileWriter::create(path).value();  // now: a folder that is missing must not cost the measuring
-    get_truth(q, flags, index, resources);
-    const Tuned tuned = autotune(index, q.view(), q.truth, flags.config, resources).value();
+    const std::unique_ptr<Inputs> base = flags.base.empty() ? nullptr : std::make_unique<Inputs>(flags.base);
+    AutotuneConfig config = flags.config;
+    if (base) config.base = base_vectors(*base, index, flags.index);
+    get_truth(q, flags, index, base.get(), resources);
+    const Tuned tuned = autotune(index, q.view(), q.truth, config, resources).value();
     print_points(tuned);
     check_reached(tuned, flags);
     print_choice(index.spec(), tuned, flags.config.recall);
@@ -223,13 +213,14 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
                            path_text(inputs.path()), base.d});
     if (q.n == 0) throw Error(Status{Errc::too_few_rows, "{} rows are too few to hold some out; give --queries", base.n});
     find_truth(q, base, flags.metric, flags.config.k, resources);
+    AutotuneConfig config = flags.config;
+    config.base = BaseVectors(base);
     const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
     std::string best_spec;
     std::optional<Tuned> best;
     for (const std::string& spec : candidate_specs(base.n, base.d)) {
         if (flags.metric == MetricFlag::cosine && spec.ends_with("RFlat")) continue;  // refines by inner product, not by cosine
-        const Tuned tuned =
-            autotune(build(spec, flags.metric, base, resources), q.view(), q.truth, flags.config, resources).value();
+        const Tuned tuned = autotune(build(spec, flags.metric, base, resources), q.view(), q.truth, config, resources).value();
         const OperatingPoint& p = tuned.best;
         table.row({spec, p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
                    fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))});
@@ -251,7 +242,7 @@ void check_flags(const AutotuneFlags& flags) {
     if (!flags.search_factory && flags.metric_given->count() > 0) bad("--metric has no effect with --index: the index has its own");
     if (flags.search_factory && !flags.truth.empty()) bad("--truth has no effect with --search-factory: it is computed");
     if (!flags.search_factory && flags.queries.empty()) bad("--queries is missing: what the index is asked for");
-    if (!flags.search_factory && flags.truth.empty() == flags.base.empty()) bad("give --truth, or --base to find it; one of them");
+    if (!flags.search_factory && flags.truth.empty() && flags.base.empty()) bad("give --truth, or --base to find it");
     if (!flags.output.empty()) {
         check_not_input(flags.output, flags.base);
         check_not_input(flags.output, {flags.queries, flags.truth});
@@ -279,7 +270,8 @@ Work add_autotune(CLI::App& lutra) {
                      "Queries like those to come, the first 2,000 of them; with --search-factory by default rows held out")
         ->option_text("FILE");
     verb->add_option("--truth", flags->truth, "Their true neighbours (lutra truth)")->option_text("FILE");
-    verb->add_option("--base", flags->base, "The vectors themselves, to find the truth or to build from")->option_text("FILE ...");
+    verb->add_option("--base", flags->base, "The vectors themselves: to build from, to find the truth, to count ties")
+        ->option_text("FILE ...");
     flags->metric_given = add_metric(verb, flags->metric)->description("With --search-factory: l2 (default), ip or cosine");
     verb->add_option("--recall", flags->config.recall, "Share of the true k nearest to find; default: 0.95")
         ->check(CLI::Range(0.01, 1.0))
@@ -291,6 +283,8 @@ Work add_autotune(CLI::App& lutra) {
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Where the index goes; default: --index itself")->option_text("FILE");
     verb->footer(
+        "Ties: a vector as near as the k-th true neighbour counts. ...,Flat and ...,RFlat know distances; for codes alone (PQ..)\n"
+        "--base tells them, without it only the ids of the truth count.\n"
         "The choice is kept in the index file, so lutra search, and faiss, use it without being told. Where the recall is out of\n"
         "reach --index stays as it is; with -o the settings of most recall are kept.\n\n"
         "Example:\n  lutra autotune --index base.index --queries queries.fvecs --truth truth.ivecs --recall 0.95");

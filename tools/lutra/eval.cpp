@@ -16,13 +16,14 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 
 namespace command {
 
 namespace {
 struct EvalFlags {
     std::string index, queries, truth;
-    std::vector<std::string> params;
+    std::vector<std::string> params, base;
     std::size_t threads = 1;
     double seconds = 2;
     bool json = false;
@@ -76,6 +77,10 @@ void eval(const EvalFlags& flags) {
     std::vector<SearchParams> settings;  // all read before the first is measured: a mistake shows at once
     for (const std::string& text : flags.params) settings.push_back(read_params(index, text));
     if (settings.empty()) settings.emplace_back();
+    const std::unique_ptr<Inputs> base = flags.base.empty() ? nullptr : std::make_unique<Inputs>(flags.base);
+    BaseVectors vectors;
+    if (base) vectors = base_vectors(*base, index, flags.index);
+    const RecallJudge judge = RecallJudge::make(index, queries.view(), truth.ids, kRecallAt, vectors).value();
     ThreadPool pool(flags.threads);
     Workspace workspace;
     std::optional<Table> table;  // none for JSON
@@ -86,7 +91,7 @@ void eval(const EvalFlags& flags) {
             std::vector<std::string>{"nprobe", "k_factor", "recall@1", "recall@10", "queries/s", "p50 us", "p99 us", "threads"});
     }
     for (const SearchParams& params : settings) {
-        const Measured m = measure(index, queries.view(), truth, params, {pool.executor(), &workspace, {}}, flags.seconds);
+        const Measured m = measure(index, queries.view(), judge, params, {pool.executor(), &workspace, {}}, flags.seconds);
         const std::size_t nprobe = effective_nprobe(index, params);
         const float k_factor = effective_k_factor(index, params);
         table ? print_row(*table, nprobe, k_factor, m, flags.threads) : print_json(nprobe, k_factor, m, flags.threads);
@@ -102,6 +107,8 @@ Work add_eval(CLI::App& lutra) {
     verb->add_option("--truth", flags->truth, "True neighbours of each query, 10 or more: .ivecs .ibin .npy (lutra truth)")
         ->required()
         ->option_text("FILE");
+    verb->add_option("--base", flags->base, "The vectors in the index, in their order: for codes alone (PQ..) to count ties")
+        ->option_text("FILE ...");
     verb->add_option("--param", flags->params, "A setting to measure; may be repeated. Default: the index's own")
         ->allow_extra_args(false)
         ->option_text("NAME=VALUE,... ...");
@@ -114,6 +121,8 @@ Work add_eval(CLI::App& lutra) {
         "recall@1    share of queries whose true nearest is returned first\n"
         "recall@10   share of the true 10 nearest among the 10 returned\n"
         "queries/s   all queries in one call (median of several; batch_qps in JSON)\n"
+        "ties        a vector as near as the 10th true neighbour (the 1st) counts as one of them. ...,Flat and ...,RFlat know\n"
+        "            distances; for codes alone --base tells them, without it only the ids of the truth count\n"
         "p50, p99    microseconds of a call with one query: the median, and what 99 of 100 stay below\n\n"
         "Example:\n  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=32,k_factor=4");
     return [flags] { eval(*flags); };

@@ -39,6 +39,20 @@ void check_queries(const Index& index, const std::string& index_path, std::size_
                            path_text(index_path), index.dim()});
 }
 
+BaseVectors base_vectors(const Inputs& base, const Index& index, const std::string& index_path) {
+    check_queries(index, index_path, base.d(), base.path());
+    if (base.n() != index.ntotal())
+        throw Error(Status{Errc::bad_argument, "{} has {} rows, {} holds {}; --base must be the rows that are in the index",
+                           path_text(base.path()), base.n(), path_text(index_path), index.ntotal()});
+    if (!index.ids_are_places())
+        throw Error(Status{Errc::unsupported, "{} has ids of its own, not row numbers, so --base does not tell which rows they are",
+                           path_text(index_path)});
+    return {base.n(), [&base](std::size_t first, std::size_t n, float* out) {
+                base.read(first, first + n, out);
+                return Status{};
+            }};
+}
+
 SearchParams read_params(const Index& index, const std::string& text) { return or_bad_usage(parse_search_params(index, text)); }
 
 std::string metric_word(const Index& index) {

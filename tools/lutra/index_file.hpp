@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "flags.hpp"
+#include "inputs.hpp"
 
 #include <lutra/core/params.hpp>
 #include <lutra/factory/index.hpp>
+#include <lutra/tune/recall.hpp>
 
 #include <string>
 
@@ -16,6 +18,9 @@ Index make_index(std::size_t d, const std::string& spec, MetricFlag metric);
 Index open_index(const std::string& path);
 /// Throws Error if the index holds rows of another dimension.
 void check_queries(const Index& index, const std::string& index_path, std::size_t d, const std::string& queries_path);
+/// The vectors of --base, in their order in the index, by their row numbers. Throws Error unless the index holds as many rows, of
+/// the same dimension and called by their numbers. `base` must outlive what is returned.
+BaseVectors base_vectors(const Inputs& base, const Index& index, const std::string& index_path);
 /// BadUsage if the parameters are wrong.
 SearchParams read_params(const Index& index, const std::string& text);
 /// As --metric says it: "l2", "ip", or "cosine" for an inner product behind L2norm.

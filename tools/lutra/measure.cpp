@@ -35,28 +35,9 @@ std::vector<double> time_repeats(std::size_t most, double seconds, Run run) {
     } while (times.size() < most && all.seconds() + times.back() < seconds);
     return times;
 }
-
-std::size_t common(std::span<const Id> truth, std::span<const Id> found) {
-    return std::size_t(std::count_if(truth.begin(), truth.end(), [&](Id id) {
-        return id != kNoId && std::find(found.begin(), found.end(), id) != found.end();
-    }));
-}
 }  // namespace
 
-Recall recall(const IdRows& truth, std::span<const Id> found) {
-    std::size_t first = 0, firsts = 0, common10 = 0, wanted = 0;
-    for (std::size_t i = 0; i < truth.n; ++i) {
-        const std::span<const Id> want(truth.ids.data() + i * truth.k, kRecallAt), got = found.subspan(i * kRecallAt, kRecallAt);
-        firsts += want[0] != kNoId;
-        first += want[0] != kNoId && want[0] == got[0];
-        wanted += std::size_t(std::count_if(want.begin(), want.end(), [](Id id) { return id != kNoId; }));
-        common10 += common(want, got);
-    }
-    const auto share = [](std::size_t part, std::size_t all) { return all == 0 ? 0 : double(part) / double(all); };
-    return {share(first, firsts), share(common10, wanted)};
-}
-
-Measured measure(const Index& index, MatrixView queries, const IdRows& truth, const SearchParams& params,
+Measured measure(const Index& index, MatrixView queries, const RecallJudge& judge, const SearchParams& params,
                  const Resources& resources, double seconds) {
     Hits hits(queries.n, kRecallAt), one(1, kRecallAt);
     const auto all_at_once = [&](std::size_t) { check(index.search(queries, kRecallAt, hits.view(), params, resources)); };
@@ -65,7 +46,7 @@ Measured measure(const Index& index, MatrixView queries, const IdRows& truth, co
         check(index.search(queries.rows(row, row + 1), kRecallAt, one.view(), params, resources));
     };
     all_at_once(0);  // warms up, and finds what the recall is of
-    const Recall found = recall(truth, hits.ids);
+    const Recall found{judge.recall(hits, 1).value(), judge.recall(hits, kRecallAt).value()};
     std::vector<double> batches = time_repeats(kMostRepeats, seconds / 2, all_at_once);
     time_repeats(kWarmUps, seconds / 10, one_by_one);
     std::vector<double> singles = time_repeats(kMostSingles, seconds / 2, one_by_one);

@@ -2,25 +2,21 @@
 #pragma once
 #include <lutra/core/params.hpp>
 #include <lutra/factory/index.hpp>
-#include <lutra/io/vectors.hpp>
+#include <lutra/tune/recall.hpp>
 
 #include <cstddef>
-#include <span>
 
 namespace command {
 using namespace lutra;
 
 inline constexpr std::size_t kRecallAt = 10;
 
-/// Shares in [0, 1], over all queries.
+/// Shares in [0, 1], over all queries; see RecallJudge.
 ///   at_1    queries whose true nearest is returned first
-///   at_10   of the true 10 nearest, those found among the 10 returned; where truth has -1 there is nothing to find
+///   at_10   of the true 10 nearest, those found among the 10 returned
 struct Recall {
     double at_1 = 0, at_10 = 0;
 };
-
-/// found [truth.n, 10] against truth [truth.n, k >= 10].
-Recall recall(const IdRows& truth, std::span<const Id> found);
 
 struct Speed {
     double batch_qps = 0;           ///< queries/s, all in one call; the median of the repeats
@@ -34,7 +30,7 @@ struct Measured {
 
 /// Searches k = 10 in warm memory: all queries in one call, several times, then one by one; about `seconds` in all, but every
 /// query once at least in one call.
-Measured measure(const Index& index, MatrixView queries, const IdRows& truth, const SearchParams& params,
+Measured measure(const Index& index, MatrixView queries, const RecallJudge& judge, const SearchParams& params,
                  const Resources& resources, double seconds);
 
 }  // namespace command

@@ -44,6 +44,14 @@ class Scoring(unittest.TestCase):
         judge = scoring.Judge(base, np.eye(4, dtype="f"), np.arange(0, 8, 2)[:, None], "l2")
         self.assertEqual(judge.recalls(np.arange(1, 8, 2)[:, None], [1])[1], 1.0)
 
+    def test_recall_of_a_truth_that_is_not_full_or_not_sorted(self):
+        base = np.arange(6, dtype="f")[:, None]
+        judge = scoring.Judge(base, np.zeros((1, 1), "f"), np.array([[1, 0, -1, -1]]), "l2")
+        for ids, share in (([0, 1, -1, -1], 1), ([0, 1, 2, 3], 1), ([1, 2, 3, 4], 0.5), ([0, 0, 0, 0], 0.5), ([-1, -1, -1, -1], 0)):
+            self.assertEqual(judge.recalls(np.array([ids]), [4])[4], share)
+        self.assertEqual(judge.recalls(np.array([[0, 1, 2, 3]]), [1, 9]), {1: 1.0, 9: 1.0})
+        self.assertEqual(scoring.Judge(base, np.zeros((1, 1), "f"), np.array([[-1]]), "l2").recalls(np.array([[3]]), [1])[1], 1)
+
     def test_wrong_ids_are_refused(self):
         good = np.arange(20).reshape(2, 10)
         scoring.check_ids(good, 2, 10, 20)

@@ -70,7 +70,8 @@ class Bench {
 public:
     /// Frees the index of the last job first.
     Built build(const BuildJob& job);
-    /// After build().
+    /// After build(), as all that follows but kmeans().
+    const Index& index() const;
     Measured measure(const MeasureJob& job, MatrixView queries);
     /// In three steps, so that only the second needs timing: queries ready, all of them searched in one call, the answers.
     void prepare(const MeasureJob& job, Rows queries);
@@ -88,8 +89,6 @@ private:
         SearchParams params;
         Hits hits;
     };
-
-    const Index& index() const;
 
     std::unique_ptr<ThreadPool> pool_;
     Workspace workspace_;

@@ -5,6 +5,7 @@
 #include "serve.hpp"
 
 #include <lutra/io/vectors.hpp>
+#include <lutra/tune/recall.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -44,31 +45,28 @@ Truth load_truth(const Flags& flags, MatrixView queries, std::size_t n) {
     return {std::move(rows.ids), rows.k};
 }
 
-/// The share of the true `at` nearest among the first `at` found.
-double recall(const Truth& truth, std::span<const Id> found, std::size_t k, std::size_t at) {
-    const std::size_t nq = found.size() / k;
-    std::size_t common = 0;
-    for (std::size_t i = 0; i < nq; ++i) {
-        const std::span<const Id> got = found.subspan(i * k, at);
-        for (std::size_t j = 0; j < at; ++j) common += std::find(got.begin(), got.end(), truth.ids[i * truth.k + j]) != got.end();
-    }
-    return double(common) / double(nq * at);
-}
+/// By distances in the base, so that ties count alike for every index; of the `most` nearest or fewer.
+struct Judged {
+    RecallJudge judge;
+    std::size_t most;
+};
 
 /// recall@1, @10 and @100, each of a search for as many neighbours; those that truth is too narrow for are null.
-void add_recalls(ordered_json& line, Bench& bench, const std::string& params, MatrixView queries, const Truth& truth) {
+void add_recalls(ordered_json& line, Bench& bench, const std::string& params, MatrixView queries, const Judged& judged) {
     for (const std::size_t at : kRecallAt) {
         const std::string name = "recall@" + std::to_string(at);
         line[name] = nullptr;
-        if (at > truth.k) continue;
+        if (at > judged.most) continue;
         const Measured m = bench.measure({.params = params, .batch = 0, .k = at, .seconds = 0}, queries);
-        line[name] = recall(truth, m.ids, at, at);
+        Hits hits(queries.n, at);
+        hits.ids = m.ids;
+        line[name] = judged.judge.recall(hits, at).value();
     }
 }
 
-ordered_json point(Bench& bench, const std::string& params, MatrixView queries, const Truth& truth, double seconds) {
+ordered_json point(Bench& bench, const std::string& params, MatrixView queries, const Judged& judged, double seconds) {
     ordered_json line;
-    add_recalls(line, bench, params, queries, truth);
+    add_recalls(line, bench, params, queries, judged);
     const Measured all = bench.measure({.params = params, .batch = 0, .k = 10, .seconds = seconds}, queries);
     const Measured one = bench.measure({.params = params, .batch = 1, .k = 10, .seconds = seconds}, queries);
     line["batch_qps"] = all.batch_qps;
@@ -104,12 +102,12 @@ void print_build(const Flags& flags, const Built& built) {
 }
 
 /// A point the index refuses is a line that says why; the others go on.
-void print_point(Bench& bench, std::size_t nprobe, std::size_t k_factor, MatrixView queries, const Truth& truth, double seconds) {
+void print_point(Bench& bench, std::size_t nprobe, std::size_t k_factor, MatrixView queries, const Judged& judged, double seconds) {
     ordered_json line{{"nprobe", nprobe}, {"k_factor", k_factor}};
     const std::string params =
         (nprobe == 0 ? "" : "nprobe=" + std::to_string(nprobe) + ",") + "k_factor=" + std::to_string(k_factor);
     try {
-        line.update(point(bench, params, queries, truth, seconds));
+        line.update(point(bench, params, queries, judged, seconds));
     } catch (const Error& error) {
         line["error"] = error.what();
     }
@@ -125,9 +123,12 @@ void measure_points(const Flags& flags) {
                            flags.queries, queries.d});
     print_build(flags, built);
     const Truth truth = load_truth(flags, queries.view(), built.n);
+    const Rows base = load_rows(flags.build.base);
+    const std::size_t most = std::min(truth.k, kRecallAt.back());
+    const Judged judged{RecallJudge::make(bench.index(), queries.view(), truth.ids, most, BaseVectors(base.view())).value(), most};
     for (const std::size_t nprobe : flags.nprobe.empty() ? all_nprobe(built.nlist) : flags.nprobe)
         for (const std::size_t k_factor : flags.k_factor)
-            print_point(bench, nprobe, k_factor, queries.view(), truth, flags.seconds);
+            print_point(bench, nprobe, k_factor, queries.view(), judged, flags.seconds);
 }
 
 void add_flags(CLI::App& app, Flags& flags) {
@@ -148,7 +149,8 @@ void add_flags(CLI::App& app, Flags& flags) {
         if (other != serve && other != app.get_help_ptr()) serve->excludes(other);
     app.footer(
         "batch_qps is of all queries in one call, p50_us and p99_us of calls with one query, k = 10.\n"
-        "recall@R is the share of the true R nearest among R found. peak_bytes is memory beyond the loaded vectors.\n\n"
+        "recall@R is the share of the true R nearest among R found; a vector as near as the R-th counts as one of them. peak_bytes "
+        "is memory beyond the loaded vectors.\n\n"
         "Example:\n  bench_index_points --factory IVF128,Flat --base examples/data/sift/base.bvecs --queries "
         "examples/data/sift/query.bvecs");
 }

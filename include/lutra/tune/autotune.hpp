@@ -9,6 +9,7 @@
 #include <lutra/core/hits.hpp>
 #include <lutra/core/progress.hpp>
 #include <lutra/factory/index.hpp>
+#include <lutra/tune/recall.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -22,9 +23,10 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 struct AutotuneConfig {
-    double recall = 0.95;  ///< of the true k nearest, the share among the k returned
+    double recall = 0.95;  ///< of the true k nearest, the share among the k returned; see RecallJudge
     std::size_t k = 10;
-    double seconds = 0.5;  ///< to time each point
+    double seconds = 0.5;   ///< to time each point
+    BaseVectors base = {};  ///< what codes alone need for equal distances to count alike; other indexes know them
 };
 
 /// How an index is searched, and what that gives. nprobe, k_factor: 0 where there is no such stage.
@@ -43,29 +45,16 @@ struct Tuned {
 /// Measures searches for queries [nq, d] in one call each, with truth [nq, truth_k], truth_k >= k: the true nearest ids, best
 /// first, -1 where there are none. The index is not changed. Times are those of this machine and of the executor given. Errors:
 /// bad_argument (shapes, recall outside 0 .. 1, no queries), cancelled (resources.progress is asked before each search), and those
-/// of search().
+/// of search() and of reading the base.
 Result<Tuned> autotune(const Index& index, MatrixView queries, std::span<const Id> truth, const AutotuneConfig& config = {},
                        const Resources& resources = {});
 
 namespace detail {
 
-/// The share of the true k nearest that are among the k found, over all rows of truth [n, truth_k] and found [n, k].
-inline double recall_of(std::span<const Id> truth, std::size_t truth_k, std::span<const Id> found, std::size_t k) {
-    std::size_t wanted = 0, there = 0;
-    for (std::size_t i = 0; i < found.size() / k; ++i) {
-        const auto got = found.subspan(i * k, k);
-        for (const Id id : truth.subspan(i * truth_k, k)) {
-            wanted += id != kNoId;
-            there += id != kNoId && std::find(got.begin(), got.end(), id) != got.end();
-        }
-    }
-    return wanted == 0 ? 1 : double(there) / double(wanted);
-}
-
 class Autotuner {
 public:
-    Autotuner(const Index& index, MatrixView queries, std::span<const Id> truth, const AutotuneConfig& config, Resources resources)
-        : index_(index), queries_(queries), truth_(truth), config_(config), resources_(resources), hits_(queries.n, config.k) {
+    Autotuner(const Index& index, MatrixView queries, const RecallJudge& judge, const AutotuneConfig& config, Resources resources)
+        : index_(index), queries_(queries), judge_(judge), config_(config), resources_(resources), hits_(queries.n, config.k) {
         if (resources_.workspace == nullptr) resources_.workspace = &own_;
     }
 
@@ -163,7 +152,9 @@ private:
         LUTRA_TRY(report());
         OperatingPoint point{nprobe, k_factor};
         LUTRA_TRY(time_once(point));
-        point.recall = recall_of(truth_, truth_.size() / queries_.n, hits_.ids, config_.k);
+        const Result<double> recall = judge_.recall(hits_, config_.k);
+        LUTRA_TRY(recall.status());
+        point.recall = *recall;
         seen_.push_back(point);
         return {};
     }
@@ -226,7 +217,7 @@ private:
 
     const Index& index_;
     MatrixView queries_;
-    std::span<const Id> truth_;
+    const RecallJudge& judge_;
     const AutotuneConfig& config_;
     Resources resources_;
     Workspace own_;
@@ -245,7 +236,11 @@ inline Result<Tuned> autotune(const Index& index, MatrixView queries, std::span<
                       config.k, truth.size()};
     if (!(config.recall > 0 && config.recall <= 1))
         return Status{Errc::bad_argument, "autotune: recall = {}; accepted: above 0, at most 1", config.recall};
-    return guarded("autotune", [&] { return detail::Autotuner(index, queries, truth, config, resources).run(); });
+    return guarded("autotune", [&]() -> Result<Tuned> {
+        const Result<RecallJudge> judge = RecallJudge::make(index, queries, truth, config.k, config.base);
+        LUTRA_TRY(judge.status());
+        return detail::Autotuner(index, queries, *judge, config, resources).run();
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
