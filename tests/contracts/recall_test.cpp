@@ -107,7 +107,7 @@ TEST_CASE("Flat finds the shipped truth of both samples, in its order") {
 }
 
 // The floors lie 0.01 to 0.03 below what was measured.
-TEST_CASE("recall@10 on speech features rises with nprobe and k_factor, above its floors") {
+TEST_CASE("recall@10 on speech features rises with nprobe and k_factor, above its floors" * doctest::test_suite("slow")) {
     check_floors(speech(), {
                                {"IVF32,Flat", {{1, 0, 0.41, 0.44}, {4, 0, 0.74, 0.74}, {16, 0, 0.95, 0.95}, {32, 0, 1, 1}}},
                                {"PQ128x4fs", {{0, 0, 0.81, 0.84}}},
@@ -116,7 +116,7 @@ TEST_CASE("recall@10 on speech features rises with nprobe and k_factor, above it
                            });
 }
 
-TEST_CASE("recall@10 on SIFT rises with nprobe and k_factor, above its floors") {
+TEST_CASE("recall@10 on SIFT rises with nprobe and k_factor, above its floors" * doctest::test_suite("slow")) {
     check_floors(sift(), {
                              {"IVF64,Flat", {{1, 0, 0.51, 0.52}, {4, 0, 0.85, 0.85}, {16, 0, 0.98, 0.98}, {64, 0, 1, 1}}},
                              {"PQ64x4fs", {{0, 0, 0.70, 0.46}}},

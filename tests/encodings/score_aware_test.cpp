@@ -108,7 +108,8 @@ TEST_CASE("score-aware encode: sixteen rows at a time have the codes of each alo
         }
 }
 
-TEST_CASE("score-aware: training lowers the loss of its codes below that of a plain codebook, and that below plain codes") {
+TEST_CASE("score-aware: training lowers the loss of its codes below that of a plain codebook, and that below plain codes" *
+          doctest::test_suite("slow")) {
     for (const Shape& s : kLarge) {
         if (s.m == 1) continue;  // with one piece there is little to win
         CAPTURE(s);
