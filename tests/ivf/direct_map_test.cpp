@@ -7,9 +7,11 @@
 
 #include <cstddef>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "support/count_new.hpp"
+#include "support/each_failure.hpp"
 #include "support/matrices.hpp"
 
 namespace {
@@ -143,3 +145,79 @@ TEST_CASE("DirectMap: of vectors under the same id every kind finds the same, al
     CHECK(found[1] == found[0]);
     CHECK(found[2] == found[0]);
 }
+
+TEST_CASE("PlaceTable: finds every id that was entered, over many growths, and no other") {
+    for (const Id step : {Id(1), Id(7), Id(1) << 20, Id(1) << 40}) {
+        CAPTURE(step);
+        lutra::PlaceTable table;
+        CHECK(table.find(0) == lutra::PlaceTable::kNowhere);
+        for (std::size_t i = 0; i < 1000; ++i) {
+            table.reserve(i + 1);
+            table.entry(Id(i) * step) = std::int64_t(i);
+        }
+        CHECK(table.size() == 1000);
+        bool good = true;
+        for (std::size_t i = 0; i < 1000; ++i) good = good && table.find(Id(i) * step) == std::int64_t(i);
+        CHECK(good);
+        for (const Id id : {Id(1000) * step, Id(-1), std::numeric_limits<Id>::max(), std::numeric_limits<Id>::min()})
+            CHECK(table.find(id) == lutra::PlaceTable::kNowhere);
+        table.clear();
+        CHECK(table.find(step) == lutra::PlaceTable::kNowhere);
+        CHECK(table.size() == 0);
+    }
+}
+
+TEST_CASE("DirectMap: a file is the same however the map came to be") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(60, 5, 1);
+    const auto bytes_of = [](const IvfFlat& index) {
+        lutra::MemoryWriter out;
+        REQUIRE(index.save(out).ok());
+        return std::vector<std::byte>(out.bytes().begin(), out.bytes().end());
+    };
+    IvfFlat at_once = filled(x, numbers(60, 5, 31)), one_by_one = filled(x, numbers(60, 5, 31));
+    one_by_one.reset();
+    REQUIRE(one_by_one.set_direct_map(DirectMapKind::hash).ok());
+    for (std::size_t i = 0; i < x.n; ++i) {
+        const Id id = Id(5 + 31 * i);
+        REQUIRE(one_by_one.add_with_ids(x.view().rows(i, i + 1), &id).ok());
+    }
+    REQUIRE(at_once.set_direct_map(DirectMapKind::hash).ok());
+    CHECK(bytes_of(at_once) == bytes_of(one_by_one));
+}
+
+#if LUTRA_HAS_EXCEPTIONS
+TEST_CASE("DirectMap: where memory runs out, index and map are as they were, whatever kind the map was to become") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(50, 4, 1), more = lutra_test::normal_matrix(40, 4, 2);
+    const std::vector<Id> far = numbers(40, 7, 1000), near = numbers(40, 40), map = numbers(50, 9, 9);
+    const auto even = [](Id id) { return id % 2 == 0; };
+    const auto bytes_of = [](const IvfFlat& index) {
+        lutra::MemoryWriter out;
+        REQUIRE(index.save(out).ok());
+        return std::vector<std::byte>(out.bytes().begin(), out.bytes().end());
+    };
+    for (const DirectMapKind kind : kKinds) {
+        IvfFlat before = filled(x), index = before, donor = before;
+        REQUIRE(before.set_direct_map(kind).ok());
+        const std::vector<std::byte> file = bytes_of(before), donors = bytes_of(donor);
+        const auto renew = [&] { index = before; };
+        const auto check = [&] {
+            CHECK(bytes_of(index) == file);
+            CHECK(bytes_of(donor) == donors);
+            CHECK(finds_all(index, x, numbers(50)));
+        };
+        const auto each = [&](std::string_view name, auto&& call) {
+            CAPTURE(name);
+            CAPTURE(int(kind));
+            CHECK(lutra_test::each_allocation_fails(renew, call, check) > 0);
+        };
+        each("ids that an array has no place for", [&] { return index.add_with_ids(more, far.data()); });
+        each("ids that are there already", [&] { return index.add_with_ids(more, near.data()); });
+        each("rows", [&] { return index.add(more); });
+        each("removal", [&] { return index.remove_ids(lutra::IdFilter::predicate(even)).status(); });
+        if (kind == DirectMapKind::array) each("a map of ids", [&] { return index.map_ids(map); });
+        each("a hash table", [&] { return index.set_direct_map(DirectMapKind::hash); });
+        each("an array", [&] { return index.set_direct_map(DirectMapKind::array); });
+        each("a merge", [&] { return index.merge_from(donor, 1000000); });
+    }
+}
+#endif
