@@ -6,6 +6,7 @@
 #include <lutra/parallel/threads.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -214,7 +215,7 @@ TEST_CASE("DirectMap: where memory runs out, index and map are as they were, wha
         each("ids that are there already", [&] { return index.add_with_ids(more, near.data()); });
         each("rows", [&] { return index.add(more); });
         each("removal", [&] { return index.remove_ids(lutra::IdFilter::predicate(even)).status(); });
-        if (kind == DirectMapKind::array) each("a map of ids", [&] { return index.map_ids(map); });
+        if (kind == DirectMapKind::array) each("a map of ids", [&] { return index.map_ids(map, std::nullopt); });
         each("a hash table", [&] { return index.set_direct_map(DirectMapKind::hash); });
         each("an array", [&] { return index.set_direct_map(DirectMapKind::array); });
         each("a merge", [&] { return index.merge_from(donor, 1000000); });

@@ -45,7 +45,7 @@ public:
     std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
     std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
     Status set_nprobe(std::size_t nprobe) {
-        if (!Coarse::kLearns) return no_lists(spec(), nprobe);
+        if (!Coarse::kLearns) return guarded("nprobe", [&] { return no_lists(spec(), nprobe); });
         if (nprobe == 0) return {Errc::bad_argument, "nprobe = 0; accepted: 1 to {}, and more for all lists", nlist_};
         nprobe_ = std::min(nprobe, nlist_);
         return {};
