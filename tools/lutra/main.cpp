@@ -103,9 +103,7 @@ void fill_standard_descriptors() {
     if (file >= 0) close(file);
 }
 
-int main(int argc, char** argv) {
-    fill_standard_descriptors();
-    std::signal(SIGXFSZ, SIG_IGN);  // writing past a limit on file sizes fails, and says so
+int parse_and_run(int argc, char** argv) {
     Command command;
     try {
         command.app.parse(argc, argv);
@@ -115,4 +113,15 @@ int main(int argc, char** argv) {
         return fail(command.name(), command.complaint(e), kBadUsage);
     }
     return run(command);
+}
+
+int main(int argc, char** argv) {
+    fill_standard_descriptors();
+    std::signal(SIGXFSZ, SIG_IGN);  // writing past a limit on file sizes fails, and says so
+    try {
+        return parse_and_run(argc, argv);
+    } catch (const std::exception&) {  // outside run(): there is not even memory for a command line or a message
+        std::fputs("lutra: out of memory\n", stderr);
+        return kFailed;
+    }
 }

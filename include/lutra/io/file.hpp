@@ -74,7 +74,7 @@ private:
 
     bool is_open() const { return temporary_.file != nullptr; }  // false once committed, given up or moved from
     Status failed() const;
-    std::error_code put_in_place();
+    std::error_code put_in_place(const std::filesystem::path& from, const std::filesystem::path& to);
     void discard();
 
     std::string path_;
@@ -166,74 +166,89 @@ inline Status check_replaceable(const std::string& path, const std::filesystem::
 }  // namespace detail
 
 inline Result<FileReader> FileReader::open(const std::string& path) {
-    auto open = detail::open_regular_file(path);
-    if (!open) return open.status();
-    return FileReader(path, *std::move(open));
+    return guarded("open", [&]() -> Result<FileReader> {
+        auto open = detail::open_regular_file(path);
+        if (!open) return open.status();
+        return FileReader(path, *std::move(open));
+    });
 }
 
 inline Status FileReader::read(void* to, std::size_t n) {
-    if (n > remaining())
-        return {Errc::bad_file, "{} is truncated: {} bytes wanted at offset {}, {} are left", path_text(path_), n, position_,
-                remaining()};
-    if (n == 0) return {};  // `to` may be null
-    errno = 0;
-    const std::size_t got = std::fread(to, 1, n, open_.file.get());
-    position_ += got;
-    if (got == n) return {};
-    if (std::ferror(open_.file.get()) != 0) return detail::file_error("read", path_, detail::last_error());
-    return {Errc::bad_file, "{} became shorter while it was read: it ends at offset {}", path_text(path_), position_};
+    return guarded("read", [&]() -> Status {
+        if (n > remaining())
+            return {Errc::bad_file, "{} is truncated: {} bytes wanted at offset {}, {} are left", path_text(path_), n, position_,
+                    remaining()};
+        if (n == 0) return {};  // `to` may be null
+        errno = 0;
+        const std::size_t got = std::fread(to, 1, n, open_.file.get());
+        position_ += got;
+        if (got == n) return {};
+        if (std::ferror(open_.file.get()) != 0) return detail::file_error("read", path_, detail::last_error());
+        return {Errc::bad_file, "{} became shorter while it was read: it ends at offset {}", path_text(path_), position_};
+    });
 }
 
 inline Result<FileWriter> FileWriter::create(const std::string& path) {
-    std::filesystem::path target;
-    LUTRA_TRY(detail::check_regular("write", path));
-    LUTRA_TRY(detail::follow_links(path, target));
-    LUTRA_TRY(detail::check_replaceable(path, target));
-    errno = 0;
-    detail::TemporaryFile temporary = detail::create_temporary(target);
-    if (!temporary.file) {
-        const std::error_code error = detail::last_error();
-        return detail::file_error("create", target == path ? path : path + " -> " + target.string(), error);
-    }
-    return FileWriter(target.string(), std::move(temporary));
+    return guarded("create", [&]() -> Result<FileWriter> {
+        std::filesystem::path target;
+        LUTRA_TRY(detail::check_regular("write", path));
+        LUTRA_TRY(detail::follow_links(path, target));
+        LUTRA_TRY(detail::check_replaceable(path, target));
+        std::string name = target.string();  // before there is a file that would be left behind
+        errno = 0;
+        detail::TemporaryFile temporary = detail::create_temporary(target);
+        if (!temporary.file) {
+            const std::error_code error = detail::last_error();
+            return detail::file_error("create", target == path ? path : path + " -> " + target.string(), error);
+        }
+        return FileWriter(std::move(name), std::move(temporary));
+    });
 }
 
 inline Status FileWriter::failed() const { return detail::file_error("write", path_, error_); }
 
 inline Status FileWriter::write(const void* from, std::size_t n) {
-    if (error_) return failed();
-    if (!is_open()) return {Errc::bad_argument, "{} is already committed; write before commit()", path_text(path_)};
-    errno = 0;
-    if (n == 0 || std::fwrite(from, 1, n, temporary_.file.get()) == n) return {};
-    error_ = detail::last_error();
-    return failed();
+    return guarded("write", [&]() -> Status {
+        if (error_) return failed();
+        if (!is_open()) return {Errc::bad_argument, "{} is already committed; write before commit()", path_text(path_)};
+        errno = 0;
+        if (n == 0 || std::fwrite(from, 1, n, temporary_.file.get()) == n) return {};
+        error_ = detail::last_error();
+        return failed();
+    });
 }
 
 inline Status FileWriter::complete() {
-    if (error_) return discard(), failed();
-    if (!is_open()) return {Errc::bad_argument, "{} is already committed; commit() once", path_text(path_)};
-    errno = 0;
-    if (detail::complete_file(temporary_)) return {};
-    error_ = detail::last_error();
-    return discard(), failed();
+    return guarded("write", [&]() -> Status {
+        if (error_) return discard(), failed();
+        if (!is_open()) return {Errc::bad_argument, "{} is already committed; commit() once", path_text(path_)};
+        errno = 0;
+        if (detail::complete_file(temporary_)) return {};
+        error_ = detail::last_error();
+        return discard(), failed();
+    });
 }
 
 inline Status FileWriter::commit() {
-    LUTRA_TRY(complete());
-    error_ = put_in_place();
-    if (error_) {
-        std::remove(temporary_.name.c_str());
-        return failed();
-    }
-    detail::flush_folder(std::filesystem::path(path_).parent_path());
-    return {};
+    return guarded("write", [&]() -> Status {
+        LUTRA_TRY(complete());
+        const std::filesystem::path from(temporary_.name), to(path_),
+            folder = to.parent_path();  // then no memory is needed any more
+        error_ = put_in_place(from, to);
+        if (error_) {
+            std::remove(temporary_.name.c_str());
+            return failed();
+        }
+        detail::flush_folder(folder);
+        return {};
+    });
 }
 
-inline std::error_code FileWriter::put_in_place() {
+inline std::error_code FileWriter::put_in_place(const std::filesystem::path& from, const std::filesystem::path& to) {
     errno = 0;
     if (std::fclose(temporary_.file.release()) != 0) return detail::last_error();
     std::error_code renamed;
-    std::filesystem::rename(temporary_.name, path_, renamed);
+    std::filesystem::rename(from, to, renamed);
     return renamed;
 }
 

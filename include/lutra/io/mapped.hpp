@@ -63,14 +63,16 @@ inline Result<Mapping> map_file(std::FILE* file, std::size_t size, const std::st
 }  // namespace detail
 
 inline Result<MappedFile> MappedFile::open(const std::string& path) {
-    const auto open = detail::open_regular_file(path);
-    if (!open) return open.status();
-    if (open->size == 0) return MappedFile(nullptr);
-    if (open->size > std::numeric_limits<std::size_t>::max() / 2)
-        return Status{Errc::unsupported, "{} has {} bytes, more than this machine can address", path_text(path), open->size};
-    auto mapping = detail::map_file(open->file.get(), std::size_t(open->size), path);
-    if (!mapping) return mapping.status();
-    return MappedFile(*std::move(mapping));
+    return guarded("open", [&]() -> Result<MappedFile> {
+        const auto open = detail::open_regular_file(path);
+        if (!open) return open.status();
+        if (open->size == 0) return MappedFile(nullptr);
+        if (open->size > std::numeric_limits<std::size_t>::max() / 2)
+            return Status{Errc::unsupported, "{} has {} bytes, more than this machine can address", path_text(path), open->size};
+        auto mapping = detail::map_file(open->file.get(), std::size_t(open->size), path);
+        if (!mapping) return mapping.status();
+        return MappedFile(*std::move(mapping));
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -4,6 +4,7 @@
 //
 // LUTRA_HAS_POSIX is set by the library; where it is 0 plain C files serve: no owners, no sweeping, no fsync.
 #pragma once
+#include <lutra/io/folder.hpp>
 #include <lutra/io/path_text.hpp>
 
 #include <cerrno>
@@ -16,13 +17,6 @@
 #include <string_view>
 #include <system_error>
 
-#if !defined(LUTRA_HAS_POSIX)
-#if defined(__unix__) || defined(__APPLE__)
-#define LUTRA_HAS_POSIX 1
-#else
-#define LUTRA_HAS_POSIX 0
-#endif
-#endif
 #if LUTRA_HAS_POSIX
 #include <fcntl.h>
 #include <signal.h>
@@ -90,12 +84,10 @@ inline void remove_unlocked(const std::string& path) {
 
 /// Removes the temporaries in a folder whose process is gone: it was killed, or the power failed.
 inline void sweep_leftovers(const std::filesystem::path& folder) {
-    std::error_code error;
-    std::filesystem::directory_iterator entry(folder.empty() ? "." : folder, error);
-    for (; !error && entry != std::filesystem::directory_iterator{}; entry.increment(error)) {
-        const std::optional<long> process = process_of(entry->path().filename().string());
-        if (process && !is_running(*process)) remove_unlocked(entry->path().string());
-    }
+    static_cast<void>(for_each_name(folder, [&](std::string_view name) {
+        const std::optional<long> process = process_of(name);
+        if (process && !is_running(*process)) remove_unlocked((folder / name).string());
+    }));
 }
 
 /// A new empty file; `name` gets its name, the first that is free. -1 with errno set if there can be none.

@@ -155,12 +155,9 @@ inline Result<OpenRows> open_rows(const std::string& path, bool ids) {
 /// Paths of the .npy files of a folder, sorted by name, byte by byte.
 inline Result<std::vector<std::string>> list_npy_files(const std::string& folder) {
     std::vector<std::string> paths;
-    std::error_code error;
-    std::filesystem::directory_iterator entry(folder, error);
-    for (; !error && entry != std::filesystem::directory_iterator{}; entry.increment(error)) {
-        std::string path = entry->path().string();
-        if (path.ends_with(".npy")) paths.push_back(std::move(path));
-    }
+    const std::error_code error = for_each_name(folder, [&](std::string_view name) {
+        if (name.ends_with(".npy")) paths.push_back((std::filesystem::path(folder) / name).string());
+    });
     if (error) return file_error("list", folder, error);
     if (paths.empty())
         return Status{Errc::bad_file, "{} has no .npy files; a folder is accepted if it has some", path_text(folder)};
@@ -171,17 +168,19 @@ inline Result<std::vector<std::string>> list_npy_files(const std::string& folder
 }  // namespace detail
 
 inline Result<VectorFile> VectorFile::open(const std::string& path, bool keep_open) {
-    VectorFile whole(path);
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(path, ignored)) {
-        LUTRA_TRY(whole.add_part(path, keep_open));
+    return guarded("open", [&]() -> Result<VectorFile> {
+        VectorFile whole(path);
+        std::error_code ignored;
+        if (!std::filesystem::is_directory(path, ignored)) {
+            LUTRA_TRY(whole.add_part(path, keep_open));
+            return whole;
+        }
+        const auto paths = detail::list_npy_files(path);
+        if (!paths) return paths.status();
+        whole.parts_.reserve(paths->size());
+        for (const std::string& name : *paths) LUTRA_TRY(whole.add_part(name, false));
         return whole;
-    }
-    const auto paths = detail::list_npy_files(path);
-    if (!paths) return paths.status();
-    whole.parts_.reserve(paths->size());
-    for (const std::string& name : *paths) LUTRA_TRY(whole.add_part(name, false));
-    return whole;
+    });
 }
 
 inline Status VectorFile::add_part(const std::string& path, bool keep_open) {
@@ -253,17 +252,19 @@ Status VectorFile::with_rows(const Part& part, Use use) const {
 }
 
 inline Status VectorFile::read(std::size_t begin, std::size_t end, float* out) const {
-    LUTRA_TRY(check_range(begin, end));
-    while (begin < end) {
-        const Part& part = part_of(begin);
-        const std::size_t stop = std::min(end, part.first + part.n);
-        LUTRA_TRY(with_rows(part, [&](const detail::OpenRows& open) {
-            return detail::read_rows(open.file, open.rows, begin - part.first, stop - part.first, out);
-        }));
-        out += (stop - begin) * d_;
-        begin = stop;
-    }
-    return {};
+    return guarded("read", [&]() -> Status {
+        LUTRA_TRY(check_range(begin, end));
+        while (begin < end) {
+            const Part& part = part_of(begin);
+            const std::size_t stop = std::min(end, part.first + part.n);
+            LUTRA_TRY(with_rows(part, [&](const detail::OpenRows& open) {
+                return detail::read_rows(open.file, open.rows, begin - part.first, stop - part.first, out);
+            }));
+            out += (stop - begin) * d_;
+            begin = stop;
+        }
+        return {};
+    });
 }
 
 inline std::optional<MatrixView> VectorFile::view() const {
@@ -272,22 +273,26 @@ inline std::optional<MatrixView> VectorFile::view() const {
 }
 
 inline Result<IdRows> read_id_rows(const std::string& path) {
-    const auto opened = detail::open_rows(path, true);
-    if (!opened) return opened.status();
-    const RowArray& rows = opened->rows;
-    IdRows all{rows.n, rows.d, std::vector<Id>(rows.n * rows.d)};
-    LUTRA_TRY(detail::with_path(path, detail::read_rows(opened->file, rows, 0, rows.n, all.ids.data())));
-    return all;
+    return guarded("read", [&]() -> Result<IdRows> {
+        const auto opened = detail::open_rows(path, true);
+        if (!opened) return opened.status();
+        const RowArray& rows = opened->rows;
+        IdRows all{rows.n, rows.d, std::vector<Id>(rows.n * rows.d)};
+        LUTRA_TRY(detail::with_path(path, detail::read_rows(opened->file, rows, 0, rows.n, all.ids.data())));
+        return all;
+    });
 }
 
 inline Result<std::vector<float>> read_all(const VectorFile& file) {
-    std::vector<float> all;
-    if (file.n() > all.max_size() / file.d())
-        return Status{Errc::unsupported, "{} rows of {} columns are more than memory can address; read them in batches", file.n(),
-                      file.d()};
-    all.resize(file.n() * file.d());
-    LUTRA_TRY(file.read(0, file.n(), all.data()));
-    return all;
+    return guarded("read", [&]() -> Result<std::vector<float>> {
+        std::vector<float> all;
+        if (file.n() > all.max_size() / file.d())
+            return Status{Errc::unsupported, "{} rows of {} columns are more than memory can address; read them in batches",
+                          file.n(), file.d()};
+        all.resize(file.n() * file.d());
+        LUTRA_TRY(file.read(0, file.n(), all.data()));
+        return all;
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
