@@ -767,6 +767,32 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("standard output", done.stderr)
 
+    def test_memory_that_runs_out_is_a_message_and_leaves_the_old_file(self):
+        def limited(megabytes, *args):
+            limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+            return subprocess.run([LUTRA, *map(str, args)], preexec_fn=limit, capture_output=True, text=True)
+
+        least = next((mb for mb in range(4, 100) if limited(mb, "--version").returncode == 0), None)
+        if least is None:
+            self.skipTest("a sanitizer takes more than that")
+        rng, x, out = random.Random(5), self.out / "x.fvecs", self.out / "out.npy"
+        write_texmex(x, [[rng.gauss(0, 1) for _ in range(16)] for _ in range(5000)], "f")
+        out.write_bytes(b"old")
+        for verb in [["build", "--factory", "IVF64,PQ8x4fs,RFlat"], ["build", "--factory", "Flat", "--threads", 3],
+                     ["truth", "--queries", self.data / "wide.fvecs"], ["compress", "-n", 50, "--threads", 2]]:
+            with self.subTest(verb=verb):
+                for megabytes in range(least, least + 300):
+                    done = limited(megabytes, *verb, "-o", out, x if verb[0] != "truth" else self.data / "wide.fvecs")
+                    if done.returncode == 0:
+                        break
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertRegex(done.stderr, "memory|Resource temporarily unavailable|Cannot allocate")  # or no room for a thread
+                    self.assertEqual(out.read_bytes(), b"old")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertGreater(megabytes, least)
+                self.assertEqual(self.names(), ["out.npy", "x.fvecs"])
+                out.write_bytes(b"old")
+
     def test_ctrl_c_leaves_no_file(self):
         rng = random.Random(3)
         values = [rng.random() for _ in range(40000)]
