@@ -83,7 +83,7 @@ const Spec kSpecs[] = {{"Flat", 1, 17000},
 
 }  // namespace
 
-TEST_CASE("warm: no search up to so many queries allocates, with any worker for any task") {
+TEST_CASE("warm: no search up to so many queries allocates, with any worker for any task" * doctest::test_suite("slow")) {
     for (const Spec& spec : kSpecs) {
         CAPTURE(spec.text);
         Warmed all = warmed(spec.text, spec.n_training, spec.rows, spec.k_factor);
