@@ -304,6 +304,10 @@ TEST_CASE("FileWriter: the temporary file of a process that runs is not removed"
     CHECK(first->commit().ok());
     CHECK(read_bytes(dir.file("a")) == "first");
     CHECK(read_bytes(dir.file("b")) == "second");
+    const std::string unlocked = dir.file("a.lutra-" + std::to_string(::getpid()) + "-7.tmp");  // where there are no locks
+    write_bytes(unlocked, "half");
+    CHECK(write_text(dir.file("c"), "third").ok());
+    CHECK(read_bytes(unlocked) == "half");
 }
 
 TEST_CASE("FileWriter: a temporary file that is locked stays, whatever process it names") {
