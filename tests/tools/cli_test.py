@@ -217,6 +217,16 @@ class CommandTest(unittest.TestCase):
         self.assertEqual((self.out / "t.ivecs").read_bytes(), b"")
         self.run_lutra("expand", base, "--queries", none, "-o", self.out / "e.npy")
         self.assertIn(f"(0, {D})".encode(), (self.out / "e.npy").read_bytes())
+        for name in ["none.fvecs", "none.bvecs"]:
+            (self.out / name).write_bytes(b"")  # these formats have nothing else for no rows
+            self.run_lutra("search", index, self.out / name, "-k", 3, "-o", self.out / "b.npy")
+            self.assertEqual((self.out / "b.npy").read_bytes(), (self.out / "a.npy").read_bytes())
+            self.run_lutra("search", index, self.out / name)
+            self.run_lutra("truth", base, "--queries", self.out / name, "-k", 3, "-o", self.out / "b.npy")
+            self.assertEqual((self.out / "b.npy").read_bytes(), (self.out / "t.npy").read_bytes())
+            self.run_lutra("expand", base, "--queries", self.out / name, "-o", self.out / "b.npy")
+            self.assertEqual((self.out / "b.npy").read_bytes(), (self.out / "e.npy").read_bytes())
+            self.refuse(1, "eval", index, self.out / name, "--truth", self.data / "truth.ivecs", says=["no rows", name])
         self.refuse(1, "eval", index, none, "--truth", self.data / "truth.ivecs", says=["no rows", "none.npy"])
         self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", none, says="no rows")
 

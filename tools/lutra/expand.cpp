@@ -41,7 +41,7 @@ void check_flags(const ExpandFlags& flags) {
 
 /// asked: the queries, or null.
 void check_shapes(const ExpandFlags& flags, const Inputs& inputs, const Inputs* asked) {
-    if (asked != nullptr && asked->d() != inputs.d())
+    if (asked != nullptr && asked->d() != 0 && asked->d() != inputs.d())
         throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same",
                            path_text(flags.queries), asked->d(), path_text(inputs.path()), inputs.d()});
     const std::size_t others = inputs.n() - (flags.no_self ? 1 : 0);
@@ -92,7 +92,7 @@ void expand(const ExpandFlags& flags) {
     SearchParams params;
     params.nprobe = flags.nprobe;
     AlignedVector<float> out(n * database.d);
-    check(asked ? expand_queries(index, database, {queries.data(), n, asked->d()}, flags.config, out.data(), params, resources)
+    check(asked ? expand_queries(index, database, {queries.data(), n, database.d}, flags.config, out.data(), params, resources)
                 : expand_database(index, database, flags.config, out.data(), params, resources));
     file.append(out.data(), n);
     file.commit();

@@ -4,16 +4,25 @@
 #include "failure.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 
 namespace command {
 
 namespace {
 constexpr std::size_t kMostOpen = 64;  // a process may have 256 or 1,024 files open, and inputs may be thousands
+
+/// A file of no rows in a format that has nothing else.
+bool has_no_bytes(const std::string& path) {
+    std::error_code ignored;  // opening it tells what is wrong
+    return (path.ends_with(".fvecs") || path.ends_with(".bvecs")) && std::filesystem::is_regular_file(path, ignored) &&
+           std::filesystem::file_size(path, ignored) == 0;
 }
+}  // namespace
 
 Inputs::Inputs(const std::vector<std::string>& paths, Rows rows) {
     for (const std::string& path : paths) {
+        if (rows == Rows::may_be_none && has_no_bytes(path)) continue;
         files_.push_back(VectorFile::open(path, paths.size() <= kMostOpen).value());
         const VectorFile& file = files_.back();
         if (file.d() != d())
@@ -80,7 +89,7 @@ std::string Inputs::place(std::size_t row) const {
     return path_text(place.path) + ": row " + std::to_string(place.row);
 }
 
-std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / d()); }
+std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / std::max<std::size_t>(1, d())); }
 
 Queries::Queries(const std::string& path, Inputs::Rows needed) : file({path}, needed), rows(file.n() * file.d()) {
     file.read(0, file.n(), rows.data());

@@ -20,12 +20,13 @@ class Inputs {
 public:
     enum class Rows { needed, may_be_none };
 
-    /// Every path must hold vectors, all with the same number of columns.
+    /// Every path must hold vectors, all with the same number of columns. Where there may be no rows, a .fvecs or .bvecs file may
+    /// have no bytes.
     explicit Inputs(const std::vector<std::string>& paths, Rows rows = Rows::needed);
 
     std::size_t n() const { return n_; }
-    std::size_t d() const { return files_.front().d(); }
-    const std::string& path() const { return files_.front().path(); }  ///< of the first
+    std::size_t d() const { return files_.empty() ? 0 : files_.front().d(); }  ///< 0 if nothing says: no bytes, no columns
+    const std::string& path() const { return files_.front().path(); }          ///< of the first
 
     /// Rows [begin, end) into out [end - begin, d].
     void read(std::size_t begin, std::size_t end, float* out) const;

@@ -98,7 +98,7 @@ void show_first(const SearchFlags& flags, Search& search, const Inputs& queries)
     const std::size_t shown = std::min(queries.n(), kShownQueries);
     AlignedVector<float> rows(shown * queries.d());
     queries.read(0, shown, rows.data());
-    show_hits(search({rows.data(), shown, queries.d()}, flags.k), metric_word(search.index));
+    show_hits(search({rows.data(), shown, search.index.dim()}, flags.k), metric_word(search.index));
     if (shown < queries.n() || flags.k > kShownNeighbours)
         fmt::print("{} of {} queries, {} of {} neighbours shown; -o FILE.npy or FILE.ivecs writes all\n", shown,
                    with_commas(queries.n()), std::min(flags.k, kShownNeighbours), flags.k);
@@ -107,7 +107,7 @@ void show_first(const SearchFlags& flags, Search& search, const Inputs& queries)
 void run_search(const SearchFlags& flags) {
     Search search(flags);
     const Inputs queries({flags.queries}, Inputs::Rows::may_be_none);
-    check_queries(search.index, flags.index, queries.d(), flags.queries);
+    if (queries.d() != 0) check_queries(search.index, flags.index, queries.d(), flags.queries);
     if (flags.output.empty()) return show_first(flags, search, queries);
     search_to_files(flags, search, queries);
 }

@@ -61,7 +61,7 @@ void truth(const TruthFlags& flags) {
     const Interrupt interrupt;
     const Inputs inputs(flags.inputs);
     const Queries queries(flags.queries, Inputs::Rows::may_be_none);
-    if (queries.file.d() != inputs.d())
+    if (queries.file.d() != 0 && queries.file.d() != inputs.d())
         throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same",
                            path_text(flags.queries), queries.file.d(), path_text(inputs.path()), inputs.d()});
     check_not_input(flags.output, flags.inputs);
@@ -82,7 +82,8 @@ void truth(const TruthFlags& flags) {
         inputs.check_finite(x, [&](std::size_t i) { return first + i; });
         batch.reset();
         check(batch.add(x, {pool.executor(), &workspace, {}}));
-        check(batch.search(queries.view(), flags.k, hits.view(), {}, {pool.executor(), &workspace, {}}));
+        check(batch.search({queries.rows.data(), queries.file.n(), inputs.d()}, flags.k, hits.view(), {},
+                           {pool.executor(), &workspace, {}}));
         best.merge(hits, first);
     });
     bar.report("truth", inputs.n(), inputs.n());
