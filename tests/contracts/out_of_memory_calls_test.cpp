@@ -20,7 +20,7 @@
 #include "support/each_failure.hpp"
 
 #if LUTRA_HAS_EXCEPTIONS
-namespace contracts {
+namespace contracts::memory_of_calls {
 namespace {
 
 /// call() gives a Status or a Result.
@@ -98,5 +98,5 @@ TEST_CASE("out of memory: advice, tuning, parameters and warming say so") {
         return lutra::warm(workspace, 2, index, 5, 3);
     });
 }
-}  // namespace contracts
+}  // namespace contracts::memory_of_calls
 #endif

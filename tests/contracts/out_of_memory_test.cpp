@@ -15,7 +15,7 @@
 #include "support/each_failure.hpp"
 
 #if LUTRA_HAS_EXCEPTIONS
-namespace contracts {
+namespace contracts::memory {
 namespace {
 
 constexpr std::size_t kRows = 100, kDim = 8;
@@ -214,5 +214,5 @@ TEST_CASE("an executor that throws: searches go on as if nothing had been") {
               0);
     }
 }
-}  // namespace contracts
+}  // namespace contracts::memory
 #endif

@@ -12,7 +12,7 @@
 #include "contracts/contract_cases.hpp"
 #include "support/count_new.hpp"
 
-namespace contracts {
+namespace contracts::warming {
 namespace {
 
 /// One thread that does each task under a number drawn by chance, or always under the same one.
@@ -114,4 +114,4 @@ TEST_CASE("warm: says what search says, and takes no queries and no workers for 
     CHECK(lutra::warm(workspace, 2, index, 5, 0).code() == lutra::Errc::bad_argument);
     require_ok(lutra::warm(workspace, 0, index, 0, 1));
 }
-}  // namespace contracts
+}  // namespace contracts::warming
