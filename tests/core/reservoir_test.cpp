@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 using namespace lutra;
@@ -34,7 +36,8 @@ std::vector<Pair> collect(const std::vector<Pair>& all, std::size_t k, std::size
             pool.push(all[first].score, all[first].id);
         else
             pool.append(
-                n, [&](std::size_t i) { return all[first + i].score; }, [&](std::size_t i) { return all[first + i].id; });
+                n, [&](std::size_t i) { return all[first + i].score; },
+                [&](std::size_t i) { return std::uint64_t(all[first + i].id); }, [&](std::size_t i) { return all[first + i].id; });
     }
     std::vector<float> distances(k + 1, -7.F);
     std::vector<Id> ids(k + 1, -7);
@@ -108,5 +111,83 @@ TEST_CASE("Reservoir: takes over what another has found") {
     for (std::size_t i = 0; i < 20; ++i) {
         CHECK(distances[i] == -want[i].score);
         CHECK(ids[i] == want[i].id);
+    }
+}
+
+namespace {
+
+struct Placed {
+    Pair pair;
+    std::uint64_t place;
+};
+
+// Of `all`, in this order, the k best by what exact(place) says, out of the `wanted` best by score. ids [place] has their ids.
+template <class Exact>
+std::vector<Pair> rescored(const std::vector<Placed>& all, const std::vector<Id>& ids_of, std::size_t wanted, std::size_t k,
+                           Exact&& exact, Order order = Order::best_first) {
+    const IdFilter filter;
+    Arena arena;
+    const PlaceIds lookup{&ids_of,
+                          [](const void* ids, std::uint64_t place) { return (*static_cast<const std::vector<Id>*>(ids))[place]; }};
+    Reservoir pools[2] = {Reservoir(wanted, &filter, arena, lookup), Reservoir(wanted, &filter, arena, lookup)};
+    for (std::size_t first = 0; first < all.size(); first += 100) {
+        const std::size_t n = std::min<std::size_t>(100, all.size() - first);
+        pools[first / 100 % 2].append(
+            n, [&](std::size_t i) { return all[first + i].pair.score; }, [&](std::size_t i) { return all[first + i].place; },
+            [&](std::size_t i) { return all[first + i].pair.id; });
+    }
+    pools[0].take_over(pools[1]);
+    pools[0].rescore(
+        k, [](std::uint64_t) {},
+        [&](const std::uint64_t* some, std::size_t n, float* scores) {
+            for (std::size_t i = 0; i < n; ++i) scores[i] = exact(some[i]);
+        });
+    std::vector<float> distances(k);
+    std::vector<Id> ids(k);
+    pools[0].write(Metric::l2, order, distances.data(), ids.data());
+    std::vector<Pair> found;
+    for (std::size_t i = 0; i < k && ids[i] != kNoId; ++i) found.push_back({distances[i], ids[i]});
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("Reservoir: rescore() orders the best estimates by other scores and writes the best of those") {
+    const std::vector<Pair> pairs = random_pairs(3000, 50, 4);
+    std::vector<Placed> all;
+    std::vector<Id> ids;
+    for (const Pair& p : pairs) all.push_back({p, all.size()}), ids.push_back(p.id);
+    const auto exact = [](std::uint64_t i) {
+        if (i % 11 == 0) return i % 2 == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+        return float(i * 7 % 100);
+    };
+    std::vector<std::size_t> order(all.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+        return pairs[a].score != pairs[b].score ? pairs[a].score < pairs[b].score : pairs[a].id < pairs[b].id;
+    });
+    for (const std::size_t wanted : {1, 10, 33, 500})
+        for (const std::size_t k : {1, 7, 33, 400}) {
+            if (k > wanted) continue;
+            std::vector<Pair> best;
+            for (std::size_t i = 0; i < wanted; ++i) best.push_back({exact(order[i]), ids[order[i]]});
+            CHECK(rescored(all, ids, wanted, k, exact) == sorted_best(best, k));
+            CHECK(sorted_best(rescored(all, ids, wanted, k, exact, Order::any), k) == sorted_best(best, k));
+        }
+}
+
+TEST_CASE("Reservoir: which candidates are rescored does not depend on their order, also where scores and ids are equal") {
+    std::vector<Placed> all;
+    std::vector<Id> ids(2000);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        ids[i] = Id(i % 3);
+        all.push_back({{float(i % 2), ids[i]}, i});
+    }
+    const auto exact = [](std::uint64_t place) { return float(place * 17 % 1000); };
+    const std::vector<Pair> want = rescored(all, ids, 24, 16, exact);
+    Rng rng(8);
+    for (int round = 0; round < 20; ++round) {
+        for (std::size_t i = all.size(); i-- > 1;) std::swap(all[i], all[rng.below(i + 1)]);
+        CHECK(rescored(all, ids, 24, 16, exact) == want);
     }
 }

@@ -16,8 +16,10 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// What a scan asks of a collector. It reads threshold() often and calls the others only for rows at or below it. Beyond these a
-/// collector may offer, as Reservoir does: append(n, score, id), which takes many rows at once and applies threshold and filter
-/// itself; wants_first(), how many of the very first rows are enough if they are the best; prefetch().
+/// collector may offer, as Reservoir does: append(n, score, place, id), which takes many rows at once by their places and applies
+/// threshold and filter itself; wants_first(), how many of the very first rows are enough if they are the best; prefetch(). Scores
+/// given to append() may be estimates (Encoding::kEstimates). Those given to push() are exact, unless a collector has a member
+/// `rough` that is true.
 template <class C>
 concept Collector = requires(C& c, const C& cc, float score, Id id) {
     { cc.threshold() } -> std::same_as<float>;  // scores above it cannot matter any more
@@ -60,6 +62,7 @@ static_assert(TopKCollector<TopCollector>);
 struct RangeCollector {
     float radius = 0;  ///< as a score: negated for inner product
     const IdFilter* filter = nullptr;
+    bool rough = false;  ///< estimates will do
     std::vector<std::pair<float, Id>> hits = {};
 
     float threshold() const { return radius; }

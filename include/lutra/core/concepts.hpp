@@ -15,6 +15,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
@@ -30,6 +31,7 @@ struct ListView {
     const Id* ids = nullptr;           // [size]
     std::size_t size = 0;
     const float* centroid = nullptr;  // [d], what residuals are taken from; null where there is none
+    std::uint64_t place = 0;          // the number of its first vector among all, for collectors; those after it follow
 };
 
 /// Which lists a row belongs to and a query visits. A search structure over centroids that somebody else has trained.
@@ -63,6 +65,8 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   kFirstLists         of a batch's probed lists, how many of each query's nearest are scanned before the others, so that
 ///                       thresholds are tight early; 0: all in one round
 ///   Candidates          the TopKCollector a search gives it
+///   kEstimates          true: what scan() gives it are estimates. A search asks for with_estimates(k) candidates and scores
+///                       them again, as decoded
 ///   token()             as written in a factory string: "Flat"
 ///   by_residual()       codes are of rows less their list's centroid; false where there is none
 ///   check_metric(metric) an error if the encoding is not for it
@@ -85,6 +89,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { E::kBlock } -> std::convertible_to<std::size_t>;
     { E::kQueryTile } -> std::convertible_to<std::size_t>;
     { E::kFirstLists } -> std::convertible_to<std::size_t>;
+    { E::kEstimates } -> std::convertible_to<bool>;
     requires TopKCollector<typename E::Candidates>;
     { ce.block_bytes() } -> std::same_as<std::size_t>;
     { ce.code_size() } -> std::same_as<std::size_t>;

@@ -17,7 +17,7 @@ struct SearchParams {
     std::size_t nprobe = 0;           ///< lists visited per query; more than nlist means all, as everywhere
     IdFilter filter = {};             ///< which ids may be returned
     float k_factor = 0;               ///< a refine stage compares k * k_factor candidates exactly; 1 or more
-    Order order = Order::best_first;  ///< any: the same hits unsorted, for who will sort them anyway or wants rows in order
+    Order order = Order::best_first;  ///< see Order
 };
 
 /// What set_nprobe() says where there is nothing to set.

@@ -18,62 +18,101 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A TopKCollector with the outcome of TopCollector: the k best by (score, id), the lower id first. NaN and what is above the
-/// largest float never enter. Memory is the arena's: about 30 k + 12 kRun bytes.
+/// Which id the vector at a place has. Places are numbers of an index's own, different for every vector.
+struct PlaceIds {
+    const void* index = nullptr;
+    Id (*id)(const void* index, std::uint64_t place) = [](const void*, std::uint64_t place) { return Id(place); };
+
+    Id operator()(std::uint64_t place) const { return id(index, place); }
+};
+
+/// A TopKCollector with the outcome of TopCollector: the k best by (score, id), the lower id first, of equal ids the lower place.
+/// NaN and what is above the largest float never enter. Candidates are places: ids, which lie all over memory, are looked up for
+/// those that are kept at the end, and where scores are equal. Memory is the arena's: about 38 k + 20 kRun bytes.
+///
+/// Scores may be estimates: rescore() gives the candidates other ones.
 class Reservoir {
 public:
     static constexpr std::size_t kRun = 256;  ///< the most candidates one append() brings
+    static constexpr std::size_t kGroup = 8;  ///< the most that are rescored at a time
 
     static Reservoir make(float*, Id*, std::size_t k, const IdFilter* filter, Arena& arena) { return Reservoir(k, filter, arena); }
     Reservoir() = default;
-    Reservoir(std::size_t k, const IdFilter* filter, Arena& arena)
-        : k_(k),
+    Reservoir(std::size_t k, const IdFilter* filter, Arena& arena, PlaceIds id_of = {}, bool estimates_will_do = true)
+        : rough(estimates_will_do),
+          k_(k),
           most_(k + k / 2 + 16),
           keys_(arena.take<Key>(most_ + kRun).data()),
+          places_(arena.take<std::uint64_t>(most_ + kRun).data()),
           ids_(arena.take<Id>(most_ + kRun).data()),
           order_(arena.take<std::uint64_t>(most_).data()),
-          filter_(filter) {}
+          filter_(filter),
+          id_of_(id_of) {}
+
+    bool rough = true;  ///< scores may be estimates
 
     float threshold() const { return score_of(threshold_); }
     bool wants(Id id) const { return filter_->accepts(id); }
     /// Of the first candidates, how many of the best are enough; 0: all are needed.
     std::size_t wants_first() const { return n_ == 0 && !filter_->active() ? k_ : 0; }
 
+    /// Where ids are places.
     void push(float score, Id id) {
-        add(key_of(score), id);
+        add(key_of(score), std::uint64_t(id));
         cut_when_full();
     }
 
-    /// n <= kRun candidates: score(i) and id(i). The filter and the threshold are applied here.
-    template <class Score, class IdOf>
-    void append(std::size_t n, Score&& score, IdOf&& id) {
+    /// n <= kRun candidates: score(i), place(i), and for the filter id(i). The filter and the threshold are applied here.
+    template <class Score, class PlaceOf, class IdOf>
+    void append(std::size_t n, Score&& score, PlaceOf&& place, IdOf&& id) {
         if (!filter_->active())
-            add_all(n, score, id);
+            add_all(n, score, place);
         else
             for (std::size_t i = 0; i < n; ++i)
-                if (const Key key = key_of(score(i)); key <= threshold_ && wants(id(i))) add(key, id(i));
+                if (const Key key = key_of(score(i)); key <= threshold_ && wants(id(i))) add(key, place(i));
         cut_when_full();
+    }
+
+    /// The same candidates with other scores, of which the best k, no more than before, will be written. score(places, n, scores)
+    /// gives those of up to kGroup candidates; prefetch(place) comes some time before. Which candidates these are does not depend
+    /// on the order they came in, also not where scores and ids are equal.
+    template <class Prefetch, class Score>
+    void rescore(std::size_t k, Prefetch&& prefetch, Score&& score) {
+        if (n_ > k_) cut(0);
+        for (std::size_t i = 0; i < std::min(kGroup, n_); ++i) prefetch(places_[i]);
+        for (std::size_t i = 0; i < n_; i += kGroup) {
+            const std::size_t end = std::min(i + kGroup, n_);
+            for (std::size_t next = end; next < std::min(end + kGroup, n_); ++next) prefetch(places_[next]);
+            float scores[kGroup];
+            score(places_ + i, end - i, scores);
+            for (std::size_t j = i; j < end; ++j) keys_[j] = key_of(scores[j - i]);
+        }
+        k_ = k, threshold_ = kUnset;
+        keep([this](std::size_t i) { return keys_[i] <= kUnset; });
     }
 
     /// Asks for the memory the next candidate goes to.
     void prefetch() const {
 #if defined(__GNUC__)
         __builtin_prefetch(keys_ + n_, 1);
-        __builtin_prefetch(ids_ + n_, 1);
+        __builtin_prefetch(places_ + n_, 1);
 #endif
     }
 
     /// All that another one has left, already filtered.
     void take_over(const Reservoir& other) {
-        for (std::size_t i = 0; i < other.n_; ++i) push(score_of(other.keys_[i]), other.ids_[i]);
+        for (std::size_t i = 0; i < other.n_; ++i) {
+            add(other.keys_[i], other.places_[i]);
+            cut_when_full();
+        }
     }
 
     /// The k best as a result row: scores turned into distances, -1 where there are none. The last call.
     void write(Metric metric, Order order, float* distances, Id* ids) {
-        if (n_ > k_) cut(order == Order::any ? 0 : kMore);
+        if (n_ > k_) cut(order == Order::best_first ? kMore : 0);
         const std::size_t n = std::min(n_, k_);
-        if (order == Order::any)
-            for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[i]), ids[i] = ids_[i];
+        if (order != Order::best_first)
+            for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[i]), ids[i] = id_of_(places_[i]);
         else
             write_sorted(n, distances, ids);
         for (std::size_t i = 0; i < n; ++i) distances[i] = distance_of(metric, distances[i]);
@@ -89,11 +128,13 @@ private:
 
     void write_sorted(std::size_t n, float* distances, Id* ids) {
         std::uint64_t* const order = order_;
-        for (std::size_t i = 0; i < n_; ++i)
+        for (std::size_t i = 0; i < n_; ++i) {
             order[i] = std::uint64_t(std::uint32_t(keys_[i]) ^ 0x80000000U) << 32 | std::uint64_t(i);
+            ids_[i] = id_of_(places_[i]);
+        }
         std::sort(order, order + n_);
         sort_ties(order);
-        for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[place(order[i])]), ids[i] = ids_[place(order[i])];
+        for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[number(order[i])]), ids[i] = ids_[number(order[i])];
     }
 
     static Key key_of(float score) {
@@ -102,21 +143,21 @@ private:
     static float score_of(Key key) { return from_order_key(key); }
 
     // Without a branch: a candidate that does not count is overwritten by the next.
-    void add(Key key, Id id) {
-        keys_[n_] = key, ids_[n_] = id;
+    void add(Key key, std::uint64_t place) {
+        keys_[n_] = key, places_[n_] = place;
         n_ += key <= threshold_;
     }
 
     // In variables of its own: what is stored to the pool could be n_ or threshold_ for all the compiler knows.
-    template <class Score, class IdOf>
-    void add_all(std::size_t n, Score&& score, IdOf&& id) {
+    template <class Score, class PlaceOf>
+    void add_all(std::size_t n, Score&& score, PlaceOf&& place) {
         const Key threshold = threshold_;
         Key* keys = keys_ + n_;
-        Id* ids = ids_ + n_;
+        std::uint64_t* places = places_ + n_;
         std::size_t added = 0;
         for (std::size_t i = 0; i < n; ++i) {
             const Key key = key_of(score(i));
-            keys[added] = key, ids[added] = id(i);
+            keys[added] = key, places[added] = place(i);
             added += key <= threshold;
         }
         n_ += added;
@@ -142,38 +183,55 @@ private:
         std::size_t n = 0;
         for (std::size_t i = 0; i < n_; ++i) {
             const bool in = wanted(i);
-            keys_[n] = keys_[i], ids_[n] = ids_[i];
+            keys_[n] = keys_[i], places_[n] = places_[i];
             n += in;
         }
         n_ = n;
     }
 
-    // Many candidates have the k-th best score: of those, the lowest ids are kept. k are left.
+    // Many candidates have the k-th best score: of those, the lowest ids are kept, of equal ids the lowest places. k are left.
     void keep_ties() {
         std::size_t better = 0;
+        const auto ties = [this](std::size_t i) { return keys_[i] == threshold_; };
         for (std::size_t i = 0; i < n_; ++i) better += keys_[i] < threshold_;
-        const auto count = [&](Id id) {
+        for (std::size_t i = 0; i < n_; ++i) ids_[i] = ties(i) ? id_of_(places_[i]) : 0;
+        const auto up_to = [&](Id id) {
             std::size_t n = better;
-            for (std::size_t i = 0; i < n_; ++i) n += keys_[i] == threshold_ && ids_[i] <= id;
+            for (std::size_t i = 0; i < n_; ++i) n += ties(i) && ids_[i] <= id;
             return n;
         };
+        const Id id = least_with(up_to);
+        const std::size_t before = id > 0 ? up_to(id - 1) : better;
+        const auto place = std::uint64_t(least_with([&](Id p) {
+            std::size_t n = before;
+            for (std::size_t i = 0; i < n_; ++i) n += ties(i) && ids_[i] == id && places_[i] <= std::uint64_t(p);
+            return n;
+        }));
+        const auto is_before = [&](std::size_t i) { return ids_[i] < id || (ids_[i] == id && places_[i] < place); };
+        std::size_t left = k_ - better;  // where ids are places, the same one may have come more than once
+        for (std::size_t i = 0; i < n_; ++i) left -= ties(i) && is_before(i);
+        keep([&](std::size_t i) {
+            if (!ties(i)) return keys_[i] < threshold_;
+            return is_before(i) || (ids_[i] == id && places_[i] == place && left != 0 && left-- != 0);
+        });
+    }
+
+    // The least number for which count() is at least k.
+    template <class Count>
+    Id least_with(Count&& count) const {
         Id below = -1, at = std::numeric_limits<Id>::max();
         while (below < at - 1) {
             const Id middle = std::midpoint(below, at);
             (count(middle) < k_ ? below : at) = middle;
         }
-        std::size_t last = k_ - (at > 0 ? std::min(k_, count(at - 1)) : better);  // an id may stand there more than once
-        keep([&](std::size_t i) {
-            if (keys_[i] != threshold_) return keys_[i] < threshold_;
-            return ids_[i] < at || (ids_[i] == at && last != 0 && last-- != 0);
-        });
+        return at;
     }
 
-    static std::size_t place(std::uint64_t ordered) { return std::size_t(ordered & 0xffffffff); }
+    static std::size_t number(std::uint64_t ordered) { return std::size_t(ordered & 0xffffffff); }
 
     // Equal scores: the lower id first.
     void sort_ties(std::uint64_t* order) const {
-        const auto by_id = [this](std::uint64_t a, std::uint64_t b) { return ids_[place(a)] < ids_[place(b)]; };
+        const auto by_id = [this](std::uint64_t a, std::uint64_t b) { return ids_[number(a)] < ids_[number(b)]; };
         for (std::size_t i = 0, end = 0; i < n_; i = end) {
             for (end = i + 1; end < n_ && order[end] >> 32 == order[i] >> 32;) ++end;
             if (end - i > 1) std::sort(order + i, order + end, by_id);
@@ -183,9 +241,11 @@ private:
     std::size_t k_ = 0, most_ = 0, n_ = 0;
     Key threshold_ = kUnset;
     Key* keys_ = nullptr;
-    Id* ids_ = nullptr;
+    std::uint64_t* places_ = nullptr;
+    Id* ids_ = nullptr;               // of candidates that are to be told apart
     std::uint64_t* order_ = nullptr;  // for write()
     const IdFilter* filter_ = nullptr;
+    PlaceIds id_of_;
 };
 static_assert(TopKCollector<Reservoir>);
 

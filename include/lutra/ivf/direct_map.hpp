@@ -22,6 +22,7 @@ struct Place {
     std::size_t list = 0, offset = 0;
 
     std::int64_t packed() const { return std::int64_t(list) << 32 | std::int64_t(offset); }
+    static Place unpacked(std::uint64_t packed) { return {std::size_t(packed >> 32), std::size_t(packed & 0xffffffff)}; }
 };
 
 /// The numbers are those of faiss's files.

@@ -9,6 +9,7 @@
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
+#include <lutra/core/reservoir.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/ivf/direct_map.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -96,7 +98,8 @@ public:
         return guarded("search", [&]() -> Status {
             LUTRA_TRY(check_search(q));
             BorrowedWorkspace workspace(resources);
-            std::vector<RangeCollector> found(q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter});
+            std::vector<RangeCollector> found(
+                q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter, params.order == Order::rough});
             for_query_tiles(
                 q, effective_nprobe(params), resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
                     Arena& arena = workspace.arena(worker);
@@ -216,17 +219,60 @@ private:
         executor.for_ranges(q.n, std::min(most, (q.n + executor.workers() - 1) / executor.workers()), f);
     }
 
+    // Of so many candidates the k best are written. Where scores are estimates, the best are among somewhat more.
+    std::size_t candidates_for(std::size_t k, Order order) const {
+        if constexpr (E::kEstimates)
+            if (order != Order::rough) return std::max(k, std::min(encoding_.with_estimates(k), ntotal_));
+        return k;
+    }
+    Candidates make_candidates(std::size_t k, HitsView row, const SearchParams& params, Arena& arena) const {
+        const std::size_t n = candidates_for(k, params.order);
+        if constexpr (E::kEstimates)
+            return Candidates(n, &params.filter, arena, place_ids(), params.order == Order::rough);
+        else
+            return Candidates::make(row.distances, row.ids, n, &params.filter, arena);
+    }
+
+    // The k best of one query's candidates, by their decoded vectors where scores are estimates.
+    void write_best(const float* q, std::size_t k, Candidates& found, HitsView row, Order order, Arena& arena) const {
+        if constexpr (E::kEstimates) {
+            const Arena::Frame frame(arena);
+            const auto rows = order != Order::rough ? arena.take<float>(Candidates::kGroup * d_) : std::span<float>();
+            const auto prefetch = [&](std::uint64_t place) {
+                const Place p = place_of(place);
+                simd::prefetch_bytes(lists_.block_of(p.list, p.offset), encoding_.block_bytes());
+            };
+            const auto score = [&](const std::uint64_t* places, std::size_t n, float* scores) {
+                for (std::size_t i = 0; i < n; ++i) decode(place_of(places[i]), rows.data() + i * d_);
+                score_rows(metric_, q, rows.data(), n, d_, scores);
+                // An overflow is an answer too: the row itself may be nearer than what is left of it.
+                for (std::size_t i = 0; i < n; ++i) scores[i] = std::min(scores[i], std::numeric_limits<float>::max());
+            };
+            if (order != Order::rough) found.rescore(k, prefetch, score);
+        }
+        found.write(metric_, order, row.distances, row.ids);
+    }
+    PlaceIds place_ids() const {
+        return {&lists_, [](const void* lists, std::uint64_t place) {
+                    const Place p = place_of(place);
+                    return static_cast<const InvertedLists*>(lists)->ids(p.list)[p.offset];
+                }};
+    }
+    static Place place_of(std::uint64_t place) {
+        return Coarse::kLearns ? Place::unpacked(place) : Place{0, std::size_t(place)};  // one list may be longer
+    }
+
     void search_tile(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
                      Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto candidates = arena.take<Candidates>(q.n);
         const auto hits = arena.take<Candidates*>(q.n);
         for (std::size_t i = 0; i < q.n; ++i) {
-            candidates[i] = Candidates::make(out.distances + i * k, out.ids + i * k, k, &params.filter, arena);
+            candidates[i] = make_candidates(k, out.rows_from(i, k), params, arena);
             hits[i] = &candidates[i];
         }
         scan_lists<Coarse, E, Candidates>(view(), q, nprobe, hits, arena);
-        for (std::size_t i = 0; i < q.n; ++i) candidates[i].write(metric_, params.order, out.distances + i * k, out.ids + i * k);
+        for (std::size_t i = 0; i < q.n; ++i) write_best(q.row(i), k, candidates[i], out.rows_from(i, k), params.order, arena);
     }
 
     // Waking the workers costs some microseconds: about as much as scanning a quarter of a million floats.
@@ -236,8 +282,17 @@ private:
 
     void search_shared(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
                        const Executor& executor, BorrowedWorkspace& workspace) const {
-        for (std::size_t i = 0; i < q.n; ++i)
-            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, k, out.rows_from(i, k), params, executor, workspace);
+        Arena& arena = workspace.arena(0);
+        for (std::size_t i = 0; i < q.n; ++i) {
+            const Arena::Frame frame(arena);
+            const auto own = arena.take<Candidates>(executor.workers());
+            for (std::size_t w = 0; w < own.size(); ++w) {
+                const HitsView row = w == 0 ? out.rows_from(i, k) : HitsView{arena.take<float>(k).data(), arena.take<Id>(k).data()};
+                own[w] = make_candidates(k, row, params, arena);
+            }
+            scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, own, executor, workspace);
+            write_best(q.row(i), k, own[0], out.rows_from(i, k), params.order, arena);
+        }
     }
 
     void decode(Place p, float* out) const {

@@ -4,6 +4,7 @@
 // with all the queries that visit it at once (list-major), so that codes are read once for many queries.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/ivf/direct_map.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ struct IvfView {
     ListView list(std::size_t l) const { return list(l, 0, lists.size(l)); }
     ListView list(std::size_t l, std::size_t begin, std::size_t end) const {
         ListView view = lists.view(l, begin, end);
+        view.place = std::uint64_t(Place{l, begin}.packed());
         if (encoding.by_residual()) view.centroid = coarse.centroid(l);
         return view;
     }
@@ -134,20 +136,15 @@ inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<cons
     return pieces.first(p);
 }
 
-/// One query over all workers: its lists are cut into pieces, each worker keeps its own k best, `out` gets the best of all.
+/// One query over all workers: its lists are cut into pieces, each worker w keeps its own best in own[w], own[0] gets those of all.
 /// `q` has one row; `executor` and `workspace` are those of the call.
 template <class Coarse, class E>
-void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::size_t k, HitsView out,
-                             const SearchParams& params, const Executor& executor, BorrowedWorkspace& workspace) {
+void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<typename E::Candidates> own,
+                             const Executor& executor, BorrowedWorkspace& workspace) {
     using Candidates = typename E::Candidates;
     constexpr std::size_t kPiece = 1024;
     Arena& arena = workspace.arena(0);
     const Arena::Frame frame(arena);
-    const std::size_t workers = executor.workers();
-    const auto own = arena.take<Candidates>(workers);
-    for (std::size_t w = 0; w < workers; ++w)
-        own[w] = w == 0 ? Candidates::make(out.distances, out.ids, k, &params.filter, arena)
-                        : Candidates::make(arena.take<float>(k).data(), arena.take<Id>(k).data(), k, &params.filter, arena);
     Candidates* const first = own.data();
     const auto query = detail::prepare(ivf, q, nprobe, std::span<Candidates* const>(&first, 1), arena);
     const auto pieces = cut_lists(ivf.lists, query.probes, round_up(kPiece, E::kBlock), arena);
@@ -157,8 +154,7 @@ void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::s
         ivf.encoding.template scan<Candidates>(ivf.metric, query.states, ivf.list(p.list, p.begin, p.end),
                                                std::span<Candidates* const>(&mine, 1), workspace.arena(worker));
     });
-    for (std::size_t w = 1; w < workers; ++w) own[0].take_over(own[w]);
-    own[0].write(ivf.metric, params.order, out.distances, out.ids);
+    for (std::size_t w = 1; w < own.size(); ++w) own[0].take_over(own[w]);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -255,7 +255,7 @@ private:
             if (inner.workspace == nullptr) inner.workspace = &own;
             inner.workspace->reserve(inner.executor.workers());
             SearchParams by_place = params;
-            by_place.k_factor = 0, by_place.order = Order::any;
+            by_place.k_factor = 0, by_place.order = Order::rough;
             const auto accepts = [&](Id place) { return params.filter.accepts(ids_[std::size_t(place)]); };
             if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
             return f(by_place, inner);

@@ -37,6 +37,11 @@ inline void prefetch(const float* p) {
 #endif
 }
 
+/// Asks for all lines of n bytes.
+inline void prefetch_bytes(const std::byte* p, std::size_t n) {
+    for (std::size_t at = 0; at < n; at += 64) prefetch(reinterpret_cast<const float*>(p + at));
+}
+
 /// a * b + c with the bits that each lane of the fma() of vectors has.
 inline float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)

@@ -18,6 +18,7 @@ public:
     static constexpr std::size_t kBlock = 1;
     static constexpr std::size_t kQueryTile = 4096;  // enough that many share a list
     static constexpr std::size_t kFirstLists = 0;    // in rounds it was slower: bench/DEAD_ENDS.md
+    static constexpr bool kEstimates = false;
     using Candidates = TopCollector;
     using State = float;  // a query needs no preparation: its state is its row
 

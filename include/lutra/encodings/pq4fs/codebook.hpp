@@ -51,7 +51,7 @@ public:
     void find_far() {
         far_.resize(m_);
         if (!detail::find_far_codes(centroids_.data(), m_, dsub(), far_)) far_.clear();
-        largest_ = 0;
+        largest_ = 0, longest_ = std::sqrt(longest_squared());
         for (std::size_t i = 0; i < centroids_.size(); ++i) {
             const std::size_t code = i / dsub(), m = code / kPq4Centroids;
             const float c = centroids_[i];
@@ -60,8 +60,24 @@ public:
     }
     /// The largest magnitude of a component of those that are not far, as of then.
     float largest() const { return largest_; }
+    /// No decoded vector, less its origin, is longer.
+    double longest() const { return longest_; }
 
 private:
+    double longest_squared() const {
+        double all = 0;
+        for (std::size_t m = 0; m < m_; ++m) {
+            double most = 0;
+            for (std::size_t c = 0; c < kPq4Centroids; ++c) {
+                double sum = 0;
+                for (std::size_t t = 0; t < dsub(); ++t) sum += double(centroid(m, c)[t]) * double(centroid(m, c)[t]);
+                most = std::max(most, sum);
+            }
+            all += most;
+        }
+        return all;
+    }
+
     void set_lanes(std::size_t m) {
         for (std::size_t t = 0; t < dsub(); ++t)
             for (std::size_t c = 0; c < kPq4Centroids; ++c) lanes_[(m * dsub() + t) * kPq4Centroids + c] = centroid(m, c)[t];
@@ -71,6 +87,7 @@ private:
     AlignedVector<float> centroids_, lanes_;
     std::vector<std::uint16_t> far_;  // [M], or empty
     float largest_ = 0;
+    double longest_ = 0;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

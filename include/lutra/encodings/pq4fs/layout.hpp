@@ -26,6 +26,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -63,6 +65,21 @@ template <class Layout>
 std::uint8_t get_code(const std::byte* block, std::size_t m, std::size_t slot) {
     const auto both = std::uint8_t(block[Layout::byte_of(m, slot)]);
     return slot < 16 ? both & 15 : both >> 4;
+}
+
+/// f(m, code) for all m_all codes of one slot.
+template <class Layout, class F>
+void for_codes(const std::byte* block, std::size_t slot, std::size_t m_all, F&& f) {
+    const int shift = slot < 16 ? 0 : 4;
+    std::size_t m = 0;
+    if constexpr (std::is_same_v<Layout, QuadLayout>)
+        for (; m + 4 <= m_all; m += 4) {
+            std::uint32_t four;
+            std::memcpy(&four, block + Layout::byte_of(m, slot), sizeof four);
+            four = (four >> shift) & 0x0f0f0f0f;
+            f(m, four & 15), f(m + 1, four >> 8 & 15), f(m + 2, four >> 16 & 15), f(m + 3, four >> 24);
+        }
+    for (; m < m_all; ++m) f(m, std::uint32_t(block[Layout::byte_of(m, slot)]) >> shift & 15);
 }
 
 template <class Layout>

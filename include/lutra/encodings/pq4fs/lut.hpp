@@ -34,7 +34,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct Pq4Lut {
     const std::uint8_t* lut = nullptr;  // [M padded to whole runs, 16]; zeros past M
     float bias = 0, step = 0, inverse_step = 0;
-    bool finite = false;  // false for a query with NaN or infinity: it finds nothing
+    bool bounded = false;  // a score is above the exact one by M * step / 2 at most
+    bool finite = false;   // false for a query with NaN or infinity: it finds nothing
 
     float score(std::uint32_t sum) const { return bias + step * float(sum); }
 
@@ -128,7 +129,7 @@ inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* 
     if (!lut.finite) return false;
     const float inverse = widest > 0 ? 254 / widest : 0;
     const bool usable = inverse <= std::numeric_limits<float>::max();  // else the rows are as good as constant
-    lut.bias = bias, lut.step = usable ? widest / 254 : 0, lut.inverse_step = usable ? inverse : 0;
+    lut.bounded = true, lut.bias = bias, lut.step = usable ? widest / 254 : 0, lut.inverse_step = usable ? inverse : 0;
     quantize(table.data(), table.size(), lut.inverse_step, bytes);
     return true;
 }
@@ -151,6 +152,7 @@ inline void make_saturated(const Pq4Codebook& codebook, Metric metric, const flo
     const bool usable = !lost && widest > 254 * double(std::numeric_limits<float>::min());
     lut.step = usable ? float(widest / 254) : 0, lut.inverse_step = usable ? float(254 / widest) : 0;
     lut.bias = float(lost ? kMost : std::clamp(bias, -kMost, kMost));
+    lut.bounded = usable && unit == 1 && !rows.raises() && std::abs(bias) < kMost;
     for (std::size_t m = 0; m < width.size(); ++m) {
         rows.row(m, row);
         const double least = *std::min_element(row, row + kPq4Centroids);
@@ -184,5 +186,52 @@ inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* 
     if (!plain) detail::make_saturated(codebook, metric, q, unit, arena.take<double>(m_all), bytes.data(), lut);
     return lut;
 }
+
+/// How far a scan must look beyond a threshold for exact scores of decoded vectors, so as to miss none.
+///
+/// That score and the table's differ by M * step / 2, and by rounding: of the sums, at most 2 (d + 4) 2^-24 of the terms'
+/// magnitudes each; and of residuals, where q - c and c + code are rounded: 2^-24 of each component.
+class Pq4Slack {
+public:
+    Pq4Slack() = default;
+    /// centroid [d] of the list, or null where codes are of whole rows.
+    Pq4Slack(const Pq4Codebook& codebook, Metric metric, const Pq4Lut& lut, const float* q, const float* centroid)
+        : metric_(metric),
+          none_(false),
+          all_(!lut.bounded),
+          step_(double(codebook.m()) * double(lut.step) / 2),
+          sums_(double(codebook.dim() + 4) * 0x1p-22) {
+        const std::size_t d = codebook.dim();
+        const double query = norm(q, d), origin = centroid != nullptr ? norm(centroid, d) : 0;
+        if (metric == Metric::l2)
+            shift_ = centroid != nullptr ? 0x1p-22 * (query + origin) : 0;
+        else
+            step_ += sums_ * query * (origin + codebook.longest());
+    }
+
+    float beyond(float threshold) const {
+        constexpr float kAll = std::numeric_limits<float>::infinity();
+        if (none_ || threshold != threshold) return threshold;
+        if (all_) return kAll;
+        double most = double(threshold);
+        if (metric_ == Metric::l2) {
+            const double root = std::sqrt(std::max(most, 0.0)) * (1 + 0x1p-22) + shift_;
+            most = root * root * (1 + sums_);
+        }
+        most += step_;
+        return most < double(std::numeric_limits<float>::max()) ? std::nextafter(float(most), kAll) : kAll;
+    }
+
+private:
+    static double norm(const float* x, std::size_t d) {
+        double sum = 0;
+        for (std::size_t t = 0; t < d; ++t) sum += double(x[t]) * double(x[t]);
+        return std::sqrt(sum);
+    }
+
+    Metric metric_ = Metric::l2;
+    bool none_ = true, all_ = false;  // estimates will do; no bound holds
+    double step_ = 0, sums_ = 0, shift_ = 0;
+};
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

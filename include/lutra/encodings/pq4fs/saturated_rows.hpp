@@ -33,15 +33,17 @@ public:
     /// Entries are taken times `unit`, a power of two: less than 1 for queries so far that floats cannot hold their scores.
     SaturatedRows(const Pq4Codebook& codebook, Metric metric, const float* q, double unit)
         : codebook_(codebook), metric_(metric), q_(q), unit_(unit) {
-        double typical = 0, widest = 0, farthest = 0, entries[kPq4Centroids];
+        double typical = 0, widest = 0, farthest = 0, lowest = 0, entries[kPq4Centroids];
         for (std::size_t m = 0; m < codebook.m(); ++m) {
             raw_row(m, entries);
             const Near near = near_entries(m, entries);
             if (near.n == 0) continue;
             typical += near.sum / double(near.n) - near.least, widest = std::max(widest, near.largest - near.least);
-            for (const double e : entries) farthest = std::max(farthest, std::abs(e - near.least));
+            for (const double e : entries)
+                farthest = std::max(farthest, std::abs(e - near.least)), lowest = std::min(lowest, e - near.least);
         }
         reach_ = std::max(typical, widest);
+        raises_ = lowest < -reach_;
         if (reach_ == 0) reach_ = std::min(farthest, kMost);  // constant but for what is far
     }
 
@@ -53,6 +55,8 @@ public:
         for (std::size_t c = 0; c < kPq4Centroids; ++c) entries[c] = near.n == 0 ? 0 : saturated(entries[c], near.least, lowest);
         return near.n != 0;
     }
+    /// True if some entry is above its exact value.
+    bool raises() const { return raises_; }
 
 private:
     static constexpr double kMost = std::numeric_limits<float>::max();
@@ -92,6 +96,7 @@ private:
     Metric metric_;
     const float* q_;
     double unit_, reach_ = 0;
+    bool raises_ = false;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG::detail
