@@ -398,6 +398,20 @@ TEST_CASE("FileWriter: a loop of links, and a link into a missing folder or to o
     for (const char* name : {"a", "b", "lost", "folder"}) CHECK(std::filesystem::is_symlink(dir.file(name)));
 }
 
+TEST_CASE("FileWriter: a link of the system's to a file that is gone is refused") {
+    const TempDir dir;
+    const int file = ::open(dir.file("gone").c_str(), O_WRONLY | O_CREAT, 0600);
+    REQUIRE(file >= 0);
+    const std::string path = "/proc/self/fd/" + std::to_string(file);  // as /dev/stdout is one
+    if (std::filesystem::exists(path)) {
+        CHECK(write_text(path, "x").ok());
+        std::filesystem::remove(dir.file("gone"));
+        CHECK(!write_text(path, "x").ok());
+        CHECK(count_files(dir) == 0);
+    }
+    ::close(file);
+}
+
 TEST_CASE("FileWriter: another hard link of a replaced file keeps the old content") {
     const TempDir dir;
     write_bytes(dir.file("a"), "old");

@@ -156,8 +156,8 @@ inline Status check_replaceable(const std::string& path, const std::filesystem::
     if (!target.has_filename())
         return {Errc::unsupported, "\"{}\" names no file; a path that ends in the name of a file is accepted", path_text(path)};
     std::error_code ignored;
-    if (!std::filesystem::exists(target, ignored)) return {};
-    if (!std::filesystem::equivalent(path, target, ignored))  // such as /proc/self/fd/1 of a file that is gone
+    if (!std::filesystem::exists(path, ignored) && !std::filesystem::exists(target, ignored)) return {};
+    if (!std::filesystem::equivalent(path, target, ignored))  // such as /dev/stdout where that is a file that is gone
         return {Errc::unsupported, "{} leads to no file with a name; a regular file is accepted", path_text(path)};
     const int refused = refusal_to_write(target);
     return refused == 0 ? Status{} : file_error("write", path, {refused, std::generic_category()});
