@@ -279,3 +279,26 @@ TEST_CASE("search: the largest float is a distance like others, an infinite one 
         }
     }
 }
+
+TEST_CASE("search: up to the largest float exact search, codes that lose nothing and refined codes answer alike") {
+    constexpr float kLargest = std::numeric_limits<float>::max();
+    Matrix corners(64, 2);  // four rows again and again: each piece of one column has a centroid at 0 and one at 1
+    for (std::size_t i = 0; i < 64; ++i) corners.row(i)[0] = float(i % 2), corners.row(i)[1] = float(i / 2 % 2);
+    for (const Metric metric : {Metric::l2, Metric::inner_product})
+        for (const float first : {0.F, kLargest, -kLargest, kLargest / 2, 1.8446743e19F, -1.844e19F, 1e-44F}) {
+            if (metric == Metric::l2 && std::abs(first) > 2e19F)
+                continue;  // too far for floats: codes saturate, exact search finds none
+            CAPTURE(first);
+            const std::vector<float> q{first, 0};
+            Found want;
+            for (const char* spec : {"Flat", "IVF1,Flat", "Flat,RFlat", "PQ2x4fs", "IVF1,PQ2x4fs", "PQ2x4fs,RFlat"}) {
+                CAPTURE(spec);
+                lutra::Index index = lutra::index_factory(2, spec, metric).value();
+                require_ok(index.train(corners));
+                require_ok(index.add(corners.view().rows(0, 4)));
+                const Found found = search(index, {q.data(), 1, 2}, 5, all_lists(index));
+                if (want.empty()) want = found;
+                CHECK(found == want);
+            }
+        }
+}
