@@ -49,7 +49,7 @@ public:
           filter_(filter),
           id_of_(id_of) {}
 
-    bool rough = true;  ///< scores may be estimates
+    bool rough = true;  ///< scores may be estimates; places are ids
 
     float threshold() const { return score_of(threshold_); }
     bool wants(Id id) const { return filter_->accepts(id); }

@@ -228,7 +228,8 @@ private:
     Candidates make_candidates(std::size_t k, HitsView row, const SearchParams& params, Arena& arena) const {
         const std::size_t n = candidates_for(k, params.order);
         if constexpr (E::kEstimates)
-            return Candidates(n, &params.filter, arena, place_ids(), params.order == Order::rough);
+            return params.order == Order::rough ? Candidates(n, &params.filter, arena)
+                                                : Candidates(n, &params.filter, arena, place_ids(), false);
         else
             return Candidates::make(row.distances, row.ids, n, &params.filter, arena);
     }

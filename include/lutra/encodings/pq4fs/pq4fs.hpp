@@ -287,7 +287,7 @@ private:
                 const auto exact = [&](std::size_t place) {
                     return decoded_score(metric, states[q]->query, list, first + place, decoded.data());
                 };
-                const auto rough = [&, lut = scans[q].lut](std::size_t i) { return lut.score(found[q].sums[i]); };
+                const auto rough = [lut = scans[q].lut, sums = found[q].sums](std::size_t i) { return lut.score(sums[i]); };
                 if (wants_exact(*hits[q]))
                     offer(found[q], list, first, *hits[q], [&](std::size_t i) { return exact(found[q].places[i]); });
                 else {
@@ -334,14 +334,18 @@ private:
     // score(i) of what was found.
     template <Collector C, class Score>
     static void offer(const Survivors& found, const ListView& list, std::size_t first, C& hits, Score&& score) {
-        const auto id = [&](std::size_t i) { return list.ids[first + found.places[i]]; };
+        const auto id = [ids = list.ids + first, places = found.places](std::size_t i) { return ids[places[i]]; };
         if constexpr (kAppends<C>) {
             for (std::size_t begin = 0; begin < found.n; begin += Reservoir::kRun) {
                 const std::size_t n = std::min(Reservoir::kRun, found.n - begin);
-                hits.append(
-                    n, [&](std::size_t i) { return score(begin + i); },
-                    [&](std::size_t i) { return list.place + first + found.places[begin + i]; },
-                    [&](std::size_t i) { return id(begin + i); });
+                const auto score_of = [score, begin](std::size_t i) { return score(begin + i); };
+                const auto id_of = [id, begin](std::size_t i) { return id(begin + i); };
+                if (hits.rough)  // places are ids: whose rows are compared next is not looked up again
+                    hits.append(
+                        n, score_of, [id_of](std::size_t i) { return std::uint64_t(id_of(i)); }, id_of);
+                else
+                    hits.append(
+                        n, score_of, [&](std::size_t i) { return list.place + first + found.places[begin + i]; }, id_of);
             }
         } else {
             for (std::size_t i = 0; i < found.n; ++i) {
