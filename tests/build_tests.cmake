@@ -94,18 +94,7 @@ if(NOT LUTRA_SCALAR_ONLY)
   set_tests_properties(kernels_agree.run PROPERTIES LABELS build FIXTURES_REQUIRED kernels_agree)
 endif()
 
-# The fuzz targets, fed with the golden files and some strings, whole, cut short and changed. How libFuzzer goes on from there
-# is said in each of them.
-set(load_index_fuzz_inputs ${CMAKE_CURRENT_SOURCE_DIR}/data/golden)
-set(spec_fuzz_inputs ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/specs.txt)
-foreach(fuzz load_index_fuzz spec_fuzz)
-  lutra_program(${fuzz} fuzz/${fuzz}.cpp fuzz/replay.cpp)
-  target_include_directories(${fuzz} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  target_compile_options(${fuzz} PRIVATE -O1)
-  lutra_build_test(${fuzz})
-  add_test(NAME ${fuzz}.run COMMAND ${fuzz} ${${fuzz}_inputs})
-  set_tests_properties(${fuzz}.run PROPERTIES LABELS build FIXTURES_REQUIRED ${fuzz})
-endforeach()
+include(fuzz/fuzz.cmake)
 
 # Floors: the library keeps them, and the checker sees each kind of wrong include.
 set(check_floors ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_floors.py)

@@ -34,3 +34,16 @@ TEST_CASE("round_up: gives the next multiple") {
     CHECK(lutra::round_up(64, 64) == 64);
     CHECK(lutra::round_up(65, 64) == 128);
 }
+
+TEST_CASE("AlignedBytes start on a cache line, large ones on a huge page, and move without a copy") {
+    for (const std::size_t n : {std::size_t{1}, std::size_t{64}, std::size_t{1000}, 3 * lutra::kHugePage}) {
+        lutra::AlignedBytes bytes(n);
+        const std::size_t alignment = n < lutra::kHugePage ? lutra::kCacheLine : lutra::kHugePage;
+        CHECK(bytes.size() == n);
+        CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment == 0);
+        bytes.data()[n - 1] = std::byte{7};
+        const std::byte* const place = bytes.data();
+        const lutra::AlignedBytes moved(std::move(bytes));
+        CHECK(moved.data() == place);
+    }
+}

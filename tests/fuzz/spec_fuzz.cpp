@@ -1,5 +1,4 @@
 // tests/fuzz/spec_fuzz.cpp: libFuzzer target for factory strings: any bytes give a spec or a readable error.
-//   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Itests tests/fuzz/spec_fuzz.cpp -o spec_fuzz
 // SPDX-License-Identifier: MIT
 #include <lutra/factory/catalog.hpp>
 

@@ -4,6 +4,7 @@
 #include <lutra/core/config.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
 #include <vector>
@@ -62,5 +63,20 @@ struct AlignedAllocator {
 
 template <class T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
+
+/// Memory as an AlignedVector's, without elements: without optimisation a vector walks over all of them to make and to end them.
+class AlignedBytes {
+public:
+    explicit AlignedBytes(std::size_t n) : bytes_(static_cast<std::byte*>(detail::allocate_aligned(n)), Free{n}) {}
+    std::byte* data() const { return bytes_.get(); }
+    std::size_t size() const { return bytes_.get_deleter().size; }
+
+private:
+    struct Free {
+        std::size_t size;
+        void operator()(std::byte* p) const { detail::free_aligned(p, size); }
+    };
+    std::unique_ptr<std::byte[], Free> bytes_;
+};
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

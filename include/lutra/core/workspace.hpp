@@ -66,7 +66,7 @@ private:
         chunks_.emplace_back(std::max(2 * last, bytes));
     }
 
-    std::vector<AlignedVector<std::byte>> chunks_;
+    std::vector<AlignedBytes> chunks_;
     std::size_t chunk_ = 0, used_ = 0;        // where the next piece is
     std::size_t taken_ = 0, most_taken_ = 0;  // bytes
     std::unique_ptr<Workspace> nested_;
@@ -101,7 +101,7 @@ inline void Arena::settle() {
     LUTRA_ASSERT(taken_ == 0 && chunk_ == 0 && used_ == 0);
     if (nested_ != nullptr) nested_->settle();
     if (most_taken_ == 0 || chunks_.front().size() >= 2 * most_taken_) return;
-    AlignedVector<std::byte> one(2 * most_taken_);
+    AlignedBytes one(2 * most_taken_);
     chunks_.clear();
     chunks_.push_back(std::move(one));
 }

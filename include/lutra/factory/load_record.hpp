@@ -6,6 +6,7 @@
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/factory/catalog.hpp>
+#include <lutra/factory/make_index.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/factory/words.hpp>
 #include <lutra/io/file.hpp>
