@@ -161,6 +161,10 @@ TEST_CASE("load_index: the largest id there is loads, can be searched, and leave
         CHECK(hits->ids[0] == last);
         CHECK(index->add({&q, 1, 1}).code() == Errc::bad_argument);
         CHECK(index->ntotal() == 1);
+        float rows[3] = {0, 0, 0};
+        CHECK(index->reconstruct_n(last, 1, rows).ok());
+        CHECK(index->reconstruct_n(last, 3, rows).code() == Errc::not_found);  // ids beyond the largest
+        CHECK(rows[0] == 2);
     }
 }
 

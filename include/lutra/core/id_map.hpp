@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -16,6 +17,14 @@ enum class IdMapKind : std::uint8_t {
     one_way,  ///< "IxMp", IDMap
     two_way   ///< "IxM2", IDMap2
 };
+
+/// What reconstruct() says where no vector has the id first + missing, which may be beyond all ids.
+inline Status no_such_id(Id first, std::size_t missing, std::size_t ntotal) {
+    constexpr Id kLargest = std::numeric_limits<Id>::max();
+    if (missing > std::uint64_t(kLargest) - std::uint64_t(first))
+        return {Errc::not_found, "reconstruct: ids from {} on; ids end at {}", first, kLargest};
+    return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", first + Id(missing), ntotal};
+}
 
 /// bad_file unless `map` has an entry for the id, and that is an id.
 inline Status check_mapped(Id id, std::span<const Id> map) {

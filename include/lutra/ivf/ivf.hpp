@@ -9,6 +9,7 @@
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
+#include <lutra/core/id_map.hpp>
 #include <lutra/core/reservoir.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/ivf/direct_map.hpp>
@@ -117,7 +118,7 @@ public:
     /// Cost: one look-up with a direct map (set_direct_map), else a walk over all ids.
     Status reconstruct(Id id, float* out) const {
         const std::optional<Place> place = direct_map_.find(id, lists_);
-        if (!place) return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", id, ntotal_};
+        if (!place) return no_such_id(id, 0, ntotal_);
         decode(*place, out);
         return {};
     }
@@ -135,9 +136,7 @@ public:
                     decode({l, i}, out + at * d_);
                 }
             const auto missing = std::find(seen.begin(), seen.end(), false);
-            if (missing == seen.end()) return {};
-            return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors",
-                    first + Id(missing - seen.begin()), ntotal_};
+            return missing == seen.end() ? Status{} : no_such_id(first, std::size_t(missing - seen.begin()), ntotal_);
         });
     }
 

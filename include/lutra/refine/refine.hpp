@@ -134,7 +134,7 @@ public:
 
     Status reconstruct(Id id, float* out) const {
         const std::size_t place = place_of(id);
-        if (place == ntotal()) return no_such_id(id);
+        if (place == ntotal()) return no_such_id(id, 0, ntotal());
         std::memcpy(out, row(place), dim() * sizeof(float));
         return {};
     }
@@ -151,7 +151,7 @@ public:
                 std::memcpy(out + at * dim(), row(place), dim() * sizeof(float));
             }
             const auto missing = std::find(seen.begin(), seen.end(), false);
-            return missing == seen.end() ? Status{} : no_such_id(first + Id(missing - seen.begin()));
+            return missing == seen.end() ? Status{} : no_such_id(first, std::size_t(missing - seen.begin()), ntotal());
         });
     }
 
@@ -230,10 +230,6 @@ private:
         if (ids_.empty()) return std::uint64_t(id) < ntotal() ? std::size_t(id) : ntotal();
         return std::size_t(std::find(ids_.begin(), ids_.end(), id) - ids_.begin());
     }
-    Status no_such_id(Id id) const {
-        return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", id, ntotal()};
-    }
-
     std::size_t candidates_for(std::size_t k, float k_factor) const {
         const std::size_t most = std::max<std::size_t>(ntotal(), 1);
         const float wanted = float(k) * k_factor;
