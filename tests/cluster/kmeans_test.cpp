@@ -362,6 +362,21 @@ TEST_CASE("kmeans: an offset common to all rows moves the centroids and changes 
     }
 }
 
+TEST_CASE("kmeans: clusters that are split beside the largest float have finite centroids") {
+    constexpr float kMost = std::numeric_limits<float>::max();
+    Matrix x(105, 2);
+    for (std::size_t i = 0; i < 105; ++i) {
+        x.row(i)[0] = i < 50 || i >= 100 ? kMost : -kMost, x.row(i)[1] = kMost;
+        if (i >= 100) x.row(i)[i < 103 ? 1 : 0] *= i < 103 ? 0.999F : 0.998F;
+    }
+    for (const std::size_t k : {5, 6, 8})
+        for (std::uint32_t seed = 0; seed < 30; ++seed) {
+            KMeansConfig config;
+            config.seed = seed;
+            CHECK(values_not_finite(trained(x, k, config)) == 0);
+        }
+}
+
 TEST_CASE("kmeans: rows near the largest float give finite centroids") {
     for (const bool inner : {false, true}) {
         Matrix x = normal_matrix(300, 6, 42);

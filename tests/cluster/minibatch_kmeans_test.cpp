@@ -59,6 +59,21 @@ struct MadeRows {
 };
 }  // namespace
 
+TEST_CASE("minibatch_kmeans: the same bits for any number of workers where distances overflow, too, and all finite") {
+    Matrix x = normal_matrix(3000, 4, 60);
+    for (float& v : x.values) v = v > 0.4F ? std::numeric_limits<float>::max() : v * 0.6e38F;
+    MiniBatchConfig config;
+    config.max_steps = 8;
+    const MiniBatchKMeans serial = fitted(x, 1500, config);
+    CHECK(std::all_of(serial.centroids.begin(), serial.centroids.end(), [](float v) { return v - v == 0; }));
+    for (const std::size_t workers : {2, 7}) {
+        lutra::ThreadPool pool(workers);
+        Resources resources;
+        resources.executor = pool.executor();
+        CHECK(fitted(x, 1500, config, resources).centroids == serial.centroids);
+    }
+}
+
 TEST_CASE("minibatch_kmeans: the same bits for any number of workers, other bits for another seed") {
     const Matrix x = normal_matrix(3000, 13, 1);
     for (const Seeding seeding : kSeedings) {

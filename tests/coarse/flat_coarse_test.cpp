@@ -104,6 +104,19 @@ TEST_CASE("FlatCoarse: a finite query whose distances overflow visits lists all 
     CHECK(std::equal(together.end() - 3, together.end(), std::vector<Id>{39, 38, 37}.begin()));
 }
 
+TEST_CASE("FlatCoarse: a centroid whose squared length overflows is found by the rows near it, alone and together") {
+    Matrix c(8, 1), q(32, 1);
+    for (std::size_t j = 0; j < 8; ++j) c.row(j)[0] = j == 7 ? 1.9e19F : float(j);
+    for (std::size_t i = 0; i < 32; ++i) q.row(i)[0] = 1.8e19F;
+    const FlatCoarse coarse = built(c, Metric::l2);
+    CHECK(probed(coarse, q, 1) == std::vector<Id>(32, 7));
+    CHECK(probed(coarse, q.view().rows(0, 1), 1) == std::vector<Id>{7});
+    lutra::Arena arena;
+    std::vector<Id> lists(32, -9);
+    coarse.assign(q, lists.data(), arena);
+    CHECK(lists == std::vector<Id>(32, 7));
+}
+
 TEST_CASE("FlatCoarse: probe and assign allocate nothing once the arena is warm") {
     const FlatCoarse coarse = built(normal_matrix(64, 10, 7), Metric::l2);
     const Matrix q = normal_matrix(50, 10, 8);

@@ -1,6 +1,7 @@
 // Tests of kernels/top_rows.hpp.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/kernels/normalize.hpp>
 #include <lutra/kernels/top_rows.hpp>
 
 #include <algorithm>
@@ -107,3 +108,19 @@ TEST_CASE("TopRows: allocates nothing once the arena is warm") {
     CHECK(lutra_test::allocations() == before);
 }
 #endif
+
+TEST_CASE("TopRows: scores that are large and hardly differ, so that their mean rounds to less than all of them") {
+    Matrix c = lutra_test::normal_matrix(600, 24, 70), q = lutra_test::normal_matrix(12000, 24, 71);
+    for (Matrix* m : {&c, &q})
+        for (float& v : m->values) v += 1000;
+    lutra::normalize_rows(c.row(0), c.n, c.d, c.row(0));  // as centroids are for inner product
+    lutra::Arena arena;
+    const std::vector<Id> found = top_rows(c, Metric::inner_product, q, 1, Top::kWidth, arena);
+    std::vector<float> scores(c.n);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < q.n; ++i) {
+        lutra::score_rows(Metric::inner_product, q.row(i), c.row(0), c.n, 24, scores.data());
+        wrong += found[i] != std::min_element(scores.begin(), scores.end()) - scores.begin();
+    }
+    CHECK(wrong == 0);
+}

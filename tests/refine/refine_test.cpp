@@ -536,3 +536,17 @@ TEST_CASE("Refine: typed, without a factory, it is the same index, bit for bit i
     CHECK(find(typed, q, 4, 3) == find(index, q, 4, 3));
     CHECK(typed.spec() == index.spec());
 }
+
+TEST_CASE("Refine: rows so far out that estimates and distances of all others overflow find themselves") {
+    constexpr float kMost = std::numeric_limits<float>::max();
+    Matrix x(105, 2);
+    for (std::size_t i = 0; i < 105; ++i) {
+        x.row(i)[0] = i < 50 || i >= 100 ? kMost : -kMost, x.row(i)[1] = kMost;
+        if (i >= 100) x.row(i)[i < 103 ? 1 : 0] *= 1 - 0.001F * float(i - 98);
+    }
+    lutra::Index index = lutra::index_factory(2, "PQ2x4fs,RFlat").value();
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    const lutra::Hits hits = lutra::search(index, x.view().rows(100, 105), 3).value();
+    for (std::size_t i = 0; i < 5; ++i) CHECK(hits.distances[i * 3] == 0);
+}

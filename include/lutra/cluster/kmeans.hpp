@@ -252,9 +252,12 @@ private:
 
     void split(std::size_t from, std::size_t to) {
         std::copy_n(centroid(from), x_.d, centroid(to));
+        const auto scale = [](float& v, float by) {
+            v = std::clamp(v * by, -std::numeric_limits<float>::max(), std::numeric_limits<float>::max());
+        };
         for (std::size_t t = 0; t < x_.d; ++t) {
-            centroid(to)[t] *= t % 2 == 0 ? 1 + kSplit : 1 - kSplit;
-            centroid(from)[t] *= t % 2 == 0 ? 1 - kSplit : 1 + kSplit;
+            scale(centroid(to)[t], t % 2 == 0 ? 1 + kSplit : 1 - kSplit);
+            scale(centroid(from)[t], t % 2 == 0 ? 1 - kSplit : 1 + kSplit);
         }
         for (const std::size_t j : {from, to})
             if (config_.spherical) normalize_rows(centroid(j), 1, x_.d, centroid(j));
@@ -270,7 +273,7 @@ private:
 
     // What ends a run: a split is only a guess that the next iteration must try, and among copies of one row it never works. So
     // empty clusters become rows instead, those that lie farthest from their centroid, each from a cluster with other rows.
-    // False if there is nothing to move.
+    // False if there is nothing to move: what is then empty becomes a copy of another one.
     bool move_empty() {
         const std::vector<std::size_t> empty = empty_clusters();
         if (empty.empty()) return false;
@@ -281,6 +284,8 @@ private:
             if (sizes[std::size_t(best_[row])]-- < 2) continue;
             place(x_.row(row), centroid(empty[moved++]));
         }
+        for (std::size_t i = 0; moved == 0 && i < empty.size(); ++i)
+            std::copy_n(centroid(std::size_t(best_[0])), x_.d, centroid(empty[i]));
         return moved != 0;
     }
 
@@ -316,7 +321,7 @@ private:
     std::vector<std::int32_t> best_;  // [n] cluster of each row
     std::vector<float> scores_;       // [n] of that cluster
     std::vector<std::size_t> first_, members_;
-    std::vector<bool> copies_;  // [n] whether an equal row comes before it, once there were empty clusters
+    std::vector<bool> copies_;       // [n] whether an equal row comes before it, once there were empty clusters
     std::vector<double> objective_;  // costs: inner products are negated
     std::optional<PrunedAssignment> pruned_;
 };

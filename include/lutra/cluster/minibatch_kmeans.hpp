@@ -169,9 +169,24 @@ private:
             std::size_t best = 0;
             for (std::size_t c = 1; c < chunks(); ++c)
                 if (chunk_scores_[c * n + i] < chunk_scores_[best * n + i]) best = c;
-            best_[i] = best * chunk_ + std::size_t(chunk_ids_[best * n + i]);
             scores_[i] = chunk_scores_[best * n + i];
+            if (!is_finite(scores_[i])) best = best_in_double(x + i * d_, i);
+            best_[i] = proposed(best, i);
         }
+    }
+
+    std::size_t proposed(std::size_t chunk, std::size_t i) const {
+        return chunk * chunk_ + std::size_t(chunk_ids_[chunk * config_.batch + i]);
+    }
+    // The chunk with the nearest centroid of row i of the batch where all distances overflow.
+    std::size_t best_in_double(const float* row, std::size_t i) const {
+        const auto score = [&](std::size_t chunk) {
+            return score_in_double(Metric::l2, row, centroids_.row(proposed(chunk, i)), d_);
+        };
+        std::size_t best = 0;
+        for (std::size_t c = 1; c < chunks(); ++c)
+            if (score(c) < score(best)) best = c;
+        return best;
     }
 
     // Each centroid stays the mean of all rows it has had. The sum of the squared ways.

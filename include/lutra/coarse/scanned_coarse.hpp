@@ -53,7 +53,9 @@ public:
         std::size_t level = 0;
         while (level < kLevels && nprobes_at(level) < nprobe) ++level;
         if (codes_.empty() || level == kLevels) return 0;
-        const std::size_t n = nprobe + 2 * (needed_[level] - std::min(needed_[level], nprobes_at(level))) + 16;
+        std::size_t more = 0;  // no fewer than for fewer lists: what is found there is found here, too
+        for (std::size_t l = 0; l <= level; ++l) more = std::max(more, needed_[l] - std::min(needed_[l], nprobes_at(l)));
+        const std::size_t n = nprobe + 2 * more + 16;
         return n <= nlist() / 8 ? n : 0;
     }
 

@@ -83,7 +83,7 @@ public:
         for (std::size_t i = 0; i < n_; i += kGroup) {
             const std::size_t end = std::min(i + kGroup, n_);
             for (std::size_t next = end; next < std::min(end + kGroup, n_); ++next) prefetch(places_[next]);
-            float scores[kGroup];
+            float scores[kGroup] = {};
             score(places_ + i, end - i, scores);
             for (std::size_t j = i; j < end; ++j) keys_[j] = key_of(scores[j - i]);
         }

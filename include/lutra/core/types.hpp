@@ -23,7 +23,8 @@ enum class Metric : std::int32_t { inner_product = 0, l2 = 1 };
 ///   any          search(): whatever is quicker. range_search(): in the order of the rows, as they were added, with lists one
 ///                list after the other
 ///   rough        as any, for who will compare them exactly: an encoding's estimates decide which hits these are, and are their
-///                distances; hits whose estimates overflow come too. Where scores are exact, as any
+///                distances; those of queries beyond 2^60 are in a unit of their own, and a range search then gives all that it
+///                visits. Where scores are exact, as any
 enum class Order : std::uint8_t { best_first, any, rough };
 
 constexpr std::string_view metric_name(Metric m) { return m == Metric::l2 ? "l2" : "inner product"; }

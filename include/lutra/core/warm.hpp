@@ -47,8 +47,8 @@ Status warm(Workspace& workspace, std::size_t workers, const I& index, std::size
         Resources resources;
         resources.executor = rehearsal.executor(), resources.workspace = &workspace;
         Hits hits(nq, k);
-        // Few queries take other ways than many, and so does one that is not a number.
-        for (const float value : {0.F, std::numeric_limits<float>::quiet_NaN()}) {
+        // Few queries take other ways than many, and so does one that is not a number, or whose distances overflow.
+        for (const float value : {0.F, 3e38F, std::numeric_limits<float>::quiet_NaN()}) {
             const std::vector<float> rows(nq * index.dim(), value);
             const auto search = [&](std::size_t n) {
                 return index.search({rows.data(), n, index.dim()}, k, hits.view(), params, resources);

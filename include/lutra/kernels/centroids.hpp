@@ -102,7 +102,10 @@ public:
         float near = 0, longest = 0, far = std::numeric_limits<float>::infinity();
         for (const float norm : norms_) {
             longest = std::max(longest, norm);
-            norm <= limit ? near = std::max(near, norm) : far = std::min(far, norm);
+            if (norm <= limit)
+                near = std::max(near, norm);
+            else  // of a length whose square overflows that much is sure
+                far = std::min(far, std::min(norm, std::numeric_limits<float>::max()));
         }
         longest_ = std::sqrt(longest), longest_near_ = std::sqrt(near), far_ = std::sqrt(far);
     }

@@ -78,14 +78,20 @@ private:
 
     // A limit for each lane that n rows and hardly more are under, raised by what scores may be off.
     B limits(std::size_t lane, const float* const* queries) const {
-        B least = scores_of(0, lane), sum = least;
+        B least = scores_of(0, lane), greatest = least, sum = least;
         for (std::size_t j = 1; j < c_.k; ++j) {
             const B score = scores_of(j, lane);
             least = xsimd::select(score < least, score, least), sum = sum + score;
+            greatest = xsimd::select(score > greatest, score, greatest);
         }
         // Too few, enough: about half the rows are under the mean, and all that are not far from the origin under the other bound.
         B below = least, at = simd::min(sum * B(1 / float(c_.k)), most_of_near(queries));
-        for (int doubling = 0; doubling < 3 && !xsimd::all(count(lane, at) >= B(float(n_))); ++doubling) at = at + (at - below);
+        auto under = count(lane, at) >= B(float(n_));
+        for (int doubling = 0; doubling < 3 && !xsimd::all(under); ++doubling) {
+            at = at + (at - below);
+            under = count(lane, at) >= B(float(n_));
+        }
+        at = xsimd::select(under, at, greatest);  // a mean of scores that hardly differ may round to less than all of them
         const B most(float(n_ + n_ / 8 + 2));
         for (int step = 0; step < 24; ++step) {
             const B middle = (below + at) * B(0.5F), n = count(lane, middle);
@@ -139,7 +145,10 @@ private:
                 found[l][std::min<std::size_t>(n[l], room_ - 1)] = std::uint32_t(j);
                 ++n[l];
             }
-        for (std::size_t l = 0; l < kLanes; ++l) found[l][-1] = n[l];
+        alignas(64) float limits[kLanes];
+        limit.store_aligned(limits);
+        for (std::size_t l = 0; l < kLanes; ++l)
+            found[l][-1] = limits[l] <= std::numeric_limits<float>::max() ? n[l] : std::uint32_t(room_ + 1);
     }
 
     // With NaN, with infinity and where very many rows score alike a lane's limit says nothing: then every row is scored.

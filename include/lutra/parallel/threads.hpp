@@ -25,9 +25,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 ///   several callers   runs of different threads follow one another; each has all workers
 ///   nested            a task may use the executor of its own pool: the inner tasks run at once in the thread of the outer
 ///                     task, under its worker number. Tasks of two pools must not use each other's pool.
-///   exceptions        what a task throws comes out of for_each(), in the caller's thread, after all workers have stopped; tasks
-///   that
-///                     had not begun are skipped. The pool is good for the next run
+///   exceptions        what a task throws comes out of for_each(), in the caller's thread, after all workers have stopped;
+///                     tasks that had not begun are skipped. The pool is good for the next run
 class ThreadPool {
 public:
     /// Starts workers - 1 threads (none for 0 and 1). Throws std::system_error if the system refuses one.

@@ -105,7 +105,11 @@ public:
             for (std::size_t i = 0; i < q.n; i += tile) {
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.search(part, wanted, found, p, r));
-                rescore(part, k, wanted, found.ids, out.rows_from(i, k), r.executor);
+                const HitsView rows = out.rows_from(i, k);
+                rescore(part, k, wanted, found.ids, rows, r.executor);
+                for (std::size_t j = 0; j < part.n; ++j)
+                    if (rows.ids[(j + 1) * k - 1] == kNoId && found.ids[j * wanted + k - 1] != kNoId)
+                        LUTRA_TRY(search_exactly(part.rows(j, j + 1), k, wanted, found, rows.rows_from(j, k), p, r));
             }
             return Status{};
         });
@@ -256,6 +260,16 @@ private:
             if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
             return f(by_place, inner);
         });
+    }
+
+    // One query so far that the exact distances of candidates overflow: those are asked for that are the nearest by what the base
+    // stores of them, not by its estimates, which are all alike there.
+    Status search_exactly(MatrixView q, std::size_t k, std::size_t wanted, HitsView found, HitsView out, SearchParams by_place,
+                          const Resources& resources) const {
+        by_place.order = Order::best_first;
+        LUTRA_TRY(base_.search(q, wanted, found, by_place, resources));
+        rescore(q, k, wanted, found.ids, out, resources.executor);
+        return {};
     }
 
     // The best k of found [q.n, wanted] by their exact distances.
