@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -191,40 +190,19 @@ private:
 
     // Many candidates have the k-th best score: of those, the lowest ids are kept, of equal ids the lowest places. k are left.
     void keep_ties() {
-        std::size_t better = 0;
-        const auto ties = [this](std::size_t i) { return keys_[i] == threshold_; };
-        for (std::size_t i = 0; i < n_; ++i) better += keys_[i] < threshold_;
-        for (std::size_t i = 0; i < n_; ++i) ids_[i] = ties(i) ? id_of_(places_[i]) : 0;
-        const auto up_to = [&](Id id) {
-            std::size_t n = better;
-            for (std::size_t i = 0; i < n_; ++i) n += ties(i) && ids_[i] <= id;
-            return n;
-        };
-        const Id id = least_with(up_to);
-        const std::size_t before = id > 0 ? up_to(id - 1) : better;
-        const auto place = std::uint64_t(least_with([&](Id p) {
-            std::size_t n = before;
-            for (std::size_t i = 0; i < n_; ++i) n += ties(i) && ids_[i] == id && places_[i] <= std::uint64_t(p);
-            return n;
-        }));
-        const auto is_before = [&](std::size_t i) { return ids_[i] < id || (ids_[i] == id && places_[i] < place); };
-        std::size_t left = k_ - better;  // where ids are places, the same one may have come more than once
-        for (std::size_t i = 0; i < n_; ++i) left -= ties(i) && is_before(i);
-        keep([&](std::size_t i) {
-            if (!ties(i)) return keys_[i] < threshold_;
-            return is_before(i) || (ids_[i] == id && places_[i] == place && left != 0 && left-- != 0);
-        });
-    }
-
-    // The least number for which count() is at least k.
-    template <class Count>
-    Id least_with(Count&& count) const {
-        Id below = -1, at = std::numeric_limits<Id>::max();
-        while (below < at - 1) {
-            const Id middle = std::midpoint(below, at);
-            (count(middle) < k_ ? below : at) = middle;
+        std::size_t better = 0, ties = 0;
+        for (std::size_t i = 0; i < n_; ++i) {
+            better += keys_[i] < threshold_;
+            ids_[ties] = Id(i), ties += keys_[i] == threshold_;  // numbers of candidates, for now
         }
-        return at;
+        const auto before = [this](Id a, Id b) {
+            const std::uint64_t x = places_[std::size_t(a)], y = places_[std::size_t(b)];
+            const Id id_x = id_of_(x), id_y = id_of_(y);
+            return id_x != id_y ? id_x < id_y : x < y;
+        };
+        std::nth_element(ids_, ids_ + (k_ - better), ids_ + ties, before);
+        for (std::size_t t = k_ - better; t < ties; ++t) keys_[std::size_t(ids_[t])] = kNone;
+        keep([this](std::size_t i) { return keys_[i] <= threshold_; });
     }
 
     static std::size_t number(std::uint64_t ordered) { return std::size_t(ordered & 0xffffffff); }
