@@ -102,7 +102,7 @@ public:
     std::size_t code_size() const { return (m() + 1) / 2; }
     /// So many of the best estimates hold the nearest vector in at least 997 of 1,000 searches, and all ten nearest in 983 or more:
     /// the measurements are in README.md.
-    static constexpr std::size_t with_estimates(std::size_t k) { return k + 4 + k / 16; }
+    static constexpr std::size_t with_estimates(std::size_t k) { return k + 8 + k / 8; }
 
     std::size_t training_rows() const { return kTrainingRows; }
     std::size_t least_training_rows() const { return kPq4Centroids; }
