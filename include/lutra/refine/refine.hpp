@@ -108,7 +108,7 @@ public:
                 const HitsView rows = out.rows_from(i, k);
                 rescore(part, k, wanted, found.ids, rows, r.executor);
                 for (std::size_t j = 0; j < part.n; ++j)
-                    if (rows.ids[(j + 1) * k - 1] == kNoId && found.ids[j * wanted + k - 1] != kNoId)
+                    if (rows.ids[j * k] == kNoId && found.ids[j * wanted] != kNoId)
                         LUTRA_TRY(search_exactly(part.rows(j, j + 1), k, wanted, found, rows.rows_from(j, k), p, r));
             }
             return Status{};
@@ -262,8 +262,8 @@ private:
         });
     }
 
-    // One query so far that the exact distances of candidates overflow: those are asked for that are the nearest by what the base
-    // stores of them, not by its estimates, which are all alike there.
+    // One query so far that the exact distances of all candidates overflow: those are asked for that are the nearest by what the
+    // base stores of them, not by its estimates, which are all alike there.
     Status search_exactly(MatrixView q, std::size_t k, std::size_t wanted, HitsView found, HitsView out, SearchParams by_place,
                           const Resources& resources) const {
         by_place.order = Order::best_first;
