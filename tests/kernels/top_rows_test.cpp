@@ -107,7 +107,6 @@ TEST_CASE("TopRows: allocates nothing once the arena is warm") {
     find();
     CHECK(lutra_test::allocations() == before);
 }
-#endif
 
 TEST_CASE("TopRows: scores that are large and hardly differ, so that their mean rounds to less than all of them") {
     Matrix c = lutra_test::normal_matrix(600, 24, 70), q = lutra_test::normal_matrix(12000, 24, 71);
@@ -124,3 +123,4 @@ TEST_CASE("TopRows: scores that are large and hardly differ, so that their mean 
     }
     CHECK(wrong == 0);
 }
+#endif
