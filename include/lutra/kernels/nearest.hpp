@@ -76,8 +76,10 @@ void nearest_in_groups(scalar, std::size_t n, std::span<const CentroidsView> gro
                 float product = 0;
                 for (std::size_t t = 0; t < c.d; ++t) product += c.centred[j * c.d + t] * (scale * centred(t));
                 const float score = c.terms[j] + product;
-                p.second = std::min(p.second, std::max(p.score, score));
-                if (score < p.score) p.score = score, p.j = std::int32_t(j);
+                if (score < p.score)  // never true of NaN
+                    p.second = p.score, p.score = score, p.j = std::int32_t(j);
+                else if (score < p.second)
+                    p.second = score;
             }
             found(i, g, p);
         }
