@@ -3,8 +3,10 @@
 #include <lutra/io/file.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "io/bytes.hpp"
@@ -143,6 +145,24 @@ TEST_CASE("FileWriter: two writers of one file do not disturb each other; the la
     CHECK(first->commit().ok());
     CHECK(read_bytes(path) == "first");
     CHECK(count_files(dir) == 1);
+}
+
+TEST_CASE("FileWriter: a file may be replaced while another writer of it begins") {
+    const TempDir dir;
+    const std::string path = dir.file("x"), next = dir.file("next");
+    write_bytes(path, "0");
+    std::atomic<bool> done = false;
+    std::thread other([&] {
+        while (!done) {
+            write_bytes(next, "1");
+            std::filesystem::rename(next, path);
+        }
+    });
+    int made = 0;
+    for (int i = 0; i < 20000; ++i) made += FileWriter::create(path).ok() ? 1 : 0;
+    done = true;
+    other.join();
+    CHECK(made == 20000);
 }
 
 TEST_CASE("FileWriter: files of others that only look alike are neither used nor in the way") {

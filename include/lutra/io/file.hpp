@@ -151,13 +151,22 @@ inline Status follow_links(const std::string& path, std::filesystem::path& targe
     return file_error("write", path, std::make_error_code(std::errc::too_many_symbolic_link_levels));
 }
 
+/// Whether a path and what its links lead to are one file. Another process may put a new file there between the two looks.
+inline bool is_same_file(const std::string& path, const std::filesystem::path& target) {
+    constexpr int kMostLooks = 8;
+    bool same = target == path;
+    std::error_code ignored;
+    for (int i = 0; i < kMostLooks && !same; ++i) same = std::filesystem::equivalent(path, target, ignored);
+    return same;
+}
+
 /// Everything that can be known before the first byte: the work whose result is written may take hours.
 inline Status check_replaceable(const std::string& path, const std::filesystem::path& target) {
     if (!target.has_filename())
         return {Errc::unsupported, "\"{}\" names no file; a path that ends in the name of a file is accepted", path_text(path)};
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored) && !std::filesystem::exists(target, ignored)) return {};
-    if (!std::filesystem::equivalent(path, target, ignored))  // such as /dev/stdout where that is a file that is gone
+    if (!is_same_file(path, target))  // such as /dev/stdout where that is a file that is gone
         return {Errc::unsupported, "{} leads to no file with a name; a regular file is accepted", path_text(path)};
     const int refused = refusal_to_write(target);
     return refused == 0 ? Status{} : file_error("write", path, {refused, std::generic_category()});
