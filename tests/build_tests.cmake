@@ -130,6 +130,7 @@ function(lutra_consumer_test name)
            COMMAND ${CMAKE_CTEST_COMMAND} --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/consumer ${consumer_dir}/${name}
                    --build-generator ${CMAKE_GENERATOR} --build-options ${ARGN}
                    -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS} -DCMAKE_BUILD_TYPE=Debug
+                   -DCMAKE_CXX_FLAGS_DEBUG=-O0
                    -DLUTRA_SCALAR_ONLY=${LUTRA_SCALAR_ONLY} --test-command consumer)
   set_tests_properties(consumer.${name} PROPERTIES LABELS build)
 endfunction()

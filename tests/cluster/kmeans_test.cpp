@@ -98,7 +98,7 @@ TEST_CASE("kmeans: the same bits for any number of workers") {
     }
 }
 
-TEST_CASE("kmeans: pruning gives the bits of the plain assignment") {
+TEST_CASE("kmeans: pruning gives the bits of the plain assignment, for any number of workers") {
     struct Case {
         std::size_t n, k, d;
         Metric metric;

@@ -75,10 +75,10 @@ TEST_CASE("minibatch_kmeans: the same bits for any number of workers where dista
 }
 
 TEST_CASE("minibatch_kmeans: the same bits for any number of workers, other bits for another seed") {
-    const Matrix x = normal_matrix(3000, 13, 1);
+    const Matrix x = normal_matrix(1500, 13, 1);
     for (const Seeding seeding : kSeedings) {
         MiniBatchConfig config;
-        config.batch = 100, config.max_steps = 30, config.seeding = seeding;
+        config.batch = 100, config.max_steps = 10, config.seeding = seeding;
         const MiniBatchKMeans serial = fitted(x, 1100, config);
         lutra::ThreadPool pool(3);
         Resources resources;

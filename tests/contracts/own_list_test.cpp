@@ -82,7 +82,7 @@ std::size_t without_copy(const lutra::Index& index, const Matrix& x) {
 }
 }  // namespace
 
-TEST_CASE("search: in one list every row finds itself, be the rows as they may") {
+TEST_CASE("search: in one list every row finds itself, be the rows as they may" * doctest::test_suite("slow")) {
     for_each_case([](const Case& c) {
         if (!c.has_lists() || c.d == 1) return;
         for (const RowSet& rows : difficult_rows(300, c.d)) {

@@ -133,7 +133,7 @@ TEST_CASE("NearRows: what is not finite, as residuals may be, is far") {
     for (std::size_t i = 0; i < x.n * x.d; ++i) CHECK(std::isfinite(near.rows().data[i]));
 }
 
-TEST_CASE("PQ4 with RFlat: a far row changes nothing for the others, whatever is far and how far") {
+TEST_CASE("PQ4 with RFlat: a far row changes nothing for the others, whatever is far and how far" * doctest::test_suite("slow")) {
     const Matrix x = lutra_test::normal_matrix(4000, kD, 4), q = lutra_test::normal_matrix(60, kD, 5);
     const double before = found(refined(x), x, q).recall;
     CHECK(before > 0.95);

@@ -122,7 +122,8 @@ void check_limit(const Pq4Lut& lut, std::uint32_t most, float threshold, std::si
 
 }  // namespace
 
-TEST_CASE("make_lut: a score is within M * step / 2 of the exact one, and partners fit in a byte, for random tables") {
+TEST_CASE("make_lut: a score is within M * step / 2 of the exact one, and partners fit in a byte, for random tables" *
+          doctest::test_suite("slow")) {
     for (const Shape& s : kShapes)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const float scale : {1.F, 1e-6F, 1e12F})
@@ -295,13 +296,13 @@ std::vector<float> with_far(const Shape& s, std::vector<float> values, float far
 }  // namespace
 
 TEST_CASE("make_lut: far centroids leave the others' scores within the bound, in steps nearly as fine, and look far themselves") {
-    for (const Shape& s : {Shape{1, 4}, Shape{2, 3}, Shape{8, 4}, Shape{17, 1}, Shape{64, 8}, Shape{300, 2}})
+    for (const Shape& s : {Shape{1, 4}, Shape{2, 3}, Shape{8, 4}, Shape{17, 1}, Shape{64, 8}, Shape{300, 2}}) {
+        const Pq4Codebook plain = trained_codebook(s, 31);
         for (const float far : {50.F, -1e3F, 1e6F, 1e19F, 3e38F})
             for (const bool all_rows : {false, true})
                 for (const Metric metric : {Metric::l2, Metric::inner_product}) {
                     CAPTURE(s);
                     CAPTURE(far);
-                    const Pq4Codebook plain = trained_codebook(s, 31);
                     const std::vector<float> values(plain.centroids().begin(), plain.centroids().end());
                     const Pq4Codebook codebook = codebook_of(s, with_far(s, values, far, all_rows));
                     const Matrix q = lutra_test::normal_matrix(1, s.d(), 32);
@@ -333,6 +334,7 @@ TEST_CASE("make_lut: far centroids leave the others' scores within the bound, in
                         CHECK(double(t.lut.score(t.sum(with))) >= double(t.lut.score(t.sum(near))) + 0.8 * reach - bound);
                     }
                 }
+    }
 }
 
 TEST_CASE(

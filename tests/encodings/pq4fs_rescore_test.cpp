@@ -108,9 +108,11 @@ TEST_CASE("PQ4 search: distances are those of the decoded vectors, to the bit") 
         }
 }
 
-TEST_CASE("PQ4 search: the nearest decoded vector comes first in at least 995 of 1,000 searches, the ten nearest nearly always") {
-    for (const auto& [m, metric] : {std::pair{4, Metric::l2}, {16, Metric::l2}, {16, Metric::inner_product}, {32, Metric::l2}}) {
-        CAPTURE(m);
+TEST_CASE("PQ4 search: the nearest decoded vector comes first in at least 995 of 1,000 searches, the ten nearest nearly always" *
+          doctest::test_suite("slow")) {
+    for (const auto& c : {std::pair{4, Metric::l2}, {16, Metric::l2}, {16, Metric::inner_product}, {32, Metric::l2}}) {
+        const auto [m, metric] = c;
+        CAPTURE(c.first);
         const Matrix x = normal_matrix(5000, 32, 3), q = normal_matrix(400, 32, 4);
         with_index({32, std::size_t(m), 0, false, false}, metric, x, [&](const auto& index) {
             const Hits one = search(index, q, 1).value(), ten = search(index, q, 10).value();
@@ -186,7 +188,7 @@ TEST_CASE("PQ4 search: of equal rows the lowest ids come, whatever their order i
             ids.data());
 }
 
-TEST_CASE("PQ4 search: the same bits for any executor, alone and together, in any order, where ids and codes repeat") {
+TEST_CASE("PQ4 search: the same bits for any number of workers, alone and together, in any order, where ids and codes repeat") {
     Matrix x = normal_matrix(30000, 8, 10), q = normal_matrix(5, 8, 11);
     for (float& v : x.values) v = std::round(v);
     for (std::size_t t = 0; t < 8; ++t) q.row(0)[t] = 0;

@@ -59,7 +59,8 @@ Matrix grid_rows(const Shape& s, std::size_t n, std::vector<std::uint8_t>& codes
 
 }  // namespace
 
-TEST_CASE("train: the centroids of a sub-quantizer are as good as the best of four runs of k-means on its slice") {
+TEST_CASE("train: the centroids of a sub-quantizer are as good as the best of four runs of k-means on its slice" *
+          doctest::test_suite("slow")) {
     for (const Shape& s : kShapes) {
         CAPTURE(s);
         const Matrix x = lutra_test::normal_matrix(400, s.d(), 1);

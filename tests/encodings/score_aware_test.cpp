@@ -135,7 +135,8 @@ TEST_CASE("score-aware: where the weight is 0, codebook and codes are the plain 
     CHECK(loss(made(s, x, true), x) <= 1.0001 * plain);
 }
 
-TEST_CASE("score-aware: the best of each query keep more of their inner products than with plain codes") {
+TEST_CASE("score-aware: the best of each query keep more of their inner products than with plain codes" *
+          doctest::test_suite("slow")) {
     const Shape s{32, 2};
     const Matrix x = lutra_test::normal_matrix(4000, s.d(), 7), q = lutra_test::normal_matrix(50, s.d(), 8);
     const auto error = [&](bool score_aware) {

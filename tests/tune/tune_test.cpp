@@ -281,7 +281,7 @@ TEST_CASE("autotune: tells its progress, and stops when it is asked to") {
     };
     CHECK(tune() == Errc::ok);
     CHECK(stages == std::vector<std::string>{"tune: least nprobe", "tune: points", "tune: timing"});
-    for (const std::size_t at : {std::size_t{1}, std::size_t{5}, std::size_t{20}}) {
+    for (const std::size_t at : {std::size_t{1}, std::size_t{5}, std::size_t{10}}) {  // timing may have few reports
         calls = 0, last = at;
         CHECK(tune() == Errc::cancelled);
         CHECK(calls == at);
