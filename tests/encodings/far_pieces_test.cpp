@@ -126,6 +126,17 @@ TEST_CASE("NearRows: a far piece has the middle in its place, and only it; a gro
     CHECK(changed(group, kM) == 0);
 }
 
+TEST_CASE("NearRows: of far pieces in steps of 2, and of tails without end, those beyond 8 typical rows go") {
+    Matrix x = lutra_test::normal_matrix(4000, kD, 2), tails = x;
+    for (int e = 0; e < 20; ++e) x.row(100 + 150 * std::size_t(e))[5] = std::ldexp(8.F, e);
+    const detail::NearRows near(x, kM);
+    for (std::size_t i = 0; i < x.values.size(); ++i) REQUIRE(std::abs(near.rows().data[i]) < 8 * 5);
+    const Matrix below = lutra_test::normal_matrix(4000, kD, 8);
+    for (std::size_t i = 0; i < tails.values.size(); ++i) tails.values[i] /= below.values[i];
+    CHECK(changed(tails, kM) > 50);
+    CHECK(changed(tails, kM) < tails.values.size() / 256);
+}
+
 TEST_CASE("NearRows: what is not finite, as residuals may be, is far") {
     Matrix x = lutra_test::normal_matrix(200, 4, 3);
     x.row(5)[1] = std::numeric_limits<float>::infinity(), x.row(9)[2] = -std::numeric_limits<float>::infinity();

@@ -5,8 +5,8 @@
 // One wrong component, 1e6 among values near 1, draws a centroid, and a centroid so far away sets the scale of every query's
 // tables. A piece is far if its squared distance from the middle (the median of each component)
 //   - is beyond kFar times what a whole row typically has, so that no row near it is near any other row,
-//   - and is kGap times that of the piece before it in the order of distances, or beyond all measure (kHuge): tails of data
-//     are not cut, however long, where they thin out step by step,
+//   - and is kGap times that of the piece before it in the order of distances, or, where tails thin out step by step, kSpread
+//     times that of a typical row and of the farthest piece that may not be far,
 //   - and a handful share it at most, one row in 128: an eighth of a centroid's share.
 // In data without such pieces nothing changes, to the bit.
 #pragma once
@@ -26,7 +26,7 @@ namespace lutra::inline LUTRA_ABI_TAG::detail {
 
 // From kFar = 1 on, no piece of SIFT, speech, words, normal, lognormal or sparse binary rows is far, cut into 1, 2, d/4, d/2 or d
 // pieces; at 0.5 the ones are, of rows with 7 ones in 10,000. The lower, the sooner an outlier is one: 50 among N(0,1), d = 600.
-inline constexpr double kFar = 2, kGap = 9, kHuge = 0x1p20;  // as squares: 1.4, 3 and 1,024 times as far
+inline constexpr double kFar = 2, kGap = 9, kSpread = 64;  // as squares: 1.4, 3 and 8 times as far
 
 /// Squared distances from here on are far, at most `most` of them; infinity if none is. Reorders them. `scale`: that of a
 /// typical row.
@@ -36,8 +36,9 @@ inline double far_limit(std::span<double> distances, double scale, std::size_t m
     const auto last = std::span(distances).last(std::min(most + 1, distances.size()));
     std::nth_element(distances.begin(), distances.end() - std::ptrdiff_t(last.size()), distances.end());
     std::sort(last.begin(), last.end());
+    const double reach = kSpread * std::max(last.front(), scale);
     for (std::size_t i = 1; i < last.size(); ++i)
-        if (last[i] > kFar * scale && last[i] > std::min(kGap * last[i - 1], std::max(kHuge * scale, last[i - 1]))) return last[i];
+        if (last[i] > std::max(kFar * scale, std::min(kGap * last[i - 1], std::max(reach, last[i - 1])))) return last[i];
     return kNone;
 }
 
