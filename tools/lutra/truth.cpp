@@ -17,6 +17,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace command {
@@ -57,6 +58,43 @@ private:
     Metric metric_;
 };
 
+/// A Flat index of one batch of rows after the other, searched for all queries.
+class BatchSearch {
+public:
+    BatchSearch(std::size_t d, const TruthFlags& flags, std::size_t nq)
+        : k_(flags.k),
+          index_(make_index(d, "Flat", flags.metric)),
+          best_(nq, flags.k, index_.metric()),
+          pool_(flags.threads),
+          hits_(nq, flags.k) {}
+
+    /// Rows [n, d] whose numbers count from `first`. A signal is answered within about a second.
+    void operator()(MatrixView queries, MatrixView rows, std::size_t first) {
+        constexpr std::size_t kWork = std::size_t{1} << 34, kFewest = 64;  // multiply-adds; fewer queries at a time are slower
+        const std::size_t slice = std::max(kFewest, kWork / (rows.n * rows.d + 1));
+        index_.reset();
+        check(index_.add(rows, resources()));
+        for (std::size_t i = 0; i < queries.n; i += slice) {
+            check_interrupt();
+            const MatrixView some = queries.rows(i, std::min(queries.n, i + slice));
+            check(index_.search(some, k_, hits_.view().rows_from(i, k_), {}, resources()));
+        }
+        best_.merge(hits_, first);
+    }
+
+    const Hits& finish() { return best_.finish(); }
+
+private:
+    Resources resources() { return {pool_.executor(), &workspace_, {}}; }
+
+    std::size_t k_;
+    Index index_;
+    BestSoFar best_;
+    ThreadPool pool_;
+    Workspace workspace_;
+    Hits hits_;  // of one batch
+};
+
 void truth(const TruthFlags& flags) {
     const Interrupt interrupt;
     const Inputs inputs(flags.inputs);
@@ -70,24 +108,17 @@ void truth(const TruthFlags& flags) {
     if (flags.k > inputs.n())
         print_error(
             fmt::format("lutra truth: warning: k = {}, but there are {} rows; ids past them are -1\n", flags.k, inputs.n()));
-    Index batch = make_index(inputs.d(), "Flat", flags.metric);
-    BestSoFar best(queries.file.n(), flags.k, batch.metric());
-    ThreadPool pool(flags.threads);
-    Workspace workspace;
-    Hits hits(queries.file.n(), flags.k);
+    BatchSearch search(inputs.d(), flags, queries.file.n());
+    const MatrixView q{queries.rows.data(), queries.file.n(), inputs.d()};
     const Stopwatch watch;
     ProgressBar bar;
     inputs.for_batches(inputs.batch(), [&](std::size_t first, MatrixView x) {
         bar.report("truth", first, inputs.n());
         inputs.check_finite(x, [&](std::size_t i) { return first + i; });
-        batch.reset();
-        check(batch.add(x, {pool.executor(), &workspace, {}}));
-        check(batch.search({queries.rows.data(), queries.file.n(), inputs.d()}, flags.k, hits.view(), {},
-                           {pool.executor(), &workspace, {}}));
-        best.merge(hits, first);
+        search(q, x, first);
     });
     bar.report("truth", inputs.n(), inputs.n());
-    file.append(best.finish().ids.data(), queries.file.n());
+    file.append(search.finish().ids.data(), q.n);
     file.commit();
     fmt::print("{} nearest of {} queries among {} rows in {}, written to {}\n", flags.k, with_commas(queries.file.n()),
                with_commas(inputs.n()), seconds_text(watch.seconds()), printable(flags.output));
