@@ -52,6 +52,12 @@ std::vector<RowSet> difficult_rows(std::size_t n, std::size_t d) {
     set("tiny", [d](float* row, std::size_t) {
         for (std::size_t t = 0; t < d; ++t) row[t] *= 1e-18F;
     });
+    set("far rows in steps of 2", [&](float* row, std::size_t i) {
+        if (i % 10 == 0 && i < 300) row[0] = std::ldexp(8.F, int(i / 10));
+    });
+    set("a group beyond the squares of floats", [](float* row, std::size_t i) {
+        if (i % 4 == 0) row[0] = 3e19F + 1e17F * float(i);
+    });
     for (const float far : {1e4F, 1e6F, 3e19F}) {
         set(far > 1e19F ? "one row beyond the squares of floats" : "one far row", [=](float* row, std::size_t i) {
             if (i == n / 3) row[0] = far;
@@ -94,6 +100,21 @@ TEST_CASE("search: in one list every row finds itself, be the rows as they may" 
             if (c.metric == Metric::l2 && !c.is_lossy()) CHECK(without_copy(index, rows.x) == 0);
         }
     });
+}
+
+TEST_CASE("search: in one of many lists every row finds itself, with any offset" * doctest::test_suite("slow")) {
+    for (const std::size_t d : {3, 64})
+        for (const std::string_view spec : {"IVF150,Flat", "IVF150(IVF16,Flat),Flat", "IVF150(PQ1x4fs,RFlat),Flat"})
+            for (const Metric metric : {Metric::l2, Metric::inner_product})
+                for (const RowSet& rows : difficult_rows(700, d)) {
+                    CAPTURE(spec);
+                    CAPTURE(rows.kind);
+                    lutra::Result<lutra::Index> index = lutra::index_factory(d, spec, metric);
+                    require_ok(index.status());
+                    require_ok(index->train(rows.x));
+                    require_ok(index->add(rows.x));
+                    CHECK(not_found(*index, rows.x) == 0);
+                }
 }
 
 TEST_CASE("search: one row at a time finds itself in one list as all together do") {

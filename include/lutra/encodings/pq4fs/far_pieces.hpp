@@ -26,17 +26,18 @@ namespace lutra::inline LUTRA_ABI_TAG::detail {
 
 // From kFar = 1 on, no piece of SIFT, speech, words, normal, lognormal or sparse binary rows is far, cut into 1, 2, d/4, d/2 or d
 // pieces; at 0.5 the ones are, of rows with 7 ones in 10,000. The lower, the sooner an outlier is one: 50 among N(0,1), d = 600.
-inline constexpr double kFar = 2, kGap = 9, kSpread = 64;  // as squares: 1.4, 3 and 8 times as far
+inline constexpr double kFar = 2, kGap = 9;                         // as squares: 1.4 and 3 times as far
+inline constexpr double kSpread = 64, kSpreadOfCentroids = 0x1p20;  // 8 and 1,024: sixteen centroids go far out with a tail
 
 /// Squared distances from here on are far, at most `most` of them; infinity if none is. Reorders them. `scale`: that of a
 /// typical row.
-inline double far_limit(std::span<double> distances, double scale, std::size_t most) {
+inline double far_limit(std::span<double> distances, double scale, std::size_t most, double spread) {
     constexpr double kNone = std::numeric_limits<double>::infinity();
     if (!(*std::max_element(distances.begin(), distances.end()) > kFar * scale)) return kNone;
     const auto last = std::span(distances).last(std::min(most + 1, distances.size()));
     std::nth_element(distances.begin(), distances.end() - std::ptrdiff_t(last.size()), distances.end());
     std::sort(last.begin(), last.end());
-    const double reach = kSpread * std::max(last.front(), scale);
+    const double reach = spread * std::max(last.front(), scale);
     for (std::size_t i = 1; i < last.size(); ++i)
         if (last[i] > std::max(kFar * scale, std::min(kGap * last[i - 1], std::max(reach, last[i - 1])))) return last[i];
     return kNone;
@@ -92,7 +93,7 @@ private:
         const auto distance = [&](std::size_t i) { return squared_distance(x_.row(i) + first, middle_.data() + first, dsub_); };
         distances_.resize(x_.n);
         for (std::size_t i = 0; i < x_.n; ++i) distances_[i] = distance(i);
-        const double limit = far_limit(distances_, scale, x_.n < 64 ? 0 : std::max<std::size_t>(1, x_.n / 128));
+        const double limit = far_limit(distances_, scale, x_.n < 64 ? 0 : std::max<std::size_t>(1, x_.n / 128), kSpread);
         if (*std::max_element(distances_.begin(), distances_.end()) < limit) return;
         if (copy_.empty()) copy_.assign(x_.data, x_.data + x_.n * x_.d);
         for (std::size_t i = 0; i < x_.n; ++i)
@@ -124,7 +125,7 @@ inline bool find_far_codes(const float* centroids, std::size_t m, std::size_t ds
     bool any = false;
     for (std::size_t i = 0; i < m; ++i) {
         std::array<double, kCodes> order = distances[i];
-        const double limit = far_limit(order, scale, kCodes / 2 - 1);
+        const double limit = far_limit(order, scale, kCodes / 2 - 1, kSpreadOfCentroids);
         far[i] = 0;
         for (std::size_t c = 0; c < kCodes; ++c)
             if (!(distances[i][c] < limit)) far[i] = std::uint16_t(far[i] | 1U << c);
