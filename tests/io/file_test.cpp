@@ -315,6 +315,37 @@ TEST_CASE("FileWriter: what a killed process left over is removed by the next on
     CHECK(read_bytes(dir.file("other.index")) == "other");
 }
 
+TEST_CASE("FileWriter: what another process of this one's number left over is removed, what this one writes is not") {
+    const TempDir dir;
+    const std::string left = dir.file("x.lutra-" + std::to_string(::getpid()) + "-7.tmp");
+    auto first = FileWriter::create(dir.file("x"));
+    REQUIRE(first.ok());
+    write_bytes(left, "left over");
+    auto second = FileWriter::create(dir.file("x"));
+    REQUIRE(second.ok());
+    CHECK(!std::filesystem::exists(left));
+    CHECK(count_files(dir) == 2);
+    CHECK(first->commit().ok());
+    CHECK(second->commit().ok());
+    CHECK(count_files(dir) == 1);
+}
+
+TEST_CASE("FileWriter: writers in several threads sweep nothing of each other's") {
+    const TempDir dir;
+    std::vector<int> committed(4, 0);
+    std::vector<std::thread> threads;
+    for (int& n : committed)
+        threads.emplace_back([&] {
+            for (int i = 0; i < 50; ++i) {
+                auto writer = FileWriter::create(dir.file("x"));
+                n += writer.ok() && writer->write("x", 1).ok() && writer->commit().ok() ? 1 : 0;
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    CHECK(committed == std::vector<int>(4, 50));
+    CHECK(count_files(dir) == 1);
+}
+
 TEST_CASE("FileWriter: the temporary file of a process that runs is not removed") {
     const TempDir dir;
     auto first = FileWriter::create(dir.file("a"));
@@ -324,7 +355,7 @@ TEST_CASE("FileWriter: the temporary file of a process that runs is not removed"
     CHECK(first->commit().ok());
     CHECK(read_bytes(dir.file("a")) == "first");
     CHECK(read_bytes(dir.file("b")) == "second");
-    const std::string unlocked = dir.file("a.lutra-" + std::to_string(::getpid()) + "-7.tmp");  // where there are no locks
+    const std::string unlocked = dir.file("a.lutra-" + std::to_string(::getppid()) + "-7.tmp");  // where there are no locks
     write_bytes(unlocked, "half");
     CHECK(write_text(dir.file("c"), "third").ok());
     CHECK(read_bytes(unlocked) == "half");

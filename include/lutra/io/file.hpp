@@ -255,9 +255,10 @@ inline Status FileWriter::commit() {
 
 inline std::error_code FileWriter::put_in_place(const std::filesystem::path& from, const std::filesystem::path& to) {
     errno = 0;
-    if (std::fclose(temporary_.file.release()) != 0) return detail::last_error();
+    if (!detail::kRenamesOpenFiles && std::fclose(temporary_.file.release()) != 0) return detail::last_error();
     std::error_code renamed;
     std::filesystem::rename(from, to, renamed);
+    temporary_.file.reset();
     return renamed;
 }
 

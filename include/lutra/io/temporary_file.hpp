@@ -71,35 +71,48 @@ inline long own_process() { return ::getpid(); }
 
 inline bool is_running(long process) { return ::kill(pid_t(process), 0) == 0 || errno != ESRCH; }
 
-/// Removes a file that nobody writes. Its writer holds a lock: a process may run where its number means another one here, in a
-/// container that shares the folder.
-inline void remove_unlocked(const std::string& path) {
+/// Removes a file that nobody writes. Its writer holds a lock until the file has its own name: a process may run where its number
+/// means another one here, in a container that shares the folder. `surely`: also where there are no locks.
+inline void remove_unlocked(const std::string& path, bool surely) {
     const int file = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return;
-    struct ::stat about;
+    struct ::stat about, there;
     const bool regular = ::fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-    if (regular && (::flock(file, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)) ::unlink(path.c_str());
+    const bool unlocked = regular && (::flock(file, LOCK_SH | LOCK_NB) == 0 || (surely && errno != EWOULDBLOCK));
+    // What was opened may have been put in place meanwhile, and a new file have its old name.
+    if (unlocked && ::lstat(path.c_str(), &there) == 0 && there.st_ino == about.st_ino) ::unlink(path.c_str());
     ::close(file);
 }
 
-/// Removes the temporaries in a folder whose process is gone: it was killed, or the power failed.
+/// Removes the temporaries in a folder whose process is gone: it was killed, or the power failed. One of this process's number may
+/// be another's, too: in a container that starts anew all have the numbers they had.
 inline void sweep_leftovers(const std::filesystem::path& folder) {
     static_cast<void>(for_each_name(folder, [&](std::string_view name) {
         const std::optional<long> process = process_of(name);
-        if (process && !is_running(*process)) remove_unlocked((folder / name).string());
+        if (!process) return;
+        const bool gone = !is_running(*process);
+        if (gone || *process == own_process()) remove_unlocked((folder / name).string(), gone);
     }));
 }
 
-/// A new empty file; `name` gets its name, the first that is free. -1 with errno set if there can be none.
+/// Takes the lock of a new file; false if another process has taken it for a leftover in the meantime.
+inline bool lock_new(int file) {
+    struct ::stat about;
+    return (::flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && ::fstat(file, &about) == 0 && about.st_nlink != 0;
+}
+
+/// A new empty file, locked; `name` gets its name, the first that is free. -1 with errno set if there can be none.
 inline int create_new(const std::filesystem::path& target, mode_t mode, std::string& name) {
     constexpr int kMostNames = 1000;
-    int file = -1;
     for (int i = 0; i < kMostNames; ++i) {
         name = temporary_name(target, own_process(), i);
-        file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (file >= 0 || errno != EEXIST) break;
+        const int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (file >= 0 && lock_new(file)) return file;
+        if (file < 0 && errno != EEXIST) return -1;
+        if (file >= 0) ::close(file);
     }
-    return file;
+    errno = EEXIST;
+    return -1;
 }
 
 /// What the system lets others do with a new file in this folder: a file without content tells. (umask() can only be read by
@@ -110,8 +123,8 @@ inline std::optional<unsigned> mode_of_new_file(const std::filesystem::path& tar
     const int file = create_new(target, 0666, name);
     if (file < 0) return std::nullopt;
     const bool known = ::fstat(file, &about) == 0;
-    ::close(file);
     ::unlink(name.c_str());
+    ::close(file);
     return known ? std::optional<unsigned>(about.st_mode & 0777U) : std::nullopt;
 }
 
@@ -135,12 +148,14 @@ inline TemporaryFile create_temporary(const std::filesystem::path& target) {
     if (!replaces) made.new_mode = mode_of_new_file(target);
     const int file = create_new(target, 0600, made.name);
     if (file < 0) return made;
-    ::flock(file, LOCK_EX | LOCK_NB);  // see remove_unlocked()
     if (replaces) take_over_rights(file, replaced);
     made.file.reset(::fdopen(file, "wb"));
     if (!made.file) ::close(file), ::unlink(made.name.c_str());
     return made;
 }
+
+/// Whether a file can be renamed while it is open, and so keep its lock until then.
+inline constexpr bool kRenamesOpenFiles = true;
 
 /// All bytes on the disk, and the rights of a complete file.
 inline bool complete_file(const TemporaryFile& temporary) {
@@ -177,6 +192,7 @@ inline TemporaryFile create_temporary(const std::filesystem::path& target) {
     if (made.file && std::filesystem::exists(replaced)) std::filesystem::permissions(made.name, replaced.permissions(), ignored);
     return made;
 }
+inline constexpr bool kRenamesOpenFiles = false;
 inline bool complete_file(const TemporaryFile& temporary) { return std::fflush(temporary.file.get()) == 0; }
 inline void flush_folder(const std::filesystem::path&) {}
 inline int refusal_to_write(const std::filesystem::path&) { return 0; }
