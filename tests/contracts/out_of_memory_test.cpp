@@ -136,7 +136,7 @@ TEST_CASE("out of memory: a merge that fails leaves both indexes as they were") 
     }
 }
 
-TEST_CASE("out of memory: a search that fails says so, and the next one is right") {
+TEST_CASE("out of memory: a search that fails says so, in a pool of threads, too, and the next one is right") {
     const Rows rows;
     lutra::ThreadPool pool(3);
     for (const std::string_view spec : kSpecs)

@@ -25,7 +25,7 @@ constexpr float kMost = std::numeric_limits<float>::max();
 constexpr std::size_t kD = 16, kM = 8;
 
 std::size_t changed(const Matrix& x, std::size_t m) {
-    const detail::NearRows near(x, m);
+    const detail::NearRows near(x, m, Metric::l2);
     std::size_t n = 0;
     for (std::size_t i = 0; i < x.values.size(); ++i) n += near.rows().data[i] != x.values[i];
     return n;
@@ -118,7 +118,7 @@ TEST_CASE("NearRows: a far piece has the middle in its place, and only it; a gro
         CHECK(changed(ten, 1) == 10 * kD);
         if (far < 1e3F) continue;  // such a piece may lie among the others
         CHECK(changed(ten, kM) >= 9 * kD);
-        const detail::NearRows near(ten, kM);
+        const detail::NearRows near(ten, kM, Metric::l2);
         for (std::size_t i = 0; i < x.n * x.d; ++i) REQUIRE(std::abs(near.rows().data[i]) < 50);
     }
     Matrix group = x;
@@ -129,7 +129,7 @@ TEST_CASE("NearRows: a far piece has the middle in its place, and only it; a gro
 TEST_CASE("NearRows: of far pieces in steps of 2, and of tails without end, those beyond 8 typical rows go") {
     Matrix x = lutra_test::normal_matrix(4000, kD, 2), tails = x;
     for (int e = 0; e < 20; ++e) x.row(100 + 150 * std::size_t(e))[5] = std::ldexp(8.F, e);
-    const detail::NearRows near(x, kM);
+    const detail::NearRows near(x, kM, Metric::l2);
     for (std::size_t i = 0; i < x.values.size(); ++i) REQUIRE(std::abs(near.rows().data[i]) < 8 * 5);
     const Matrix below = lutra_test::normal_matrix(4000, kD, 8);
     for (std::size_t i = 0; i < tails.values.size(); ++i) tails.values[i] /= below.values[i];
@@ -140,7 +140,7 @@ TEST_CASE("NearRows: of far pieces in steps of 2, and of tails without end, thos
 TEST_CASE("NearRows: what is not finite, as residuals may be, is far") {
     Matrix x = lutra_test::normal_matrix(200, 4, 3);
     x.row(5)[1] = std::numeric_limits<float>::infinity(), x.row(9)[2] = -std::numeric_limits<float>::infinity();
-    const detail::NearRows near(x, 2);
+    const detail::NearRows near(x, 2, Metric::l2);
     for (std::size_t i = 0; i < x.n * x.d; ++i) CHECK(std::isfinite(near.rows().data[i]));
 }
 
@@ -149,7 +149,7 @@ TEST_CASE("PQ4 with RFlat: a far row changes nothing for the others, whatever is
     const double before = found(refined(x), x, q).recall;
     CHECK(before > 0.95);
     for (const Kind kind : {Kind::component, Kind::negative, Kind::whole, Kind::ten_rows, Kind::several})
-        for (const float far : {50.F, 1e6F, 3e19F, kMost}) {
+        for (const float far : {10.F, 30.F, 50.F, 1e6F, 3e19F, kMost}) {
             CAPTURE(int(kind));
             CAPTURE(far);
             const Matrix y = with_far(x, kind, far);
@@ -180,7 +180,7 @@ TEST_CASE("PQ4 in lists with RFlat: a far row changes nothing for the others, by
 TEST_CASE("PQ4 with RFlat: a codebook from elsewhere, with far centroids in it, finds the others") {
     const Matrix x = lutra_test::normal_matrix(4000, kD, 8), q = lutra_test::normal_matrix(60, kD, 9);
     Pq4FastScan encoding(kD, kM);
-    REQUIRE(encoding.train(x, {}).ok());
+    REQUIRE(encoding.train(Metric::l2, x, {}).ok());
     for (const Metric metric : {Metric::l2, Metric::inner_product})
         for (const float far : {50.F, 1e6F, 3e19F}) {
             CAPTURE(far);
@@ -213,7 +213,7 @@ TEST_CASE("PQ4 with RFlat: rows so large that distances overflow find themselves
         CHECK(found(refined(x, Metric::inner_product), x, lutra_test::normal_matrix(50, kD, 11), Metric::inner_product).recall >
               0.9);
         Pq4FastScan encoding(kD, kM);
-        REQUIRE(encoding.train(x, {}).ok());
+        REQUIRE(encoding.train(Metric::l2, x, {}).ok());
         for (const float c : encoding.codebook().centroids()) REQUIRE(std::isfinite(c));
     }
 }
@@ -231,13 +231,46 @@ TEST_CASE("PQ4 with RFlat: a finite query however far has an answer wherever Fla
         }
 }
 
-TEST_CASE("score-aware codes: a far row draws no centroid") {
-    Matrix x = lutra_test::normal_matrix(1000, 32, 14);
-    for (const float far : {1e3F, 1e18F, 3e19F, kMost}) {
-        CAPTURE(far);
-        x.row(77)[9] = far, x.row(78)[20] = -far;
-        Pq4FastScan encoding(32, 16, false, kPq4Block, true);
-        REQUIRE(encoding.train(x, {}).ok());
-        for (const float c : encoding.codebook().centroids()) REQUIRE(std::abs(c) < 10);
+TEST_CASE("PQ4 with RFlat: far rows find themselves, however few candidates there are") {
+    Matrix x = lutra_test::normal_matrix(4000, kD, 24), q(kD, kD);
+    for (std::size_t i = 0; i < q.n; ++i) {
+        x.row(i * 37)[i] = 3e19F;
+        std::copy_n(x.row(i * 37), kD, q.row(i));
     }
+    const auto index = refined(x);
+    for (const float k_factor : {1.F, 10.F}) {
+        SearchParams params;
+        params.k_factor = k_factor;
+        const Hits hits = search(index, q, 1, params).value(), ten = search(index, q, 10, params).value();
+        for (std::size_t i = 0; i < q.n; ++i) {
+            CHECK(hits.ids[i] == Id(i * 37));
+            CHECK(ten.ids[i * 10] == Id(i * 37));
+            CHECK(ten.distances[i * 10] == 0);
+        }
+    }
+}
+
+TEST_CASE("inner product with RFlat: rows however far are found where they are the answers, and the others are" *
+          doctest::test_suite("slow")) {
+    const Matrix x = lutra_test::normal_matrix(4000, kD, 14), q = lutra_test::normal_matrix(60, kD, 15);
+    for (const bool score_aware : {false, true})
+        for (const Kind kind : {Kind::component, Kind::negative, Kind::whole, Kind::ten_rows, Kind::several})
+            for (const float far : {10.F, 30.F, 1e3F, 1e6F, 1e18F}) {
+                CAPTURE(score_aware);
+                CAPTURE(int(kind));
+                CAPTURE(far);
+                const Matrix y = with_far(x, kind, far);
+                Pq4FastScan encoding(kD, kM, false, kPq4Block, score_aware);
+                const auto index = built(PlainPq(kD, Metric::inner_product, 1, OneList{}, std::move(encoding)), y);
+                const bool alike = kind == Kind::ten_rows && far > 100;  // next to those ten, all others are alike
+                CHECK(found(index, y, q, Metric::inner_product).recall > (alike ? 0.5 : 0.9));
+            }
+}
+
+TEST_CASE("NearRows: for inner product only what is not finite goes") {
+    Matrix x = with_far(lutra_test::normal_matrix(4000, kD, 2), Kind::ten_rows, 1e6F);
+    CHECK(detail::NearRows(x, kM, Metric::inner_product).rows().data == x.values.data());
+    x.row(7)[3] = std::numeric_limits<float>::infinity();
+    const detail::NearRows near(x, kM, Metric::inner_product);
+    for (std::size_t i = 0; i < x.values.size(); ++i) REQUIRE(std::isfinite(near.rows().data[i]));
 }

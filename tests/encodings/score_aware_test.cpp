@@ -43,7 +43,7 @@ double loss(const Pq4FastScan& encoding, const Matrix& x) {
 
 Pq4FastScan made(const Shape& s, const Matrix& x, bool score_aware, const Resources& resources = {}) {
     Pq4FastScan encoding(s.d(), s.m, false, kPq4Block, score_aware);
-    REQUIRE(encoding.train(x, resources).ok());
+    REQUIRE(encoding.train(Metric::inner_product, x, resources).ok());
     return encoding;
 }
 
@@ -227,7 +227,7 @@ TEST_CASE("PQ{M}x4fsa: pieces of d / M up to 128 floats; longer ones are refused
     CHECK(status.message().find("did you mean \"IVF4,PQ4096x4fs\"") != std::string_view::npos);
     constexpr std::size_t d = 129;
     Pq4FastScan encoding(d, 1, false, kPq4Block, true);
-    CHECK(encoding.train(lutra_test::normal_matrix(40, d, 17), {}).code() == Errc::bad_argument);
+    CHECK(encoding.train(Metric::inner_product, lutra_test::normal_matrix(40, d, 17), {}).code() == Errc::bad_argument);
     CHECK(!encoding.is_trained());
     MemoryWriter file;
     REQUIRE(Ivf<OneList, Pq4FastScan>(d, Metric::inner_product, 1, OneList{}, std::move(encoding)).save(file).ok());

@@ -226,6 +226,8 @@ class CommandTest(unittest.TestCase):
             self.assertEqual((self.out / "b.npy").read_bytes(), (self.out / "t.npy").read_bytes())
             self.run_lutra("expand", base, "--queries", self.out / name, "-o", self.out / "b.npy")
             self.assertEqual((self.out / "b.npy").read_bytes(), (self.out / "e.npy").read_bytes())
+            self.run_lutra("expand", base, "--queries", self.out / name, "-o", self.out / "b.fvecs")
+            self.assertEqual((self.out / "b.fvecs").read_bytes(), b"")
             self.refuse(1, "eval", index, self.out / name, "--truth", self.data / "truth.ivecs", says=["no rows", name])
         self.refuse(1, "eval", index, none, "--truth", self.data / "truth.ivecs", says=["no rows", "none.npy"])
         self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", none, says="no rows")

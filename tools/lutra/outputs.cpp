@@ -26,12 +26,13 @@ RowFile::RowFile(const std::string& path, Holds holds, std::size_t n, std::size_
 
 void RowFile::append(const float* rows, std::size_t n) {
     check_interrupt();
+    if (n == 0) return;  // an .fvecs or .ivecs file of no rows is an empty one
     check(npy_ ? write_values(file_, rows, n * columns_) : write_fvecs(file_, {rows, n, columns_}));
 }
 
 void RowFile::append(const Id* rows, std::size_t n) {
     check_interrupt();
-    if (n == 0) return;  // an .ivecs file of no answers is an empty one
+    if (n == 0) return;
     check(npy_ ? write_values(file_, rows, n * columns_) : write_ivecs(file_, rows, n, columns_));
 }
 

@@ -62,7 +62,7 @@ Status Ivf<Coarse, E>::train_encoding(const Coarse& coarse, MatrixView x, E& enc
     AlignedVector<float> sample = training_sample(x, encoding.training_rows(), KMeansConfig{}.seed);
     const MatrixView rows{sample.data(), sample.size() / d_, d_};
     if (encoding.by_residual()) take_centroids_off(coarse, rows, sample.data(), resources);
-    return encoding.train(rows, resources);
+    return encoding.train(metric_, rows, resources);
 }
 
 template <CoarseQuantizer Coarse, Encoding E>

@@ -108,8 +108,8 @@ public:
                 const HitsView rows = out.rows_from(i, k);
                 rescore(part, k, wanted, found.ids, rows, r.executor);
                 for (std::size_t j = 0; j < part.n; ++j)
-                    if (rows.ids[j * k] == kNoId && found.ids[j * wanted] != kNoId)
-                        LUTRA_TRY(search_exactly(part.rows(j, j + 1), k, wanted, found, rows.rows_from(j, k), p, r));
+                    if (rows.ids[j * k + k - 1] == kNoId && found.ids[j * wanted + wanted - 1] != kNoId)
+                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter);
             }
             return Status{};
         });
@@ -262,14 +262,13 @@ private:
         });
     }
 
-    // One query so far that the exact distances of all candidates overflow: those are asked for that are the nearest by what the
-    // base stores of them, not by its estimates, which are all alike there.
-    Status search_exactly(MatrixView q, std::size_t k, std::size_t wanted, HitsView found, HitsView out, SearchParams by_place,
-                          const Resources& resources) const {
-        by_place.order = Order::best_first;
-        LUTRA_TRY(base_.search(q, wanted, found, by_place, resources));
-        rescore(q, k, wanted, found.ids, out, resources.executor);
-        return {};
+    // One query so far that the exact distances of candidates overflow, and too few are left while there are other rows: to the
+    // base, whose numbers overflow sooner, all are alike there. So all rows are compared, whatever lists they are in.
+    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places) const {
+        TopK top(out.distances, out.ids, k);
+        for (std::size_t place = 0; place < ntotal(); ++place)
+            if (places.accepts(Id(place))) top.push(score_row(metric(), q, row(place), dim()), id_of(place));
+        top.write(metric());
     }
 
     // The best k of found [q.n, wanted] by their exact distances.

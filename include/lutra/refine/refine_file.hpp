@@ -21,20 +21,22 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 template <SearchIndex Base>
 Status Refine<Base>::save(Writer& out) const {
-    const IndexHeader header{dim(), ntotal(), is_trained(), metric()};
-    if (has_map()) {
-        LUTRA_TRY(write_fourcc(out, id_map_record(id_map_)));
+    return guarded("save", [&]() -> Status {
+        const IndexHeader header{dim(), ntotal(), is_trained(), metric()};
+        if (has_map()) {
+            LUTRA_TRY(write_fourcc(out, id_map_record(id_map_)));
+            LUTRA_TRY(write_header(out, header));
+        }
+        LUTRA_TRY(write_fourcc(out, "IxRF"));
         LUTRA_TRY(write_header(out, header));
-    }
-    LUTRA_TRY(write_fourcc(out, "IxRF"));
-    LUTRA_TRY(write_header(out, header));
-    LUTRA_TRY(base_.save(out));
-    LUTRA_TRY(write_flat_record(out, {rows_.data(), ntotal(), dim()}, metric()));
-    LUTRA_TRY(write_value(out, k_factor_));
-    if (!has_map()) return {};
-    LUTRA_TRY(write_value(out, std::uint64_t(ntotal())));
-    for (std::size_t place = 0; place < ntotal(); ++place) LUTRA_TRY(write_value(out, id_of(place)));
-    return {};
+        LUTRA_TRY(base_.save(out));
+        LUTRA_TRY(write_flat_record(out, {rows_.data(), ntotal(), dim()}, metric()));
+        LUTRA_TRY(write_value(out, k_factor_));
+        if (!has_map()) return {};
+        LUTRA_TRY(write_value(out, std::uint64_t(ntotal())));
+        for (std::size_t place = 0; place < ntotal(); ++place) LUTRA_TRY(write_value(out, id_of(place)));
+        return {};
+    });
 }
 
 /// What was read from a file, put together: the base with its vectors, and their rows [base.ntotal(), d] by place.

@@ -60,11 +60,13 @@ public:
     void reset() { base_.reset(); }
 
     Status save(Writer& out) const {
-        LUTRA_TRY(write_fourcc(out, "IxPT"));
-        LUTRA_TRY(write_header(out, {dim(), ntotal(), is_trained(), metric()}));
-        LUTRA_TRY(write_value(out, std::int32_t{1}));
-        LUTRA_TRY(transform_.save(out, dim()));
-        return base_.save(out);
+        return guarded("save", [&]() -> Status {
+            LUTRA_TRY(write_fourcc(out, "IxPT"));
+            LUTRA_TRY(write_header(out, {dim(), ntotal(), is_trained(), metric()}));
+            LUTRA_TRY(write_value(out, std::int32_t{1}));
+            LUTRA_TRY(transform_.save(out, dim()));
+            return base_.save(out);
+        });
     }
     Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) { return base_.map_ids(map, kind); }
     Status make_direct_map() { return base_.make_direct_map(); }

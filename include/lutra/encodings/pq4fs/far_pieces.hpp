@@ -7,8 +7,10 @@
 //   - is beyond kFar times what a whole row typically has, so that no row near it is near any other row,
 //   - and is kGap times that of the piece before it in the order of distances, or, where tails thin out step by step, kSpread
 //     times that of a typical row and of the farthest piece that may not be far,
-//   - and a handful share it at most, one row in 128: an eighth of a centroid's share.
-// In data without such pieces nothing changes, to the bit.
+//   - and a handful share it at most, one row in 128: an eighth of a centroid's share,
+// or it belongs to a row that is far by the same rule as a whole, and lies beyond that piece of all others.
+// In data without such pieces nothing changes, to the bit. For inner product nothing is far: there such rows are the answers; the
+// centroids they draw are kept from setting the scale of the tables (find_far_codes(), saturated_rows.hpp).
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/types.hpp>
@@ -24,8 +26,9 @@
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
 
-// From kFar = 1 on, no piece of SIFT, speech, words, normal, lognormal or sparse binary rows is far, cut into 1, 2, d/4, d/2 or d
-// pieces; at 0.5 the ones are, of rows with 7 ones in 10,000. The lower, the sooner an outlier is one: 50 among N(0,1), d = 600.
+// From kFar = 1 on, no piece of SIFT, speech, words, normal or sparse binary rows is far, cut into 1, 2, d/4, d/2 or d pieces, and
+// one or two in 100,000 of lognormal ones; at 0.5 the ones are, of rows with 7 ones in 10,000. The lower, the sooner an outlier is
+// one: 50 among N(0,1), d = 600.
 inline constexpr double kFar = 2, kGap = 9;                         // as squares: 1.4 and 3 times as far
 inline constexpr double kSpread = 64, kSpreadOfCentroids = 0x1p20;  // 8 and 1,024: sixteen centroids go far out with a tail
 
@@ -75,35 +78,63 @@ inline void find_middle(MatrixView x, float* middle) {
 }
 
 /// Rows for training. Those given, or where some pieces are far (or not finite, as a residual may be) a copy that has the
-/// middle in their place: memory 4 n d bytes more. Cost: n d multiply-adds, much less than an iteration of k-means.
+/// middle in their place: memory 4 n d bytes more. Cost: 2 n d multiply-adds, much less than an iteration of k-means.
 class NearRows {
 public:
-    /// x [n, d] in m pieces; it must outlive this.
-    NearRows(MatrixView x, std::size_t m) : x_(x), dsub_(x.d / m), middle_(x.d), distances_(x.n) {
+    /// x [n, d] in m pieces; it must outlive this. For inner product only what is not finite goes.
+    NearRows(MatrixView x, std::size_t m, Metric metric)
+        : x_(x),
+          dsub_(x.d / m),
+          most_(x.n < 64 ? 0 : std::max<std::size_t>(1, x.n / 128)),
+          middle_(x.d),
+          distances_(x.n),
+          far_(x.n) {
+        constexpr double kNone = std::numeric_limits<double>::infinity();
         find_middle(x, middle_.data());
-        for (std::size_t i = 0; i < x.n; ++i) distances_[i] = squared_distance(x.row(i), middle_.data(), x.d);
-        const double scale = positive_median(distances_);
-        for (std::size_t piece = 0; piece < m; ++piece) pull_in(piece * dsub_, scale);
+        measure(0, x.d);
+        std::vector<double> order = distances_;
+        const double scale = positive_median(order);
+        order = distances_;
+        const double limit = far_limit(order, scale, most_, kSpread);
+        for (std::size_t i = 0; i < x.n; ++i) far_[i] = !(distances_[i] < limit);
+        for (std::size_t piece = 0; piece < m; ++piece) {
+            measure(piece * dsub_, dsub_);
+            pull_in(piece * dsub_, metric == Metric::l2 ? piece_limit(scale) : kNone);
+        }
     }
 
     MatrixView rows() const { return copy_.empty() ? x_ : MatrixView{copy_.data(), x_.n, x_.d}; }
 
 private:
-    void pull_in(std::size_t first, double scale) {
-        const auto distance = [&](std::size_t i) { return squared_distance(x_.row(i) + first, middle_.data() + first, dsub_); };
-        distances_.resize(x_.n);
-        for (std::size_t i = 0; i < x_.n; ++i) distances_[i] = distance(i);
-        const double limit = far_limit(distances_, scale, x_.n < 64 ? 0 : std::max<std::size_t>(1, x_.n / 128), kSpread);
-        if (*std::max_element(distances_.begin(), distances_.end()) < limit) return;
-        if (copy_.empty()) copy_.assign(x_.data, x_.data + x_.n * x_.d);
+    // distances_ [n] of columns first and on from the middle.
+    void measure(std::size_t first, std::size_t n) {
+        for (std::size_t i = 0; i < x_.n; ++i) distances_[i] = squared_distance(x_.row(i) + first, middle_.data() + first, n);
+    }
+
+    // From where on a piece is far: what rows that are far as a whole have beyond all others, too, however small.
+    double piece_limit(double scale) const {
+        std::vector<double> order = distances_;
+        double limit = far_limit(order, scale, most_, kSpread), largest = 0, beyond = std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < x_.n; ++i)
-            if (!(distance(i) < limit)) std::copy_n(middle_.data() + first, dsub_, copy_.data() + i * x_.d + first);
+            if (far_[i] == 0) largest = std::max(largest, distances_[i]);
+        for (std::size_t i = 0; i < x_.n; ++i)
+            if (far_[i] != 0 && distances_[i] > largest) beyond = std::min(beyond, distances_[i]);
+        return std::min(limit, beyond);
+    }
+
+    void pull_in(std::size_t first, double limit) {
+        for (std::size_t i = 0; i < x_.n; ++i) {
+            if (distances_[i] < limit) continue;
+            if (copy_.empty()) copy_.assign(x_.data, x_.data + x_.n * x_.d);
+            std::copy_n(middle_.data() + first, dsub_, copy_.data() + i * x_.d + first);
+        }
     }
 
     MatrixView x_;
-    std::size_t dsub_;
+    std::size_t dsub_, most_;        // most_: so many rows may be far
     std::vector<float> middle_;      // [d]
     std::vector<double> distances_;  // [n]
+    std::vector<char> far_;          // [n]: as a whole
     AlignedVector<float> copy_;
 };
 

@@ -111,9 +111,9 @@ public:
         return {Errc::bad_argument, "{}: score-aware codes are for inner product or cosine, not {}; plain: PQ{}x4fs", token(),
                 metric_name(metric), m()};
     }
-    Status train(MatrixView x, const Resources& resources) {
+    Status train(Metric metric, MatrixView x, const Resources& resources) {
         if (score_aware_) LUTRA_TRY(detail::check_score_aware_piece(Errc::bad_argument, codebook_.dim(), m()));
-        const detail::NearRows near(x, m());
+        const detail::NearRows near(x, m(), metric);
         LUTRA_TRY(train_codebook(near.rows(), codebook_, resources));
         return score_aware_ ? train_score_aware(near.rows(), codebook_, resources) : Status();
     }
