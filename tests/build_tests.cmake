@@ -16,14 +16,22 @@ function(lutra_run_test target)
   set_tests_properties(${target}.run PROPERTIES LABELS build FIXTURES_REQUIRED ${target})
 endfunction()
 
-# Every header compiles alone: one generated source per header, and a second one for those that may include the factory, as units
-# that link lutra::compiled see them.
+# Every header compiles alone: one generated source per header, but for those that are the first include of another one, which
+# tells the same; and a second one for those that may include the factory, as units that link lutra::compiled see them.
 set(header_sources)
 set(all_includes "")
 foreach(header IN LISTS headers)
+  file(STRINGS ${include_dir}/${header} include REGEX "^#include" LIMIT_COUNT 1)
+  if(include MATCHES "<(lutra/.*)>")
+    list(APPEND first_includes ${CMAKE_MATCH_1})
+  endif()
+endforeach()
+foreach(header IN LISTS headers)
   string(REPLACE "/" "." name ${header})
-  file(CONFIGURE OUTPUT headers/${name}.cpp CONTENT "#include <${header}>\n")
-  list(APPEND header_sources ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp)
+  if(NOT header IN_LIST first_includes)
+    file(CONFIGURE OUTPUT headers/${name}.cpp CONTENT "#include <${header}>\n")
+    list(APPEND header_sources ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.cpp)
+  endif()
   string(APPEND all_includes "#include <${header}>\n")
   if(header MATCHES "^lutra/(factory/|tune/|embedding/|lutra.hpp)")
     file(CONFIGURE OUTPUT headers/${name}.compiled.cpp CONTENT "#define LUTRA_COMPILED\n#include <${header}>\n")

@@ -21,7 +21,7 @@ using lutra_test::Matrix;
 
 namespace {
 
-constexpr float kMost = std::numeric_limits<float>::max();
+constexpr float kLargest = std::numeric_limits<float>::max();
 constexpr std::size_t kD = 16, kM = 8;
 
 std::size_t changed(const Matrix& x, std::size_t m) {
@@ -82,7 +82,7 @@ Matrix with_far(Matrix x, Kind kind, float far) {
         if (kind == Kind::component) row[5] = far;
         if (kind == Kind::negative) row[6] = -far;
         if (kind == Kind::whole || kind == Kind::ten_rows)
-            for (std::size_t t = 0; t < x.d; ++t) row[t] = std::clamp(row[t] * far, -kMost, kMost);
+            for (std::size_t t = 0; t < x.d; ++t) row[t] = std::clamp(row[t] * far, -kLargest, kLargest);
         if (kind == Kind::several)
             for (std::size_t t = 0; t < x.d; t += 3) row[t] = t % 2 == 0 ? far : -far;
     }
@@ -109,7 +109,7 @@ TEST_CASE("NearRows: rows of ordinary data are those given: normal, long tails, 
 
 TEST_CASE("NearRows: a far piece has the middle in its place, and only it; a group of rows as far stays") {
     const Matrix x = lutra_test::normal_matrix(4000, kD, 2);
-    for (const float far : {50.F, 1e3F, 1e6F, 1e19F, kMost}) {
+    for (const float far : {50.F, 1e3F, 1e6F, 1e19F, kLargest}) {
         CAPTURE(far);
         CHECK(changed(with_far(x, Kind::component, far), kM) == 2);
         CHECK(changed(with_far(x, Kind::negative, far), kM) == 2);
@@ -149,7 +149,7 @@ TEST_CASE("PQ4 with RFlat: a far row changes nothing for the others, whatever is
     const double before = found(refined(x), x, q).recall;
     CHECK(before > 0.95);
     for (const Kind kind : {Kind::component, Kind::negative, Kind::whole, Kind::ten_rows, Kind::several})
-        for (const float far : {10.F, 30.F, 50.F, 1e6F, 3e19F, kMost}) {
+        for (const float far : {10.F, 30.F, 50.F, 1e6F, 3e19F, kLargest}) {
             CAPTURE(int(kind));
             CAPTURE(far);
             const Matrix y = with_far(x, kind, far);
@@ -206,7 +206,7 @@ TEST_CASE("PQ4 with RFlat: rows so large that distances overflow find themselves
     for (const float large : {1e10F, 1e18F, 1e25F, 1e37F}) {
         CAPTURE(large);
         Matrix x = lutra_test::normal_matrix(1000, kD, 10);
-        for (float& v : x.values) v = std::clamp(v * large, -kMost, kMost);
+        for (float& v : x.values) v = std::clamp(v * large, -kLargest, kLargest);
         const Found self = found(refined(x), x, x);
         CHECK(self.recall > 0.99);
         CHECK(self.filled > 0.99);
@@ -220,7 +220,7 @@ TEST_CASE("PQ4 with RFlat: rows so large that distances overflow find themselves
 
 TEST_CASE("PQ4 with RFlat: a finite query however far has an answer wherever Flat has one") {
     const Matrix x = lutra_test::normal_matrix(1000, kD, 12);
-    for (const float far : {1e3F, 1e10F, 1e18F, 1.5e19F, 1e25F, kMost})
+    for (const float far : {1e3F, 1e10F, 1e18F, 1.5e19F, 1e25F, kLargest})
         for (const Metric metric : {Metric::l2, Metric::inner_product}) {
             CAPTURE(far);
             Matrix q = lutra_test::normal_matrix(20, kD, 13);

@@ -10,8 +10,8 @@ using namespace lutra;
 
 namespace {
 
-struct Found {
-    explicit Found(std::size_t n) : sums(n, 77), places(n, 77) {}
+struct FoundRows {
+    explicit FoundRows(std::size_t n) : sums(n, 77), places(n, 77) {}
     Survivors view() { return {sums.data(), places.data(), 0}; }
     std::vector<std::uint32_t> sums, places;
 };
@@ -32,7 +32,7 @@ void check_same(std::size_t m, std::size_t n_blocks, bool largest) {
     std::vector<std::vector<std::uint8_t>> luts(Q, std::vector<std::uint8_t>(width * 16));
     std::array<Pq4Query, Q> queries;
     std::array<Survivors, Q> want, got;
-    std::vector<Found> want_memory(Q, Found(room)), got_memory(Q, Found(room));
+    std::vector<FoundRows> want_memory(Q, FoundRows(room)), got_memory(Q, FoundRows(room));
     for (std::size_t q = 0; q < Q; ++q) {
         for (std::size_t i = 0; i < luts[q].size(); ++i) {
             const bool first = i / 16 % 8 < 4;  // partners share a byte: 155 + 100
