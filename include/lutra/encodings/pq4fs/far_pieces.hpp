@@ -91,12 +91,7 @@ public:
           far_(x.n) {
         constexpr double kNone = std::numeric_limits<double>::infinity();
         find_middle(x, middle_.data());
-        measure(0, x.d);
-        std::vector<double> order = distances_;
-        const double scale = positive_median(order);
-        order = distances_;
-        const double limit = far_limit(order, scale, most_, kSpread);
-        for (std::size_t i = 0; i < x.n; ++i) far_[i] = !(distances_[i] < limit);
+        const double scale = metric == Metric::l2 ? find_far_rows() : 0;
         for (std::size_t piece = 0; piece < m; ++piece) {
             measure(piece * dsub_, dsub_);
             pull_in(piece * dsub_, metric == Metric::l2 ? piece_limit(scale) : kNone);
@@ -109,6 +104,17 @@ private:
     // distances_ [n] of columns first and on from the middle.
     void measure(std::size_t first, std::size_t n) {
         for (std::size_t i = 0; i < x_.n; ++i) distances_[i] = squared_distance(x_.row(i) + first, middle_.data() + first, n);
+    }
+
+    // Which rows are far as a whole; gives the squared distance of a typical one.
+    double find_far_rows() {
+        measure(0, x_.d);
+        std::vector<double> order = distances_;
+        const double scale = positive_median(order);
+        order = distances_;
+        const double limit = far_limit(order, scale, most_, kSpread);
+        for (std::size_t i = 0; i < x_.n; ++i) far_[i] = !(distances_[i] < limit);
+        return scale;
     }
 
     // From where on a piece is far: what rows that are far as a whole have beyond all others, too, however small.
