@@ -14,15 +14,20 @@ def cpu_fields():
         return {}
 
 
-def instruction_sets(flags):
+def instruction_sets(words):
     known = ("ssse3", "avx2", "fma", "avx512f", "avx512bw", "avx512vbmi", "avx512_vnni", "asimd", "sve")
-    return " ".join(name for name in known if name in flags.split())
+    return " ".join(name for name in known if name in words.split())
+
+
+def flags():
+    """What the processor can do, in the kernel's words."""
+    cpu = cpu_fields()
+    return cpu.get("flags", cpu.get("Features", ""))
 
 
 def kind():
     """In the names of what is published, so that machines of different kinds stand side by side: avx512, avx2, asimd ..."""
-    cpu = cpu_fields()
-    known = instruction_sets(cpu.get("flags", cpu.get("Features", ""))).split()
+    known = instruction_sets(flags()).split()
     for name in ("sve", "asimd", "avx512", "avx2", "ssse3"):
         if any(have.startswith(name) for have in known):
             return name
@@ -50,7 +55,7 @@ def describe():
     if "model" in cpu:
         model += " (family %s, model %s)" % (cpu.get("cpu family"), cpu["model"])
     return [("machine", "%s, %d cores, %.0f GB" % (model, os.cpu_count(), memory_gb())),
-            ("instruction sets", instruction_sets(cpu.get("flags", cpu.get("Features", "")))),
+            ("instruction sets", instruction_sets(flags())),
             ("system", "%s, Linux %s" % (os_name(), platform.release().split("-")[0])),
             ("load before", "%.1f" % os.getloadavg()[0]),
             ("date", datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"))]

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 
-from compare import data, machine, report, suites
+from compare import blas, data, machine, report, suites
 from compare.rounds import ClusterRace, Options, SearchRace, say
 
 SAMPLE = os.path.join("examples", "data")
@@ -52,6 +52,11 @@ def commands():
     return {name: [sys.executable, "-m", "compare.systems." + name] for name in SYSTEMS}
 
 
+def environments(options, plan):
+    """Variables of each system of the plan: the kernels that make the BLAS of its wheel fastest."""
+    return {name: blas.fastest(name, options.threads) for name in ("faiss",) if any(entry.system == name for entry in plan.entries)}
+
+
 def set_opener(options, cache):
     """open_set(name, metric, queries, train) for suites. The sample has no words: speech stands in, with the same metric."""
     def open_set(name, metric, queries=None, train=None):
@@ -78,7 +83,8 @@ def run_suite(name, options):
     plan.entries = [entry for entry in plan.entries if entry.system in options.systems]
     if not plan.entries:
         raise data.NoData("%s has no entry of %s" % (name, ", ".join(options.systems)))
-    race = Options(options.root, folder, commands(), options.threads, options.rounds, options.seconds, options.timeout)
+    race = Options(options.root, folder, commands(), options.threads, options.rounds, options.seconds, options.timeout,
+                   environments(options, plan))
     here = machine.describe()
     clusters = isinstance(plan, suites.ClusterPlan)
     with (ClusterRace if clusters else SearchRace)(plan, race) as running:

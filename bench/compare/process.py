@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-# An old core type slows the BLAS of the others; a changed L2 size its blocking.
+# What is set here for another program would slow the BLAS of the systems; blas.py finds what they get.
 NOT_FOR_SYSTEMS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
@@ -20,21 +20,23 @@ class Refused(Exception):
     """The system said that it cannot do this; it goes on."""
 
 
-def environment(threads):
+def environment(threads, own=()):
+    """own: variables of this system alone."""
     env = {name: value for name, value in os.environ.items() if name not in NOT_FOR_SYSTEMS}
     env.update({name: str(threads) for name in THREAD_VARIABLES})
+    env.update(own)
     return env
 
 
 class Process:
     """One system. Its stderr goes to the file `log`."""
 
-    def __init__(self, command, log, threads=1, cwd=None):
+    def __init__(self, command, log, threads=1, cwd=None, own=()):
         self.log = log
         self.waiting = b""
         with open(log, "wb") as errors:
             self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                                          env=environment(threads), cwd=cwd)
+                                          env=environment(threads, own), cwd=cwd)
 
     def ask(self, question, timeout):
         """The answer. Failed: no answer in `timeout` seconds (the process is ended then), or none at all; Refused."""

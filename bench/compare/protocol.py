@@ -1,7 +1,7 @@
 """protocol.py: what every system answers: lines of JSON on stdin and stdout, one answer for one question.
 
     {"do": "hello"}
-        -> {"system", "version", "isa", "compiler"}
+        -> {"system", "version", "isa", "compiler"}     and, where it has one of its own, "blas"
     {"do": "build", "factory", "settings", "metric": "l2|ip|cosine", "base", "train", "threads", "folder"}
         -> {"train_s", "add_s", "peak_bytes", "bytes_per_vector"}
         factory: a factory string, for systems that have them; settings: of the others, by name. base and train are .npy

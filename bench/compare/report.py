@@ -124,11 +124,12 @@ def status(row):
 
 def version(row):
     identity = row.identity
-    return cell(" ".join(str(identity.get(name, "")) for name in ("version", "isa"))) or "-"
+    parts = (" ".join(str(identity.get(name, "")) for name in ("version", "isa")), str(identity.get("blas", "")))
+    return cell(", ".join(part for part in parts if part.strip())) or "-"
 
 
 def build_table(rows):
-    header = ["system", "version, ISA", "train s", "add s", "peak MB", "bytes/vector", "state"]
+    header = ["system", "version, ISA, BLAS", "train s", "add s", "peak MB", "bytes/vector", "state"]
     lines = []
     for row in rows:
         if not row.builds:
@@ -187,7 +188,7 @@ def cluster_report(plan, rows):
             cells.append(("≤ " if found[0][1] == "from" else "") + spread(values) if values else "not reached")
         best = "%.5g" % min(p.inertia for p in row.points.values()) if row.points and not row.failure else "-"
         lines.append([row.name, version(row)] + (cells or ["-"] * len(wanted)) + [best, status(row)])
-    header = ["system", "version, ISA"] + ["best + %.2g%%" % (100 * (level / min(wanted) * 1.001 - 1)) for level in wanted]
+    header = ["system", "version, ISA, BLAS"] + ["best + %.2g%%" % (100 * (level / min(wanted) * 1.001 - 1)) for level in wanted]
     title = ["**Seconds until the inertia is within so much of the best one seen**, median (least..most) of the rounds", ""]
     detail = [[row.name, str(point.params["iterations"]), "%.6g" % point.inertia, spread(point.values("seconds"))]
               for row in rows if not row.failure for point in row.points.values()]
@@ -196,14 +197,14 @@ def cluster_report(plan, rows):
 
 def write_csv(path, rows):
     """One line for each sample; a row that failed has one line that says why."""
-    fields = ["system", "label", "version", "isa", "params", "batch", "round", "recall@1", "recall@10", "batch_qps", "p50_us", "p99_us",
+    fields = ["system", "label", "version", "isa", "blas", "params", "batch", "round", "recall@1", "recall@10", "batch_qps", "p50_us", "p99_us",
               "inertia", "seconds", "state"]
     with open(path, "w", newline="") as file:
         out = csv.DictWriter(file, fields, restval="", extrasaction="ignore", lineterminator="\n")
         out.writeheader()
         for row in rows:
             facts = {"system": row.entry.system, "label": row.entry.label, "version": row.identity.get("version"),
-                     "isa": row.identity.get("isa"), "state": cell(first_line(row.failure)) or "ok"}
+                     "isa": row.identity.get("isa"), "blas": row.identity.get("blas"), "state": cell(first_line(row.failure)) or "ok"}
             if not row.points:
                 out.writerow(facts)
             for point in row.points.values():

@@ -57,6 +57,7 @@ class Options:
     rounds: int = 3
     seconds: float = 0.5
     timeout: float = 3600
+    environments: dict = field(default_factory=dict)  # system -> variables of its own
 
 
 class Race:
@@ -81,7 +82,8 @@ class Race:
         row.folder = os.path.join(options.out, "work", "%d-%s" % (number, system))
         os.makedirs(row.folder, exist_ok=True)
         log = os.path.join(row.folder, "log.txt")
-        row.process = Process(options.commands[system], log, options.threads, os.path.join(options.root, "bench"))
+        row.process = Process(options.commands[system], log, options.threads, os.path.join(options.root, "bench"),
+                              options.environments.get(system, {}))
         row.identity = row.process.ask({"do": "hello"}, 120)
 
     def guard(self, row, work):

@@ -5,6 +5,7 @@ import os
 import faiss
 import numpy as np
 
+from compare import blas
 from compare.protocol import System, serve
 
 PARAMETERS = {"nprobe": "nprobe", "k_factor": "k_factor_rf", "ef": "efSearch"}
@@ -15,7 +16,8 @@ class Faiss(System):
 
     def hello(self):
         simd = faiss.SIMDConfig.get_level_name() if hasattr(faiss, "SIMDConfig") else faiss.get_compile_options()
-        return {"system": "faiss", "version": faiss.__version__, "isa": simd.strip(), "compiler": "wheel faiss-cpu"}
+        return {"system": "faiss", "version": faiss.__version__, "isa": simd.strip(), "compiler": "wheel faiss-cpu",
+                "blas": blas.describe(blas.loaded("faiss"))}
 
     def free(self):
         self.index = None

@@ -16,7 +16,8 @@ class Broken(protocol.System):
         if WAY == "missing package":
             os.write(2, b"ModuleNotFoundError: No module named 'nosuch'\n")
             os._exit(1)
-        return {"system": WAY, "version": "1", "isa": "none", "compiler": "none"}
+        return {"system": WAY, "version": "1", "isa": "none", "compiler": "none",
+                "blas": "fake BLAS, " + os.environ.get("OPENBLAS_CORETYPE", "default")}
 
     def train(self, rows, ask):
         if WAY == "refuses":

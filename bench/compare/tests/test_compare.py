@@ -5,10 +5,11 @@ import os
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import numpy as np
 
-from compare import data, main, report, scoring, suites
+from compare import blas, data, main, report, scoring, suites
 from compare.rounds import ClusterRace, Options, SearchRace
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -135,14 +136,14 @@ class Races(unittest.TestCase):
             np.save(os.path.join(cls.folder.name, name + ".npy"), rng.standard_normal((n, 8)).astype("f"))
         cls.data = data.open_set(cls.folder.name, "sift", "l2", os.path.join(cls.folder.name, "cache"))
 
-    def options(self, ways, timeout=20):
+    def options(self, ways, timeout=20, environments=()):
         commands = {way: [sys.executable, "-m", "compare.tests.broken", way] for way in ways}
-        return Options(ROOT, self.folder.name, commands, rounds=3, seconds=0.01, timeout=timeout)
+        return Options(ROOT, self.folder.name, commands, rounds=3, seconds=0.01, timeout=timeout, environments=dict(environments))
 
-    def search(self, ways, timeout=20):
+    def search(self, ways, timeout=20, **options):
         entries = [suites.Entry(way, "x", "IVF2,Flat", points=[{"nprobe": 1}, {"nprobe": 2}]) for way in ways]
         self.plan = suites.Plan(self.data, entries)
-        with SearchRace(self.plan, self.options(ways, timeout)) as race:
+        with SearchRace(self.plan, self.options(ways, timeout, **options)) as race:
             return {row.entry.system: row for row in race.run()}
 
     def test_a_bad_system_has_a_row_that_says_so_and_the_others_go_on(self):
@@ -161,7 +162,7 @@ class Races(unittest.TestCase):
         self.assertEqual(list(report.curves(self.plan, rows.values(), 0, "batch_qps")), ["works x"])  # nothing else is drawn
 
     def test_a_system_that_hangs_is_given_up(self):
-        rows = self.search(["hangs", "works"], timeout=1.5)
+        rows = self.search(["hangs", "works"], timeout=5)
         self.assertRegex(rows["hangs"].failure, "timed out")
         self.assertEqual(rows["works"].failure, "")
 
@@ -190,6 +191,12 @@ class Races(unittest.TestCase):
         self.assertEqual(sum(line["system"] == "works" for line in lines), 2 * 2 * 3)
         self.assertTrue(any(line["system"] == "twice" and "wrong ids" in line["state"] for line in lines))
 
+    def test_the_tables_name_the_blas_that_a_system_has(self):
+        rows = self.search(["works", "refuses"], environments={"works": {"OPENBLAS_CORETYPE": "Zen"}})
+        lines = "\n".join(report.build_table(rows.values()))
+        self.assertIn("| works x | 1 none, fake BLAS, Zen |", lines)
+        self.assertIn("| refuses x | 1 none, fake BLAS, default |", lines)
+
     def test_clusters_are_judged_by_their_centroids(self):
         ways = ["works", "too few centroids"]
         plan = suites.ClusterPlan(self.data, 10, (1, 2), [suites.Entry(way, "x") for way in ways])
@@ -198,6 +205,35 @@ class Races(unittest.TestCase):
         self.assertRegex(bad.failure, "wrong centroids")
         self.assertAlmostEqual(works.points[0, 0].inertia, scoring.inertia(self.data.rows, self.data.rows[:10]))
         self.assertTrue(any("too few centroids" in line and "wrong centroids" in line for line in report.cluster_report(plan, race.rows)[0]))
+
+
+class Blas(unittest.TestCase):
+    """A fake library: OPENBLAS_CORETYPE names its kernels, and the dictionary says what comes of each."""
+    AVX512 = "avx2 fma avx512f avx512cd avx512bw avx512dq avx512vl"
+
+    def fastest(self, flags, **results):
+        program = "import os, sys\nresult = %r.get(os.environ.get('OPENBLAS_CORETYPE', 'none'), 'crash')\n" % results
+        program += "os.abort() if result == 'crash' else print(result)"
+        return blas.fastest("faiss", flags=flags, command=[sys.executable, "-c", program])
+
+    def test_the_fastest_kernels_are_asked_for(self):
+        self.assertEqual(self.fastest(self.AVX512, none=4, Haswell=2, Zen=3, SkylakeX=1), {"OPENBLAS_CORETYPE": "SkylakeX"})
+        self.assertEqual(self.fastest(self.AVX512, none=4, Haswell=1, Zen=3, SkylakeX=2), {"OPENBLAS_CORETYPE": "Haswell"})
+
+    def test_nothing_is_asked_for_where_the_default_is_fastest_or_nothing_runs(self):
+        self.assertEqual(self.fastest(self.AVX512, none=1, Haswell=2, Zen=3, SkylakeX=4), {})
+        self.assertEqual(self.fastest(self.AVX512), {})
+
+    def test_kernels_that_crash_or_print_nonsense_are_not_taken(self):
+        self.assertEqual(self.fastest(self.AVX512, none=4, Haswell="-", Zen=3), {"OPENBLAS_CORETYPE": "Zen"})
+
+    def test_only_what_the_processor_can_run_is_tried(self):
+        self.assertEqual(self.fastest("avx2 fma", none=4, Haswell=2, SkylakeX=1), {"OPENBLAS_CORETYPE": "Haswell"})
+        self.assertEqual(self.fastest("ssse3", none=4, Haswell=2, SkylakeX=1), {})
+
+    def test_what_was_set_before_changes_nothing(self):
+        with mock.patch.dict(os.environ, {"OPENBLAS_CORETYPE": "Zen"}):
+            self.assertEqual(self.fastest("avx2 fma", none=2, Haswell=3, Zen=1), {"OPENBLAS_CORETYPE": "Zen"})
 
 
 class Publishing(unittest.TestCase):
