@@ -14,10 +14,10 @@ K = 10
 
 
 def curves(plan, rows, batch, value, sample=None):
-    """{name: [(recall, value)]} of one batch size: of the medians, or of one round. Systems joined where the plan says so."""
+    """{name: [(recall, value)]} of one batch size: of the medians, or of one round. Systems are joined where the plan says so."""
     found = defaultdict(list)
     for row in rows:
-        name = row.entry.system if plan.one_front else row.name
+        name = row.entry.system if row.entry.system in plan.joined else row.name
         for (of_batch, _), point in row.points.items():
             if of_batch != batch or point.failure or row.failure or not point.samples:
                 continue

@@ -1,4 +1,5 @@
-"""ScaNN: a tree over 4-bit codes with exact reordering (setting leaves; parameters leaves, reorder), or brute force."""
+"""ScaNN: a tree over 4-bit codes with exact reordering (settings leaves and, for inner product, those of SOAR: a row is in two
+leaves; parameters leaves, reorder), or brute force."""
 
 import importlib.metadata
 import os
@@ -8,6 +9,7 @@ import scann
 
 from compare.protocol import System, serve, unit
 
+SOAR = ("soar_lambda", "overretrieve_factor")
 METRICS = {"l2": "squared_l2", "ip": "dot_product", "cosine": "dot_product"}
 
 
@@ -30,8 +32,8 @@ class Scann(System):
         if ask["settings"]["kind"] == "exact":
             builder.score_brute_force()
         else:
-            leaves = ask["settings"]["leaves"]
-            builder.tree(num_leaves=leaves, num_leaves_to_search=min(10, leaves), training_sample_size=min(len(rows), 256 * leaves))
+            leaves, soar = ask["settings"]["leaves"], {name: value for name, value in ask["settings"].items() if name in SOAR}
+            builder.tree(num_leaves=leaves, num_leaves_to_search=min(10, leaves), training_sample_size=min(len(rows), 256 * leaves), **soar)
             builder.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)
         self.index = builder.build()
         self.index.set_num_threads(self.threads)

@@ -197,6 +197,15 @@ class Races(unittest.TestCase):
         self.assertIn("| works x | 1 none, fake BLAS, Zen |", lines)
         self.assertIn("| refuses x | 1 none, fake BLAS, default |", lines)
 
+    def test_entries_of_a_joined_system_are_one_front(self):
+        entries = [suites.Entry("works", label, "IVF2,Flat", points=[{"nprobe": 1}]) for label in ("x", "y")]
+        plan = suites.Plan(self.data, entries)
+        with SearchRace(plan, self.options(["works"])) as race:
+            rows = race.run()
+        self.assertEqual({name: len(points) for name, points in report.curves(plan, rows, 0, "batch_qps").items()}, {"works x": 1, "works y": 1})
+        plan.joined = ("works",)
+        self.assertEqual({name: len(points) for name, points in report.curves(plan, rows, 0, "batch_qps").items()}, {"works": 2})
+
     def test_clusters_are_judged_by_their_centroids(self):
         ways = ["works", "too few centroids"]
         plan = suites.ClusterPlan(self.data, 10, (1, 2), [suites.Entry(way, "x") for way in ways])
@@ -234,6 +243,30 @@ class Blas(unittest.TestCase):
     def test_what_was_set_before_changes_nothing(self):
         with mock.patch.dict(os.environ, {"OPENBLAS_CORETYPE": "Zen"}):
             self.assertEqual(self.fastest("avx2 fma", none=2, Haswell=3, Zen=1), {"OPENBLAS_CORETYPE": "Zen"})
+
+
+class Suites(unittest.TestCase):
+    def test_points_are_within_the_lists_and_none_is_there_twice(self):
+        wanted = {2: (4, 8, 16), 10: (16, 32)}
+        self.assertEqual(suites.steps("nprobe", "k_factor", wanted, 8),
+                         [{"nprobe": 4, "k_factor": 2}, {"nprobe": 8, "k_factor": 2}, {"nprobe": 8, "k_factor": 10}])
+        self.assertEqual(len(suites.steps("nprobe", "k_factor", wanted, 1024)), 5)
+
+    def test_every_search_has_rows_and_points_on_sets_of_any_size(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for n in (20, 3000):
+                os.makedirs(os.path.join(folder, str(n)))
+                rows = np.random.default_rng(4).standard_normal((n, 8)).astype("f")
+                for name in ("base", "query"):
+                    np.save(os.path.join(folder, str(n), name + ".npy"), rows[:n if name == "base" else 5])
+
+                def open_set(name, metric, queries=None, train=None):
+                    return data.open_set(os.path.join(folder, str(n)), name, metric, os.path.join(folder, "cache"), queries, train)
+                for name, (plan, _) in suites.SUITES.items():
+                    with self.subTest(suite=name, n=n):
+                        entries = plan(open_set).entries
+                        self.assertEqual(len(entries), len({(entry.system, entry.label) for entry in entries}))
+                        self.assertTrue(all(entry.points for entry in entries))
 
 
 class Publishing(unittest.TestCase):
