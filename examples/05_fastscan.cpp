@@ -9,7 +9,8 @@ int main() {
 
     // 1. Train: k-means finds 16 centroids for each piece. Encode: 32 vectors become a block, 4 bits for each piece.
     lutra::Pq4FastScan encoding(d, m_all);
-    if (!encoding.train(lutra::Metric::l2, {x.data(), n, d}, {})) return 1;
+    const lutra::MatrixView all{x.data(), n, d};
+    if (!encoding.train(lutra::Metric::l2, all, all, {})) return 1;
     std::vector<std::byte> block(lutra::block_bytes<lutra::LaneLayout>(m_all));
     std::vector<const float*> rows;
     for (std::size_t v = 0; v < 32; ++v) rows.push_back(x.data() + v * d);

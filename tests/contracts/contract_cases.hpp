@@ -38,7 +38,7 @@ struct Case {
     bool has_codes() const { return spec.find("PQ") != std::string_view::npos; }
     bool needs_training() const { return has_lists() || has_codes(); }
     /// Refused for L2.
-    bool is_score_aware() const { return spec.find("x4fsa") != std::string_view::npos; }
+    bool is_score_aware() const { return spec.find("x4fsa") != spec.npos || spec.find("x4fsra") != spec.npos; }
 };
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
     return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << ")";
@@ -77,7 +77,10 @@ void for_each_case(F&& f) {
                           {"IVF16,PQ25x4fsa_64", {100}},
                           {"PQ50x4fsa,RFlat", {100}},
                           {"IVF16,PQ8x4fsa,RFlat", {32}},
-                          {"IVF16(PQ8x4fsa,RFlat),PQ8x4fsa", {32}}};
+                          {"IVF16(PQ8x4fsa,RFlat),PQ8x4fsa", {32}},
+                          {"IVF16,PQ25x4fsra_64", {100}},
+                          {"L2norm,IVF16,PQ3x4fsra", {3}},
+                          {"IVF16,PQ8x4fsra,RFlat", {32}}};
     for (const Kind& kind : kinds)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const std::size_t d : kind.dims) {

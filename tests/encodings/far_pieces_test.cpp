@@ -180,7 +180,7 @@ TEST_CASE("PQ4 in lists with RFlat: a far row changes nothing for the others, by
 TEST_CASE("PQ4 with RFlat: a codebook from elsewhere, with far centroids in it, finds the others") {
     const Matrix x = lutra_test::normal_matrix(4000, kD, 8), q = lutra_test::normal_matrix(60, kD, 9);
     Pq4FastScan encoding(kD, kM);
-    REQUIRE(encoding.train(Metric::l2, x, {}).ok());
+    REQUIRE(encoding.train(Metric::l2, x, x, {}).ok());
     for (const Metric metric : {Metric::l2, Metric::inner_product})
         for (const float far : {50.F, 1e6F, 3e19F}) {
             CAPTURE(far);
@@ -213,7 +213,7 @@ TEST_CASE("PQ4 with RFlat: rows so large that distances overflow find themselves
         CHECK(found(refined(x, Metric::inner_product), x, lutra_test::normal_matrix(50, kD, 11), Metric::inner_product).recall >
               0.9);
         Pq4FastScan encoding(kD, kM);
-        REQUIRE(encoding.train(Metric::l2, x, {}).ok());
+        REQUIRE(encoding.train(Metric::l2, x, x, {}).ok());
         for (const float c : encoding.codebook().centroids()) REQUIRE(std::isfinite(c));
     }
 }

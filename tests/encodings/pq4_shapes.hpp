@@ -37,7 +37,8 @@ inline lutra::Pq4Codebook codebook_of(const Shape& s, const std::vector<float>& 
 
 inline lutra::Pq4FastScan trained_encoding(const Shape& s, std::uint32_t seed) {
     lutra::Pq4FastScan encoding(s.d(), s.m);
-    static_cast<void>(encoding.train(lutra::Metric::l2, lutra_test::normal_matrix(200, s.d(), seed), {}));
+    const lutra_test::Matrix x = lutra_test::normal_matrix(200, s.d(), seed);
+    static_cast<void>(encoding.train(lutra::Metric::l2, x, x, {}));
     return encoding;
 }
 

@@ -31,9 +31,9 @@ struct Made {
     bool by_residual, score_aware;
 };
 
-constexpr Made kMade[] = {{16, 8, 0, false, false}, {15, 5, 0, false, false},  {32, 32, 0, false, false},
-                          {48, 6, 4, false, false}, {16, 4, 5, true, false},   {24, 24, 3, true, false},
-                          {32, 8, 0, false, true},  {257, 257, 2, true, false}};
+constexpr Made kMade[] = {{16, 8, 0, false, false}, {15, 5, 0, false, false},   {32, 32, 0, false, false},
+                          {48, 6, 4, false, false}, {16, 4, 5, true, false},    {24, 24, 3, true, false},
+                          {32, 8, 0, false, true},  {257, 257, 2, true, false}, {32, 8, 4, true, true}};
 
 template <class I>
 I filled(I index, const Matrix& x, const Id* ids) {

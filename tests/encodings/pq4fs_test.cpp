@@ -146,13 +146,13 @@ TEST_CASE("train: the same bits for any number of workers") {
         CAPTURE(s);
         const Matrix x = lutra_test::normal_matrix(400, s.d(), 3);
         Pq4FastScan serial(s.d(), s.m);
-        REQUIRE(serial.train(Metric::l2, x, {}).ok());
+        REQUIRE(serial.train(Metric::l2, x, x, {}).ok());
         for (std::size_t workers = 1; workers <= 4; ++workers) {
             ThreadPool pool(workers);
             Resources resources;
             resources.executor = pool.executor();
             Pq4FastScan parallel(s.d(), s.m);
-            REQUIRE(parallel.train(Metric::l2, x, resources).ok());
+            REQUIRE(parallel.train(Metric::l2, x, x, resources).ok());
             CHECK(same_bits(parallel.codebook().centroids(), serial.codebook().centroids()));
             CHECK(parallel.same(serial));
         }
@@ -164,7 +164,8 @@ TEST_CASE("train: fewer than 16 rows are refused by number, 16 are enough, and i
         CAPTURE(s);
         for (std::size_t n : {1, 2, 15}) {
             Pq4FastScan encoding(s.d(), s.m);
-            const Status status = encoding.train(Metric::l2, lutra_test::normal_matrix(n, s.d(), 4), {});
+            const Matrix x = lutra_test::normal_matrix(n, s.d(), 4);
+            const Status status = encoding.train(Metric::l2, x, x, {});
             CHECK(status.code() == Errc::too_few_rows);
             CHECK(status.message().find("at least 16 rows") != std::string_view::npos);
             CHECK(status.message().find("n = " + std::to_string(n)) != std::string_view::npos);
@@ -172,11 +173,11 @@ TEST_CASE("train: fewer than 16 rows are refused by number, 16 are enough, and i
         }
         Pq4FastScan encoding(s.d(), s.m), alike(s.d(), s.m);
         const Matrix x = lutra_test::normal_matrix(16, s.d(), 4);
-        REQUIRE(encoding.train(Metric::l2, x, {}).ok());
+        REQUIRE(encoding.train(Metric::l2, x, x, {}).ok());
         CHECK(decoded(encoding, encoded(encoding, x), 16).values == x.values);  // sixteen rows, sixteen centroids
         Matrix same(40, s.d());
         std::fill(same.values.begin(), same.values.end(), 2.5F);
-        REQUIRE(alike.train(Metric::l2, same, {}).ok());
+        REQUIRE(alike.train(Metric::l2, same, same, {}).ok());
         for (const float v : decoded(alike, encoded(alike, same), 40).values) REQUIRE(std::abs(v - 2.5F) < 0.01F);
     }
 }
@@ -187,11 +188,11 @@ TEST_CASE("train: stopped by the caller it says so, and the codebook is as it wa
     Resources resources;
     resources.progress = Progress(stop);
     Pq4FastScan fresh(12, 3);
-    CHECK(fresh.train(Metric::l2, other, resources).code() == Errc::cancelled);
+    CHECK(fresh.train(Metric::l2, other, other, resources).code() == Errc::cancelled);
     CHECK(!fresh.is_trained());
-    REQUIRE(fresh.train(Metric::l2, x, {}).ok());
+    REQUIRE(fresh.train(Metric::l2, x, x, {}).ok());
     const AlignedVector<float> before = fresh.codebook().centroids();
-    CHECK(fresh.train(Metric::l2, other, resources).code() == Errc::cancelled);
+    CHECK(fresh.train(Metric::l2, other, other, resources).code() == Errc::cancelled);
     CHECK(same_bits(fresh.codebook().centroids(), before));
 }
 
@@ -250,7 +251,7 @@ TEST_CASE("encode, decode: rows at the centroids come back, whatever the number 
         std::vector<std::uint8_t> codes;
         const Matrix x = grid_rows(s, 300, codes);
         Pq4FastScan encoding(s.d(), s.m);
-        REQUIRE(encoding.train(Metric::l2, x, {}).ok());
+        REQUIRE(encoding.train(Metric::l2, x, x, {}).ok());
         for (const std::size_t n : {1, 15, 16, 17, 31, 32, 33, 100})
             for (const std::size_t first : {0, 1, 30, 32, 63}) {
                 CAPTURE(n);

@@ -446,8 +446,7 @@ TEST_CASE("load_index: IwPf: fields that lie are refused before memory is taken"
     using T = FastScanListsText;
     check_changed<T>("flag", [](T& t) { t.by_residual = 2; });
     check_changed<T>("score-aware codes for L2", [](T& t) { t.fields.note = lutra::detail::kScoreAwareNote; });
-    check_changed<T>("score-aware codes by residual",
-                     [](T& t) { t.fields.note = lutra::detail::kScoreAwareNote, t.by_residual = 1; });
+    check_changed<T>("score-aware codes for L2", [](T& t) { t.fields.note = lutra::detail::kScoreAwareNote, t.by_residual = 1; });
     check_changed<T>("direct map of kind 3", [](T& t) { t.map = 3; });
     check_changed<T>("code size 2", [](T& t) { t.code_size = 2; });
     check_changed<T>("code size 0", [](T& t) { t.code_size = 0; });

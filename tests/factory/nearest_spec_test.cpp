@@ -63,6 +63,17 @@ TEST_CASE("nearest_spec: a PQ token is mended, not replaced by Flat") {
         {"PQ7x4fsa", "PQ8x4fsa", 32, Metric::inner_product},
         {"PQ7x4fsa", "PQ8x4fs"},
         {"PQ1x4fsa", "PQ1x4fs", 129, Metric::inner_product},
+        // and by residual
+        {"IVF8,pq8x4fsra,RFlat", "IVF8,PQ8x4fsra,RFlat", 32, Metric::inner_product},
+        {"IVF8,PQ8x4fsar", "IVF8,PQ8x4fsra", 32, Metric::inner_product},
+        {"IVF8,PQ7x4fsar_60", "IVF8,PQ8x4fsra_64", 32, Metric::inner_product},
+        {"IVF8,PQ8x4fsrra", "IVF8,PQ8x4fsra", 32, Metric::inner_product},
+        {"IVF8,PQ8x4fsra,Rflat", "IVF8,PQ8x4fsr,RFlat"},
+        {"IVF8,PQ8x4fsar", "IVF8,PQ8x4fsr"},
+        {"PQ8x4fsra", "PQ8x4fsa", 32, Metric::inner_product},
+        {"PQ8x4fsra", "PQ8x4fs"},
+        {"PQ8x4fsra,IVF8", "IVF8,PQ8x4fsra", 32, Metric::inner_product},
+        {"IVF8,PQ1x4fsra", "IVF8,PQ1x4fsr", 129, Metric::inner_product},
         // around it
         {"IVF16,PQ16x4fs,", "IVF16,PQ16x4fs"},
         {"IVF16PQ16x4fs", "IVF16,PQ16x4fs"},
@@ -82,7 +93,7 @@ TEST_CASE("nearest_spec: a PQ token is mended, not replaced by Flat") {
 
 TEST_CASE("nearest_spec: mutated strings of the catalog's encodings keep the promises") {
     static constexpr std::string_view kStarts[] = {"PQ16x4fs", "IVF16,PQ16x4fsr_64", "L2norm,IVF4,PQ8x4fs,RFlat", "IVF16,Flat",
-                                                   "IVF16(IVF4,PQ8x4fsa),PQ16x4fsa"};
+                                                   "IVF16(IVF4,PQ8x4fsa),PQ16x4fsra"};
     static constexpr std::string_view kPieces[] = {"PQ", "x4fs", "r", "a", "_", "16", "0", "99999999999", ",", "RFlat", "IVF", " "};
     lutra::Rng rng(21);
     for (int i = 0; i < 5000; ++i) {

@@ -118,6 +118,7 @@ inline std::vector<File> all() {
         {"IVF,PQ2x4fs, inner product", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::inner_product))},
         {"PQ2x4fsa", saved(small_fast_scan(lutra::OneList{}, Metric::inner_product, false, 32, true, true))},
         {"IVF,PQ2x4fsa", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::inner_product, false, 32, true, true))},
+        {"IVF,PQ2x4fsra", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::inner_product, true, 32, true, true))},
         {"IVF,PQ2x4fsr", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::l2, true))},
         {"IVF,PQ2x4fs_64", saved(small_fast_scan(lutra::FlatCoarse{}, Metric::l2, false, 64))},
         {"IVF,PQ2x4fs, direct map as array", saved(mapped)},

@@ -42,9 +42,9 @@ void keep_index(const fs::path& folder, const std::string& spec, lutra::Metric m
 
 void keep_indexes(const fs::path& folder) {
     for (const std::string spec :
-         {"Flat", "L2norm,Flat", "PQ2x4fs", "PQ4x4fsa", "IVF3,Flat", "IVF12,Flat", "IVF3,PQ2x4fs", "IVF3,PQ4x4fsr", "Flat,RFlat",
-          "PQ2x4fs_64,RFlat", "L2norm,IVF3,PQ2x4fsr,RFlat", "IVF3(IVF2,Flat),Flat", "IVF17(L2norm,PQ2x4fs,RFlat),PQ2x4fs",
-          "L2norm,L2norm,IVF2(IVF2(IVF1,Flat),Flat),Flat,RFlat,RFlat"})
+         {"Flat", "L2norm,Flat", "PQ2x4fs", "PQ4x4fsa", "IVF3,Flat", "IVF12,Flat", "IVF3,PQ2x4fs", "IVF3,PQ4x4fsr",
+          "IVF3,PQ4x4fsra", "Flat,RFlat", "PQ2x4fs_64,RFlat", "L2norm,IVF3,PQ2x4fsr,RFlat", "IVF3(IVF2,Flat),Flat",
+          "IVF17(L2norm,PQ2x4fs,RFlat),PQ2x4fs", "L2norm,L2norm,IVF2(IVF2(IVF1,Flat),Flat),Flat,RFlat,RFlat"})
         for (const lutra::Metric metric : {lutra::Metric::l2, lutra::Metric::inner_product})
             for (const Fill fill : {Fill::none, Fill::trained, Fill::rows, Fill::ids, Fill::map})
                 keep_index(folder, spec, metric, fill);

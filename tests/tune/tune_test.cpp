@@ -81,12 +81,17 @@ TEST_CASE("explain: one sentence a part, and the memory that the index takes") {
     const auto aware = lutra::explain("PQ8x4fsa", {1000, 32, Metric::inner_product, 10, 0, 0});
     REQUIRE(aware.ok());
     CHECK(aware->parts[0].sentence.find("laid across") != std::string::npos);
+    CHECK(aware->parts[0].sentence.find("less the centroid") == std::string::npos);
+    const auto left = lutra::explain("IVF16,PQ8x4fsra", {1000, 32, Metric::inner_product, 10, 0, 0});
+    REQUIRE(left.ok());
+    CHECK(left->parts[1].sentence.find("laid across") != std::string::npos);
+    CHECK(left->parts[1].sentence.find("each row, less the centroid of its list, is cut into 8 pieces") != std::string::npos);
 }
 
 TEST_CASE("explain: score-aware codes take longer to learn and to make, and are searched as fast") {
     const lutra::Workload work{100000, 200, Metric::inner_product, 10, 0, 0};
-    for (const std::string lists : {"", "IVF256,"}) {
-        const auto plain = lutra::explain(lists + "PQ100x4fs", work), aware = lutra::explain(lists + "PQ100x4fsa", work);
+    for (const std::string codes : {"PQ100x4fs", "IVF256,PQ100x4fs", "IVF256,PQ100x4fsr"}) {
+        const auto plain = lutra::explain(codes, work), aware = lutra::explain(codes + "a", work);
         REQUIRE(plain.ok());
         REQUIRE(aware.ok());
         const double train = aware->train_seconds - plain->train_seconds, add = aware->add_seconds - plain->add_seconds;

@@ -97,7 +97,8 @@ private:
 
     Status encode(const Resources& resources) {
         pq_ = Pq4FastScan(d_, d_ % 4 == 0 ? d_ / 4 : d_ % 2 == 0 ? d_ / 2 : d_);
-        LUTRA_TRY(pq_.train(Metric::l2, {rows().data, std::min(nlist(), pq_.training_rows()), d_}, resources));
+        const MatrixView sample = rows().rows(0, std::min(nlist(), pq_.training_rows()));
+        LUTRA_TRY(pq_.train(Metric::l2, sample, sample, resources));
         std::vector<const float*> pointers(nlist());
         for (std::size_t l = 0; l < nlist(); ++l) pointers[l] = centroid(l);
         codes_.assign((nlist() + Pq4FastScan::kBlock - 1) / Pq4FastScan::kBlock * pq_.block_bytes(), std::byte{0});

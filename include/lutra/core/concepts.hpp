@@ -70,8 +70,8 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   token()             as written in a factory string: "Flat"
 ///   by_residual()       codes are of rows less their list's centroid; false where there is none
 ///   check_metric(metric) an error if the encoding is not for it
-///   train(metric, x, resources)   learns from rows (residuals, if by_residual()), at least least_training_rows() and at most
-///                       training_rows() of them; 0: learns nothing
+///   train(metric, x, rows, resources)   learns to encode x [n, d]: the rows, or if by_residual() their residuals; rows [n, d] are
+///                       the same as x otherwise. At least least_training_rows() and at most training_rows(); 0: learns nothing
 ///   encode(rows, centroid, codes, first)   rows are pointers to d floats, centroid what residuals are taken from or null;
 ///                       into slots first, first + 1 ... of the list whose codes begin at `codes`; other slots stay as they are
 ///   decode(block, slot, centroid, out)     what one slot stands for
@@ -99,7 +99,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { ce.training_rows() } -> std::same_as<std::size_t>;
     { ce.least_training_rows() } -> std::same_as<std::size_t>;
     { ce.check_metric(metric) } -> std::same_as<Status>;
-    { e.train(metric, x, resources) } -> std::same_as<Status>;
+    { e.train(metric, x, x, resources) } -> std::same_as<Status>;
     ce.encode(rows, row, block, n);
     ce.decode(codes, n, row, out);
     ce.copy(codes, n, block, n);

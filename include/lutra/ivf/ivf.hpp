@@ -71,6 +71,7 @@ public:
     /// it is by_residual().
     /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already, or if the
     /// encoding is not for the metric.
+    /// Memory, beside that of k-means: the encoding's training rows, 4 d bytes each, and as much again for their residuals.
     Status train(MatrixView x, const Resources& resources = {});
 
     Status add(MatrixView x, const Resources& resources = {});

@@ -61,8 +61,10 @@ Status Ivf<Coarse, E>::train_encoding(const Coarse& coarse, MatrixView x, E& enc
     if (encoding.training_rows() == 0) return {};
     AlignedVector<float> sample = training_sample(x, encoding.training_rows(), KMeansConfig{}.seed);
     const MatrixView rows{sample.data(), sample.size() / d_, d_};
-    if (encoding.by_residual()) take_centroids_off(coarse, rows, sample.data(), resources);
-    return encoding.train(metric_, rows, resources);
+    if (!encoding.by_residual()) return encoding.train(metric_, rows, rows, resources);
+    AlignedVector<float> residuals = sample;
+    take_centroids_off(coarse, rows, residuals.data(), resources);
+    return encoding.train(metric_, {residuals.data(), rows.n, d_}, rows, resources);
 }
 
 template <CoarseQuantizer Coarse, Encoding E>

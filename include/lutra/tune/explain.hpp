@@ -156,7 +156,8 @@ private:
         if (token.score_aware) add_score_aware(double(token.m));
         say(spec_.encoding.text,
             joined(
-                {"each row is cut into ", count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
+                {token.by_residual ? "each row, less the centroid of its list, is cut into " : "each row is cut into ",
+                 count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
                  ", each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
                  " a row; distances are sums of table look-ups in registers, fast and approximate",
                  token.score_aware ? "; errors are laid across the rows, where they change the best inner products least" : ""}));

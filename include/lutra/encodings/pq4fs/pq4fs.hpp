@@ -75,11 +75,9 @@ public:
     };
 
     /// bbs: vectors per block in files; 32 is what faiss handles best. score_aware: codes for inner products (score_aware.hpp),
-    /// not by residual, d / M at most 128.
+    /// d / M at most 128.
     explicit Pq4FastScan(std::size_t d, std::size_t m, bool by_residual = false, std::size_t bbs = kBlock, bool score_aware = false)
-        : codebook_(d, m), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {
-        LUTRA_ASSERT(!by_residual || !score_aware);
-    }
+        : codebook_(d, m), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {}
 
     static std::optional<Result<Pq4FastScan>> parse(std::string_view text, std::size_t d, bool in_lists) {
         const std::optional<detail::Pq4Token> token = detail::read_pq4_token(text);
@@ -108,18 +106,18 @@ public:
     std::size_t least_training_rows() const { return kPq4Centroids; }
     Status check_metric(Metric metric) const {
         if (!score_aware_ || metric == Metric::inner_product) return {};
-        return {Errc::bad_argument, "{}: score-aware codes are for inner product or cosine, not {}; plain: PQ{}x4fs", token(),
-                metric_name(metric), m()};
+        return {Errc::bad_argument, "{}: score-aware codes are for inner product or cosine, not {}; plain: {}", token(),
+                metric_name(metric), detail::write_pq4_token({m(), kBlock, by_residual_})};
     }
-    Status train(Metric metric, MatrixView x, const Resources& resources) {
+    Status train(Metric metric, MatrixView x, MatrixView rows, const Resources& resources) {
         if (score_aware_) LUTRA_TRY(detail::check_score_aware_piece(Errc::bad_argument, codebook_.dim(), m()));
         const detail::NearRows near(x, m(), metric);
         LUTRA_TRY(train_codebook(near.rows(), codebook_, resources));
-        return score_aware_ ? train_score_aware(near.rows(), codebook_, resources) : Status();
+        return score_aware_ ? train_score_aware(near.rows(), rows, codebook_, resources) : Status();
     }
 
     void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
-        if (score_aware_) return encode_score_aware(rows, codes, first);
+        if (score_aware_) return encode_score_aware(rows, centroid, codes, first);
         AlignedVector<float> lanes;
         encode_rows(codebook_, rows, centroid, lanes, [&](std::size_t i, std::size_t m, const float* run, std::size_t n) {
             for (std::size_t l = 0, v = first + i; l < n; ++l, ++v)
@@ -191,12 +189,14 @@ public:
 private:
     Pq4FastScan(Pq4Codebook codebook, bool by_residual, std::size_t bbs, bool score_aware);
 
-    void encode_score_aware(std::span<const float* const> rows, std::byte* codes, std::size_t first) const {
-        detail::score_aware_rows(codebook_, rows, [&](std::size_t i, const std::uint8_t* chosen) {
+    void encode_score_aware(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
+        const auto set = [&](std::size_t i, const std::uint8_t* chosen) {
             const std::size_t v = first + i;
             for (std::size_t m = 0; m < codebook_.m(); ++m)
                 set_code<Layout>(codes + v / kBlock * block_bytes(), m, v % kBlock, chosen[m]);
-        });
+        };
+        if (centroid == nullptr) return detail::score_aware_rows(codebook_, rows, rows, set);
+        detail::score_aware_residuals(codebook_, rows, centroid, set);
     }
 
     // Of a length that the compiler knows, unless it is 0: a search decodes what it scores again.

@@ -5,8 +5,8 @@
 //   IPfs   header, PQ, implem, bbs, qbs, ntotal rounded up to bbs, M rounded up to 2, codes
 //   IwPf   IVF fields, by_residual, code_size, bbs, M rounded up to 2, implem, qbs, PQ, block lists
 //
-// Score-aware codes are codes like others: faiss finds a file of PQ{M}x4fs. That further rows get such codes too, lutra knows by a
-// note in the header (io/record.hpp); a file that faiss has written again has lost it.
+// Score-aware codes are codes like others: faiss finds a file of PQ{M}x4fs or PQ{M}x4fsr. That further rows get such codes too,
+// lutra knows by a note in the header (io/record.hpp); a file that faiss has written again has lost it.
 //
 // Codes stand in blocks of bbs vectors of lane layout, 32 of them after the other within each pair of sub-quantizers.
 #pragma once
@@ -65,11 +65,10 @@ inline Result<Pq4Codebook> read_pq(Reader& in, const IndexHeader& header) {
 
 inline constexpr std::int64_t kScoreAwareNote = IndexHeader::kNoNote + 'a';
 
-inline Result<bool> read_score_aware(const IndexHeader& header, bool by_residual, std::size_t m) {
+inline Result<bool> read_score_aware(const IndexHeader& header, std::size_t m) {
     const bool score_aware = header.note == kScoreAwareNote;
-    if (score_aware && (by_residual || header.metric == Metric::l2))
-        return Status{Errc::bad_file, "score-aware codes {}; accepted: for inner product and not by residual",
-                      by_residual ? "by residual" : "for L2"};
+    if (score_aware && header.metric == Metric::l2)
+        return Status{Errc::bad_file, "score-aware codes for L2; accepted: for inner product"};
     if (score_aware) LUTRA_TRY(check_score_aware_piece(Errc::bad_file, header.d, m));
     return score_aware;
 }
@@ -133,7 +132,7 @@ inline Result<Pq4FastScan> Pq4FastScan::load_fields(Reader& in, const IndexHeade
     LUTRA_TRY(codebook.status());
     if (m2 != round_up(codebook->m(), 2) || code_size != m2 / 2)
         return Status{Errc::bad_file, "code size {} and {} sub-quantizers do not fit M = {}", code_size, m2, codebook->m()};
-    const Result<bool> score_aware = detail::read_score_aware(header, by_residual, codebook->m());
+    const Result<bool> score_aware = detail::read_score_aware(header, codebook->m());
     LUTRA_TRY(score_aware.status());
     return Pq4FastScan(std::move(*codebook), by_residual, std::size_t(bbs), *score_aware);
 }
@@ -180,7 +179,7 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
                       codebook->m()};
     if (header.ntotal != 0 && !header.is_trained)
         return Status{Errc::bad_file, "an untrained index holds {} vectors", header.ntotal};
-    const Result<bool> score_aware = detail::read_score_aware(header, false, file.m);
+    const Result<bool> score_aware = detail::read_score_aware(header, file.m);
     LUTRA_TRY(score_aware.status());
     Pq4FastScan encoding(std::move(*codebook), false, file.bbs, *score_aware);
     codes.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});

@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/pq4fs_token.hpp: "PQ16x4fsr_64" and "PQ16x4fsa" read, checked, written, and guessed from what is nearly
+// lutra/encodings/pq4fs/pq4fs_token.hpp: "PQ16x4fsr_64" and "PQ16x4fsra" read, checked, written, and guessed from what is nearly
 // one.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -16,8 +16,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// What "PQ16x4fsr_64" says: 16 sub-quantizers, by residual, blocks of 64 vectors in files. "a" in the place of "r": score-aware
-/// codes, of lutra alone.
+/// What "PQ16x4fsr_64" says: 16 sub-quantizers, by residual, blocks of 64 vectors in files. "a", behind "r" if both are there:
+/// score-aware codes, of lutra alone.
 struct Pq4Token {
     std::size_t m = 0, bbs = kPq4Block;
     bool by_residual = false, score_aware = false;
@@ -53,7 +53,7 @@ inline std::optional<Pq4Token> read_pq4_token(std::string_view text) {
     Pq4Token token;
     if (!take_pq4_word(text, "PQ") || !take_pq4_number(text, token.m) || !take_pq4_word(text, "x4fs")) return std::nullopt;
     token.by_residual = take_pq4_word(text, "r");
-    token.score_aware = !token.by_residual && take_pq4_word(text, "a");
+    token.score_aware = take_pq4_word(text, "a");
     if (take_pq4_word(text, "_") && !take_pq4_number(text, token.bbs)) return std::nullopt;
     if (!text.empty()) return std::nullopt;
     return token;
@@ -92,7 +92,7 @@ inline std::size_t nearest_file_block(std::size_t bbs) {
 }
 
 /// The accepted token nearest to one that is not: "pq15x5fsr_100" -> "PQ16x4fs_96" for d = 32 and no lists. Empty if the text
-/// is not like one: neither "PQ" and a number, nor a number and "x4fs".
+/// is not like one: neither "PQ" and a number, nor a number and "x4fs". "r" and "a" may stand in any order.
 inline std::string repair_pq4_token(std::string_view text, std::size_t d, Metric metric, bool in_lists) {
     std::string lower(text);
     for (char& c : lower) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
@@ -102,8 +102,9 @@ inline std::string repair_pq4_token(std::string_view text, std::size_t d, Metric
     if (!is_pq) rest.remove_prefix(std::min(rest.find_first_of("0123456789"), rest.size()));
     if (!take_pq4_number(rest, token.m) || (!is_pq && !rest.starts_with("x4fs"))) return {};
     const std::size_t end = std::min(rest.find('_'), rest.size());
-    token.by_residual = in_lists && rest.substr(0, end).ends_with('r');
-    const bool score_aware = metric == Metric::inner_product && rest.substr(0, end).ends_with('a');
+    const std::string_view word = rest.substr(0, end), letters = word.substr(word.find_last_not_of("ra") + 1);
+    token.by_residual = in_lists && letters.find('r') != std::string_view::npos;
+    const bool score_aware = metric == Metric::inner_product && letters.find('a') != std::string_view::npos;
     rest.remove_prefix(end);
     if (take_pq4_word(rest, "_")) take_pq4_number(rest, token.bbs);
     token.m = nearest_divisor(d, token.m);

@@ -19,9 +19,11 @@
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
 
-/// The loss of a row x decoded as x - e is |e|^2 + weight (e . x / |x|)^2: the queries that have x among their best point its way,
-/// and for them only the part of the error along x counts. Counting those with q . x >= T |q| |x|, Guo et al. find
-/// 1 + weight = (d - 1) T^2 / (1 - T^2), theorem 3.4; T = 0.2 is theirs. 0, the plain loss, where that is below 1: d <= 25.
+/// The loss of a row x, stored as x - e, is |e|^2 + weight (e . x / |x|)^2: the queries that have x among their best point its way,
+/// and for them only the part of the error along x counts. Of a residual's code, too: x - e is then the centroid plus what the code
+/// stands for. Counting queries with q . x >= T |q| |x|, Guo et al. find 1 + weight = (d - 1) T^2 / (1 - T^2), theorem 3.4. T = 0.2
+/// is theirs; for residuals no other value measures better on all sets (README.md). 0, the plain loss, where that is below 1:
+/// d <= 25.
 inline double score_aware_weight(std::size_t d) {
     constexpr double kSquaredT = 0.2 * 0.2;
     return std::max(0.0, double(d - 1) * kSquaredT / (1 - kSquaredT) - 1);
@@ -38,13 +40,13 @@ inline float inverse_norm(const float* x, std::size_t d) {
 struct PieceErrors {
     alignas(64) std::array<float, kPq4Centroids> squared, along;
 
-    /// x: the piece [dsub]; inverse: 1 / |row|.
-    void set(const Pq4Codebook& codebook, std::size_t m, const float* x, float inverse) {
+    /// y: the piece [dsub] of what is encoded, the row or its residual; x: that of the row; inverse: 1 / |row|.
+    void set(const Pq4Codebook& codebook, std::size_t m, const float* y, const float* x, float inverse) {
         squared.fill(0), along.fill(0);
         for (std::size_t t = 0; t < codebook.dsub(); ++t) {
             const float* lanes = codebook.lanes(m, t);
             for (std::size_t c = 0; c < kPq4Centroids; ++c) {
-                const float error = x[t] - lanes[c];
+                const float error = y[t] - lanes[c];
                 squared[c] = simd::fma(error, error, squared[c]), along[c] = simd::fma(error, x[t] * inverse, along[c]);
             }
         }
@@ -73,13 +75,14 @@ public:
     explicit ScoreAwareEncoder(const Pq4Codebook& codebook)
         : codebook_(codebook), weight_(float(score_aware_weight(codebook.dim()))), errors_(codebook.m()), codes_(codebook.m()) {}
 
-    /// Codes [M] of row x [d]: no other choice of one piece has less loss (but for rounding). Cost: 32 d multiply-adds, and
-    /// 16 M for each round, about ten of them. The result lives until the next call.
-    const std::vector<std::uint8_t>& encode(const float* x) {
+    /// Codes [M] of y [d], which is row x [d] or its residual: no other choice of one piece has less loss (but for rounding).
+    /// Cost: 32 d multiply-adds, and 16 M for each round, about ten of them. The result lives until the next call.
+    const std::vector<std::uint8_t>& encode(const float* y, const float* x) {
         const float inverse = inverse_norm(x, codebook_.dim());
         float along = 0;
         for (std::size_t m = 0; m < codes_.size(); ++m) {
-            errors_[m].set(codebook_, m, x + m * codebook_.dsub(), inverse);
+            const std::size_t first = m * codebook_.dsub();
+            errors_[m].set(codebook_, m, y + first, x + first, inverse);
             codes_[m] = std::uint8_t(errors_[m].best(0, 0));
             along += errors_[m].along[codes_[m]];
         }

@@ -1,7 +1,7 @@
 // lutra/encodings/pq4fs/score_aware_lanes.hpp: score-aware codes (score_aware.hpp) of sixteen rows at a time.
 // SPDX-License-Identifier: MIT
-// Main path: score_aware_rows() -> ScoreAwareLanes::encode(): what ScoreAwareEncoder does, with a row in each lane: the choice of
-// one piece waits for that of the piece before, but rows do not wait for each other.
+// Main path: score_aware_rows(), score_aware_residuals() -> ScoreAwareLanes::encode(): what ScoreAwareEncoder does, with a row in
+// each lane: the choice of one piece waits for that of the piece before, but rows do not wait for each other.
 #pragma once
 #include <lutra/encodings/pq4fs/encode.hpp>
 #include <lutra/encodings/pq4fs/score_aware.hpp>
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
@@ -26,16 +27,18 @@ public:
     explicit ScoreAwareLanes(const Pq4Codebook& codebook)
         : codebook_(codebook),
           weight_(float(score_aware_weight(codebook.dim()))),
-          rows_(codebook.dim() * kLanes),
+          values_(codebook.dim() * kLanes),
+          rows_(values_.size()),
           squared_(codebook.m() * kPq4Centroids * kLanes),
           along_(squared_.size()),
           chosen_(codebook.m() * kLanes),
           codes_(chosen_.size()),
           done_(chosen_.size()) {}
 
-    /// Codes [16, M] of 16 rows [d]. Cost: as ScoreAwareEncoder, with as many rounds as the slowest row of a register takes. The
-    /// result lives until the next call.
-    const std::uint8_t* encode(const float* const* rows) {
+    /// Codes [16, M] of 16 values [d], which are rows [d] or their residuals. Cost: as ScoreAwareEncoder, with as many rounds as
+    /// the slowest row of a register takes. The result lives until the next call.
+    const std::uint8_t* encode(const float* const* values, const float* const* rows) {
+        transpose_rows(values, nullptr, codebook_.dim(), values_.data());
         transpose_rows(rows, nullptr, codebook_.dim(), rows_.data());
         alignas(64) float inverse[kLanes];
         for (std::size_t l = 0; l < kLanes; ++l) inverse[l] = inverse_norm(rows[l], codebook_.dim());
@@ -84,13 +87,14 @@ private:
 
     // PieceErrors::set().
     void set_errors(std::size_t m, std::size_t v, const B& inverse) {
-        const float* x = rows_.data() + m * codebook_.dsub() * kLanes + v * B::size;
+        const std::size_t first = m * codebook_.dsub() * kLanes + v * B::size;
+        const float *y = values_.data() + first, *x = rows_.data() + first;
         for (std::size_t c = 0; c < kPq4Centroids; ++c) {
             B squared(0.F), along(0.F);
             for (std::size_t t = 0; t < codebook_.dsub(); ++t) {
-                const B component = B::load_aligned(x + t * kLanes), error = component - B(codebook_.centroid(m, c)[t]);
+                const B error = B::load_aligned(y + t * kLanes) - B(codebook_.centroid(m, c)[t]);
                 squared = simd::fma(error, error, squared);
-                along = simd::fma(error, component * inverse, along);
+                along = simd::fma(error, B::load_aligned(x + t * kLanes) * inverse, along);
             }
             squared.store_aligned(squared_.data() + (m * kPq4Centroids + c) * kLanes + v * B::size);
             along.store_aligned(along_.data() + (m * kPq4Centroids + c) * kLanes + v * B::size);
@@ -122,31 +126,54 @@ private:
 
     const Pq4Codebook& codebook_;
     float weight_;
-    AlignedVector<float> rows_;             // [d, 16]
+    AlignedVector<float> values_, rows_;    // [d, 16]
     AlignedVector<float> squared_, along_;  // [M, 16 centroids, 16]
     AlignedVector<float> chosen_, codes_;   // [M, 16]: of along_, what belongs to the codes; the codes
     std::vector<std::uint8_t> done_;        // [16, M]
 };
 #endif
 
-/// set(i, codes) with the codes [M] of each row: pointers to d floats. Fewer than four left over are encoded one by one, which is
-/// then faster.
+/// set(i, codes) with the codes [M] of each of values [n], which are rows [n] or their residuals: pointers to d floats. Fewer than
+/// four left over are encoded one by one, which is then faster.
 template <class Set>
-void score_aware_rows(const Pq4Codebook& codebook, std::span<const float* const> rows, Set&& set) {
+void score_aware_rows(const Pq4Codebook& codebook, std::span<const float* const> values, std::span<const float* const> rows,
+                      Set&& set) {
     std::size_t i = 0;
 #if !defined(LUTRA_SCALAR_ONLY)
     if (rows.size() >= 4) {
         ScoreAwareLanes<best> lanes(codebook);
         for (; i + 4 <= rows.size(); i = std::min(i + kEncodeLanes, rows.size())) {
-            const float* group[kEncodeLanes];
-            for (std::size_t l = 0; l < kEncodeLanes; ++l) group[l] = rows[std::min(i + l, rows.size() - 1)];
-            const std::uint8_t* codes = lanes.encode(group);
+            const float *group[kEncodeLanes], *group_rows[kEncodeLanes];
+            for (std::size_t l = 0; l < kEncodeLanes; ++l) {
+                const std::size_t at = std::min(i + l, rows.size() - 1);
+                group[l] = values[at], group_rows[l] = rows[at];
+            }
+            const std::uint8_t* codes = lanes.encode(group, group_rows);
             for (std::size_t l = 0; l < kEncodeLanes && i + l < rows.size(); ++l) set(i + l, codes + l * codebook.m());
         }
     }
 #endif
     ScoreAwareEncoder one(codebook);
-    for (; i < rows.size(); ++i) set(i, one.encode(rows[i]).data());
+    for (; i < rows.size(); ++i) set(i, one.encode(values[i], rows[i]).data());
+}
+
+/// The same of rows less one centroid [d], some at a time.
+template <class Set>
+void score_aware_residuals(const Pq4Codebook& codebook, std::span<const float* const> rows, const float* centroid, Set&& set) {
+    constexpr std::size_t kGroup = 256;
+    const std::size_t d = codebook.dim();
+    std::vector<float> residuals(std::min(kGroup, rows.size()) * d);
+    std::vector<const float*> values;
+    for (std::size_t i = 0; i < rows.size(); i += kGroup) {
+        const auto group = rows.subspan(i, std::min(kGroup, rows.size() - i));
+        values.clear();
+        for (std::size_t j = 0; j < group.size(); ++j) {
+            float* y = residuals.data() + j * d;
+            std::transform(group[j], group[j] + d, centroid, y, std::minus<>());
+            values.push_back(y);
+        }
+        score_aware_rows(codebook, values, group, [&](std::size_t j, const std::uint8_t* codes) { set(i + j, codes); });
+    }
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG::detail
