@@ -66,7 +66,7 @@ def repeats(dataset, batch):
     return ["The set has %d queries: calls of %d repeat them." % (len(dataset.queries), batch)]
 
 
-def refined(dataset, nlist, points):
+def fastscan(dataset, nlist, points):
     """Rows of a system and its ending of IVF{nlist},PQ{d/2}x4fs{ending},RFlat: 4-bit codes, the nearest of them scored exactly."""
     def entry(system, ending):
         factory = "IVF%d,PQ%dx4fs%s,RFlat" % (nlist, dataset.d // 2, ending)
@@ -74,47 +74,50 @@ def refined(dataset, nlist, points):
     return entry
 
 
-def refined_l2(dataset, nlist):
-    entry = refined(dataset, nlist, [{"nprobe": p, "k_factor": f} for f in (1, 4, 8, 16) for p in powers(min(128, nlist))])
-    scanned = [{"leaves": p, "reorder": r} for r in (40, 100) for p in powers(min(128, nlist))]
-    return [entry(system, ending) for system in ("lutra", "faiss") for ending in ("", "r")] + [scann(nlist, scanned)]
-
-
 def scann(leaves, points, **soar):
     label = "tree %d%s, AH 2, reorder" % (leaves, " SOAR" if soar else "")
     return Entry("scann", label, settings=dict(soar, leaves=leaves, kind="ah"), points=points)
 
 
-def ivfpq(name):
-    def plan(open_set):
-        notes = []
-        dataset = open_set(name, "l2")
-        entries = refined_l2(dataset, nlist_for(1024, dataset.n, notes))
-        return Plan(dataset, entries, levels=(0.5, 0.8, 0.9, 0.95, 0.96, 0.99), notes=notes)
-    return plan
-
-
-REFINED_IP = {2: (4, 8, 16), 4: (8, 16, 32, 64), 10: (16, 32, 64, 128), 20: (32, 64, 128)}   # k_factor: nprobes
-SCANNED_IP = {20: (8, 16), 40: (8, 16, 32), 100: (16, 32, 64), 200: (32, 64, 128)}            # reorder: leaves
-SOAR = {"soar_lambda": 1.5, "overretrieve_factor": 2.0}
-
-
 def steps(lists, kept, wanted, most):
-    """Points of two parameters: for each number of kept rows the numbers of lists that can be on a front, `most` of them at most."""
+    """Points of two parameters: for each number of kept rows the numbers of lists visited, `most` of them at most."""
     return [{lists: p, kept: k} for k, values in wanted.items() for p in dict.fromkeys(min(p, most) for p in values)]
 
 
-def words_ip(open_set):
-    """Recalls from 0.8 up: what is below those levels on every system's front is not measured."""
-    notes = []
-    dataset = open_set("words", "ip")
-    nlist = nlist_for(1024, dataset.n, notes)
-    entry = refined(dataset, nlist, steps("nprobe", "k_factor", REFINED_IP, nlist))
-    entries = [entry("lutra", ending) for ending in ("", "a", "r", "ra")] + [entry("faiss", ending) for ending in ("", "r")]
-    entries += [scann(leaves, steps("leaves", "reorder", SCANNED_IP, leaves), **soar)
-                for leaves in sorted({nlist, nlist_for(2000, dataset.n, [])}) for soar in ({}, SOAR)]
-    notes.append("scann is one front: the best of its trees with few leaves and many, with SOAR and without.")
-    return Plan(dataset, entries, levels=(0.8, 0.9, 0.95, 0.97), joined=("scann",), notes=notes)
+def refined_l2(dataset, nlist):
+    entry = fastscan(dataset, nlist, steps("nprobe", "k_factor", dict.fromkeys((1, 4, 8, 16), powers(128)), nlist))
+    scanned = steps("leaves", "reorder", dict.fromkeys((40, 100), powers(128)), nlist)
+    return [entry(system, ending) for system in ("lutra", "faiss") for ending in ("", "r")] + [scann(nlist, scanned)]
+
+
+# Inner product: what can be on a front from recall 0.8 up. k_factor: numbers of lists; reorder: numbers of leaves.
+FASTSCAN_IP = {2: (4, 8, 16), 4: (8, 16, 32, 64), 10: (8, 16, 32, 64, 128), 20: (32, 64, 128)}
+SCANN_IP = {20: (4, 8), 40: (8, 16, 24), 60: (12, 16), 100: (16, 24, 32, 64), 200: (32, 64)}
+SOAR = {"soar_lambda": 1.5, "overretrieve_factor": 2.0}
+
+
+def refined_ip(dataset, nlist):
+    """Score-aware codes ("a", which faiss does not have) are ScaNN's, too. Its trees: as many leaves as lists, and 2,000."""
+    entry = fastscan(dataset, nlist, steps("nprobe", "k_factor", FASTSCAN_IP, nlist))
+    trees = [(leaves, soar) for leaves in sorted({nlist, nlist_for(2000, dataset.n, [])}) for soar in ({}, SOAR)]
+    return ([entry("lutra", ending) for ending in ("", "a", "r", "ra")] + [entry("faiss", ending) for ending in ("", "r")] +
+            [scann(leaves, steps("leaves", "reorder", SCANN_IP, leaves), **soar) for leaves, soar in trees])
+
+
+def refined(dataset, nlist):
+    return refined_l2(dataset, nlist) if dataset.metric == "l2" else refined_ip(dataset, nlist)
+
+
+def ivfpq(name, metric):
+    def plan(open_set):
+        notes = []
+        dataset = open_set(name, metric)
+        entries = refined(dataset, nlist_for(1024, dataset.n, notes))
+        if dataset.metric == "l2":
+            return Plan(dataset, entries, levels=(0.5, 0.8, 0.9, 0.95, 0.96, 0.99), notes=notes)
+        notes.append("scann is one front: the best of its trees with few leaves and many, with SOAR and without.")
+        return Plan(dataset, entries, levels=(0.8, 0.9, 0.95, 0.97), joined=("scann",), notes=notes)
+    return plan
 
 
 def flat(open_set):
@@ -132,7 +135,7 @@ def pareto(open_set):
     ef = [{"ef": e} for e in (10, 20, 40, 80, 160, 320)]
     ivf = "IVF%d,Flat" % nlist
     graph = {"M": 16, "ef_construction": 200}
-    entries = [Entry(system, ivf, ivf, points=probes) for system in ("lutra", "faiss")] + refined_l2(dataset, nlist)
+    entries = [Entry(system, ivf, ivf, points=probes) for system in ("lutra", "faiss")] + refined(dataset, nlist)
     entries += [Entry("faiss", "HNSW16", "HNSW16", {"ef_construction": 200}, ef), Entry("hnswlib", "M=16 efC=200", settings=graph, points=ef),
                 Entry("usearch", "M=16 efC=200", settings=dict(graph, kind="graph"), points=ef)]
     return Plan(dataset, entries, joined=tuple({entry.system for entry in entries}), notes=notes)
@@ -178,10 +181,10 @@ def compress(open_set):
 
 
 SUITES = {
-    "sift-ivfpq": (ivfpq("sift"), "IVF1024,PQ64x4fs,RFlat on SIFT descriptors"),
+    "sift-ivfpq": (ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat on SIFT descriptors"),
     "speech-rvc": (speech_rvc, "IVF{N//39},Flat, nprobe 1, calls of 1, 50 and 1,000 speech frames: voice conversion"),
-    "speech-ivfpq": (ivfpq("speech"), "IVF1024,PQ128x4fs,RFlat on speech frames"),
-    "words-ip": (words_ip, "IVF1024,PQ100x4fs,RFlat on words, inner product"),
+    "speech-ivfpq": (ivfpq("speech", "l2"), "IVF1024,PQ128x4fs,RFlat on speech frames"),
+    "words-ip": (ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product"),
     "flat": (flat, "exact search"),
     "kmeans": (kmeans, "k-means: seconds at equal inertia"),
     "guide": (guide, "what each part of IVF1024,PQ128x4fs,RFlat does, on speech frames"),
