@@ -197,8 +197,8 @@ def cluster_report(plan, rows):
 
 def write_csv(path, rows):
     """One line for each sample; a row that failed has one line that says why."""
-    fields = ["system", "label", "version", "isa", "blas", "params", "batch", "round", "recall@1", "recall@10", "batch_qps", "p50_us", "p99_us",
-              "inertia", "seconds", "state"]
+    fields = ["system", "label", "version", "isa", "blas", "params", "batch", "round", "recall@1", "recall@10", "batch_qps", "p50_us",
+              "p99_us", "inertia", "seconds", "state"]
     with open(path, "w", newline="") as file:
         out = csv.DictWriter(file, fields, restval="", extrasaction="ignore", lineterminator="\n")
         out.writeheader()

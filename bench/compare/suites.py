@@ -92,16 +92,18 @@ def refined_l2(dataset, nlist):
 
 # Inner product: what can be on a front from recall 0.8 up. k_factor: numbers of lists; reorder: numbers of leaves.
 FASTSCAN_IP = {2: (4, 8, 16), 4: (8, 16, 32, 64), 10: (8, 16, 32, 64, 128), 20: (32, 64, 128)}
-SCANN_IP = {20: (4, 8), 40: (8, 16, 24), 60: (12, 16), 100: (16, 24, 32, 64), 200: (32, 64)}
+SCANN_IP = {20: (4,), 40: (8, 16), 60: (12, 16), 100: (16, 24, 32, 64), 200: (64,)}
 SOAR = {"soar_lambda": 1.5, "overretrieve_factor": 2.0}
 
 
 def refined_ip(dataset, nlist):
-    """Score-aware codes ("a", which faiss does not have) are ScaNN's, too. Its trees: as many leaves as lists, and 2,000."""
+    """Score-aware codes ("a", which faiss does not have) are ScaNN's, too. Its trees: as many leaves as lists, half of them (which is
+    worth it with SOAR only, where a row is in two leaves), and 2,000."""
     entry = fastscan(dataset, nlist, steps("nprobe", "k_factor", FASTSCAN_IP, nlist))
-    trees = [(leaves, soar) for leaves in sorted({nlist, nlist_for(2000, dataset.n, [])}) for soar in ({}, SOAR)]
-    return ([entry("lutra", ending) for ending in ("", "a", "r", "ra")] + [entry("faiss", ending) for ending in ("", "r")] +
-            [scann(leaves, steps("leaves", "reorder", SCANN_IP, leaves), **soar) for leaves, soar in trees])
+    many = nlist_for(2000, dataset.n, [])
+    trees = sorted({(max(1, nlist // 2), True), (nlist, False), (nlist, True), (many, False), (many, True)})
+    entries = [entry("lutra", ending) for ending in ("", "a", "r", "ra")] + [entry("faiss", ending) for ending in ("", "r")]
+    return entries + [scann(leaves, steps("leaves", "reorder", SCANN_IP, leaves), **(SOAR if soar else {})) for leaves, soar in trees]
 
 
 def refined(dataset, nlist):
