@@ -23,12 +23,12 @@ std::vector<std::byte> random_bytes(std::size_t n, Rng& rng) {
 }
 
 // Q queries with random tables and limits from "none" to "all".
-template <class Kernel, std::size_t Q>
+template <class Kernel, std::size_t Q, bool Terms>
 void check_same(std::size_t m, std::size_t n_blocks, bool largest) {
     using Layout = typename Kernel::Layout;
     Rng rng(std::uint32_t(m * 100 + n_blocks * 10 + Q));
     const std::size_t width = padded<Layout>(m), room = n_blocks * kPq4Block;
-    const std::vector<std::byte> codes = random_bytes(n_blocks * width * 16, rng);
+    const std::vector<std::byte> codes = random_bytes(n_blocks * (width * 16 + (Terms ? kPq4TermBytes : 0)), rng);
     std::vector<std::vector<std::uint8_t>> luts(Q, std::vector<std::uint8_t>(width * 16));
     std::array<Pq4Query, Q> queries;
     std::array<Survivors, Q> want, got;
@@ -40,12 +40,13 @@ void check_same(std::size_t m, std::size_t n_blocks, bool largest) {
             luts[q][i] = largest ? most : std::uint8_t(rng.below(std::size_t{most} + 1));
         }
         const std::uint32_t limits[] = {std::uint32_t(m * 64), 0, 0xffffffff, std::uint32_t(m * 60)};
-        queries[q] = {luts[q].data(), limits[(q + m) % 4]};
+        const std::uint16_t factors[] = {std::uint16_t(rng.below(32769)), 32768, 0, 1};
+        queries[q] = {luts[q].data(), limits[(q + m) % 4], factors[(q + m / 4) % 4]};
         want[q] = want_memory[q].view(), got[q] = got_memory[q].view();
     }
     const Pq4Blocks blocks{codes.data(), n_blocks, width};
-    scan_pq4<Layout>(scalar{}, blocks, queries, want);
-    scan_pq4(Kernel{}, blocks, queries, got);
+    scan_pq4<Layout, Terms>(scalar{}, blocks, queries, want);
+    scan_pq4<Terms>(Kernel{}, blocks, queries, got);
     CAPTURE(m);
     CAPTURE(n_blocks);
     for (std::size_t q = 0; q < Q; ++q) {
@@ -58,15 +59,20 @@ void check_same(std::size_t m, std::size_t n_blocks, bool largest) {
     }
 }
 
-template <class Kernel>
+template <class Kernel, bool Terms>
 void check_all() {
     for (const std::size_t m : {1, 2, 3, 4, 6, 7, 16, 63, 64, 128, 255, 256, 257, 300, 514})
         for (const std::size_t n_blocks : {0, 1, 2, 5}) {
-            check_same<Kernel, 1>(m, n_blocks, false);
-            check_same<Kernel, 2>(m, n_blocks, false);
-            check_same<Kernel, 3>(m, n_blocks, true);
-            check_same<Kernel, 4>(m, n_blocks, false);
+            check_same<Kernel, 1, Terms>(m, n_blocks, false);
+            check_same<Kernel, 2, Terms>(m, n_blocks, false);
+            check_same<Kernel, 3, Terms>(m, n_blocks, true);
+            check_same<Kernel, 4, Terms>(m, n_blocks, false);
         }
+}
+template <class Kernel>
+void check_all() {
+    check_all<Kernel, false>();
+    check_all<Kernel, true>();
 }
 
 }  // namespace

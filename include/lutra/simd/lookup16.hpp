@@ -45,6 +45,17 @@ struct Bytes128 {
     static void store_fold(Register x, std::uint16_t* to) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), x); }
 };
 
+/// sums[i] += terms[i] * factor / 65536, cut off, for 32 sums; `terms` are 16-bit numbers, anywhere. In registers of 128 bits, as
+/// sums were stored: a wider load would wait for two stores.
+inline void add_scaled(const std::byte* terms, std::uint16_t factor, std::uint16_t* sums) {
+    const __m128i factors = _mm_set1_epi16(short(factor));
+    for (std::size_t i = 0; i < 4; ++i) {
+        auto* const to = reinterpret_cast<__m128i*>(sums + 8 * i);
+        const __m128i term = _mm_loadu_si128(reinterpret_cast<const __m128i*>(terms + 16 * i));
+        _mm_storeu_si128(to, _mm_add_epi16(_mm_loadu_si128(to), _mm_mulhi_epu16(term, factors)));
+    }
+}
+
 /// Bit i: sums[i] <= most, for 32 sums.
 inline std::uint32_t mask_at_most(const std::uint16_t* sums, std::uint16_t most) {
     const __m128i limit = _mm_set1_epi16(short(most));
@@ -76,6 +87,16 @@ struct Bytes128 {
     }
     static void store_fold(Register x, std::uint16_t* to) { vst1q_u16(to, vreinterpretq_u16_u8(x)); }
 };
+
+inline void add_scaled(const std::byte* terms, std::uint16_t factor, std::uint16_t* sums) {
+    const uint16x4_t factors = vdup_n_u16(factor);
+    for (std::size_t i = 0; i < 4; ++i) {
+        const uint16x8_t term = vreinterpretq_u16_u8(vld1q_u8(reinterpret_cast<const std::uint8_t*>(terms + 16 * i)));
+        const uint16x4_t low = vshrn_n_u32(vmull_u16(vget_low_u16(term), factors), 16),
+                         high = vshrn_n_u32(vmull_u16(vget_high_u16(term), factors), 16);
+        vst1q_u16(sums + 8 * i, vaddq_u16(vld1q_u16(sums + 8 * i), vcombine_u16(low, high)));
+    }
+}
 
 inline std::uint32_t mask_at_most(const std::uint16_t* sums, std::uint16_t most) {
     const uint8x8_t weights = {1, 2, 4, 8, 16, 32, 64, 128};

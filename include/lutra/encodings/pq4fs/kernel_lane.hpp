@@ -8,7 +8,8 @@
 //   add      as 16-bit numbers:  all += bytes                  the odd ones are 256 times too large in it,
 //                                odd += bytes >> 8             so at the end  even = all - 256 * odd
 //
-// 16-bit sums are exact for 256 sub-quantizers (256 * 255 < 2^16); more are added up piece by piece. The limit is compared in
+// 16-bit sums are exact for 256 sub-quantizers (128 pairs of 255 at most, and a term of 2^15, are below 2^16); more are added up
+// piece by piece. The limit is compared in
 // vectors, into a mask; survivors, a few in a thousand, leave by a loop over its bits. Source: Andre, Kermarrec, Le Scouarnec, VLDB
 // 2015; adding even and odd bytes apart as in faiss.
 #pragma once
@@ -96,14 +97,16 @@ inline void keep_below(const std::uint32_t* sums, std::uint32_t limit, std::uint
 
 }  // namespace detail
 
-template <class Bytes, std::size_t Q>
+template <bool Terms = false, class Bytes, std::size_t Q>
 void scan_pq4(LaneKernel<Bytes>, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& queries, std::array<Survivors, Q>& found) {
     constexpr std::size_t kMost = 256;
     for (Survivors& f : found) f.n = 0;
     for (std::size_t b = 0; b < blocks.n_blocks; ++b) {
-        const std::byte* block = blocks.codes + b * blocks.m * 16;
+        const std::byte* block = blocks.block<Terms>(b);
         std::uint16_t sums[Q][32];
         detail::lane_sums<Bytes, Q>(block, 0, std::min(blocks.m, kMost), queries, sums);
+        if constexpr (Terms)
+            for (std::size_t q = 0; q < Q; ++q) add_scaled(blocks.terms(block), queries[q].factor, sums[q]);
         if (blocks.m <= kMost) {
             for (std::size_t q = 0; q < Q; ++q)
                 detail::keep_below(sums[q], queries[q].limit, std::uint32_t(b * kPq4Block), found[q]);

@@ -44,6 +44,11 @@ struct QuadIndexes {
 // sums + the four bytes of each number.
 inline __m512i add_quads(__m512i sums, __m512i bytes) { return _mm512_dpbusd_epi32(sums, bytes, _mm512_set1_epi8(1)); }
 
+// Sixteen 16-bit numbers as 32-bit ones.
+inline __m512i widen16(const std::byte* p) {
+    return _mm512_maskz_cvtepu16_epi32(__mmask16{0xffff}, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+
 // Packs in the register and stores all of it: the instruction that packs to memory is slow on Zen 4.
 inline void keep_below(__m512i sums, __m512i limit, __m512i places, Survivors& found) {
     const __mmask16 below = _mm512_cmplt_epu32_mask(sums, limit);
@@ -55,14 +60,21 @@ inline void keep_below(__m512i sums, __m512i limit, __m512i places, Survivors& f
 
 }  // namespace detail
 
-template <std::size_t Q>
+template <bool Terms = false, std::size_t Q>
 void scan_pq4(QuadKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& queries, std::array<Survivors, Q>& found) {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (Survivors& f : found) f.n = 0;
     for (std::size_t b = 0; b < blocks.n_blocks; ++b) {
-        const std::byte* codes = blocks.codes + b * blocks.m * 16;
+        const std::byte* codes = blocks.block<Terms>(b);
         __m512i low[Q], high[Q];
         LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) low[q] = high[q] = _mm512_setzero_si512();
+        if constexpr (Terms) {
+            const __m512i first = detail::widen16(blocks.terms(codes)), second = detail::widen16(blocks.terms(codes) + 32);
+            LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) {
+                const __m512i factor = _mm512_set1_epi32(queries[q].factor);
+                low[q] = _mm512_mulhi_epu16(first, factor), high[q] = _mm512_mulhi_epu16(second, factor);
+            }
+        }
         std::size_t m = 0;
         for (; m + 8 <= blocks.m; m += 8) {
             const detail::QuadIndexes a(codes + m * 16), c(codes + m * 16 + 64);

@@ -61,6 +61,18 @@ constexpr std::size_t block_bytes(std::size_t m) {
     return padded<Layout>(m) * 16;
 }
 
+/// What stands behind the codes of a block where rows have terms (residual_terms.hpp): 32 numbers of 16 bits, slot by slot.
+inline constexpr std::size_t kPq4TermBytes = kPq4Block * sizeof(std::uint16_t);
+
+inline std::uint32_t get_term(const std::byte* terms, std::size_t slot) {
+    std::uint16_t term;
+    std::memcpy(&term, terms + slot * sizeof term, sizeof term);
+    return term;
+}
+inline void set_term(std::byte* terms, std::size_t slot, std::uint16_t term) {
+    std::memcpy(terms + slot * sizeof term, &term, sizeof term);
+}
+
 template <class Layout>
 std::uint8_t get_code(const std::byte* block, std::size_t m, std::size_t slot) {
     const auto both = std::uint8_t(block[Layout::byte_of(m, slot)]);
