@@ -32,6 +32,7 @@ struct ListView {
     std::size_t size = 0;
     const float* centroid = nullptr;  // [d], what residuals are taken from; null where there is none
     std::uint64_t place = 0;          // the number of its first vector among all, for collectors; those after it follow
+    std::size_t number = 0;           // of the list, among all lists
 };
 
 /// Which lists a row belongs to and a query visits. A search structure over centroids that somebody else has trained.
@@ -72,6 +73,8 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   check_metric(metric) an error if the encoding is not for it
 ///   train(metric, x, rows, resources)   learns to encode x [n, d]: the rows, or if by_residual() their residuals; rows [n, d] are
 ///                       the same as x otherwise. At least least_training_rows() and at most training_rows(); 0: learns nothing
+///   set_origins(metric, centroids)   what residuals will be taken from: the centroids of all lists, pointers to d floats. After
+///                       train() and after loading, if by_residual(), before block_bytes() is asked for
 ///   encode(rows, centroid, codes, first)   rows are pointers to d floats, centroid what residuals are taken from or null;
 ///                       into slots first, first + 1 ... of the list whose codes begin at `codes`; other slots stay as they are
 ///   decode(block, slot, centroid, out)     what one slot stands for
@@ -100,6 +103,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { ce.least_training_rows() } -> std::same_as<std::size_t>;
     { ce.check_metric(metric) } -> std::same_as<Status>;
     { e.train(metric, x, x, resources) } -> std::same_as<Status>;
+    e.set_origins(metric, rows);
     ce.encode(rows, row, block, n);
     ce.decode(codes, n, row, out);
     ce.copy(codes, n, block, n);

@@ -37,7 +37,9 @@ public:
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
         : d_(d), metric_(metric), nlist_(Coarse::kLearns ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
         LUTRA_ASSERT(d >= 1 && nlist >= 1);
-        if (is_trained()) lists_ = empty_lists(encoding_);
+        if (!is_trained()) return;
+        set_origins(coarse_, encoding_);
+        lists_ = empty_lists(encoding_);
     }
 
     std::size_t dim() const { return d_; }
@@ -312,6 +314,13 @@ private:
         for (std::size_t l = 0; l < lists_.nlist(); ++l)
             for (const Id id : lists_.ids(l)) highest = std::max(highest, id);
         return highest;
+    }
+
+    void set_origins(const Coarse& coarse, E& encoding) const {
+        if (!encoding.by_residual()) return;
+        std::vector<const float*> centroids(coarse.nlist());
+        for (std::size_t l = 0; l < centroids.size(); ++l) centroids[l] = coarse.centroid(l);
+        encoding.set_origins(metric_, centroids);
     }
 
     InvertedLists empty_lists(const E& encoding) const { return InvertedLists(nlist_, E::kBlock, encoding.block_bytes()); }

@@ -50,6 +50,7 @@ Status Ivf<Coarse, E>::learn(MatrixView x, const Resources& resources) {
     }
     E encoding = encoding_;
     LUTRA_TRY(train_encoding(coarse, x, encoding, resources));
+    set_origins(coarse, encoding);
     InvertedLists lists = empty_lists(encoding);
     coarse_ = std::move(coarse), encoding_ = std::move(encoding), lists_ = std::move(lists);
     reset();

@@ -94,7 +94,8 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader&
     if constexpr (E::kBlock == 1)
         LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
     else
-        LUTRA_TRY(read_block_lists(in, index.nlist_, index.encoding_, index.lists_));
+        LUTRA_TRY(
+            read_block_lists(in, index.nlist_, index.encoding_, index.lists_, [&](std::size_t l) { return index.origin(l); }));
     index.count_loaded();
     if (index.ntotal_ != header.ntotal)
         return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};

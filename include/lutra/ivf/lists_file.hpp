@@ -151,9 +151,10 @@ inline Status read_block_list(Reader& in, std::size_t l, std::size_t block, std:
 
 }  // namespace detail
 
-/// Into `lists`, which has the right number of lists and geometry, or none if the index is untrained.
-template <Encoding E>
-Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, InvertedLists& lists) {
+/// Into `lists`, which has the right number of lists and geometry, or none if the index is untrained. origin(l): what the residuals
+/// of list l are taken from, or null.
+template <Encoding E, class Origin>
+Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, InvertedLists& lists, Origin&& origin) {
     Fourcc kind;
     std::uint64_t n = 0, code_size = 0, block = 0, block_bytes = 0;
     LUTRA_TRY(read_fourcc(in, kind));
@@ -183,7 +184,7 @@ Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, Invert
     for (std::size_t l = 0; l < lists.nlist(); ++l) {
         lists.grow(l, sizes[l]);
         std::ranges::copy(read[l].ids, lists.ids(l).begin());
-        if (sizes[l] != 0) encoding.from_file(read[l].codes, sizes[l], lists.block_of(l, 0));
+        if (sizes[l] != 0) encoding.from_file(read[l].codes, sizes[l], origin(l), lists.block_of(l, 0));
     }
     return {};
 }

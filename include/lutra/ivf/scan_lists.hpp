@@ -27,6 +27,7 @@ struct IvfView {
     ListView list(std::size_t l, std::size_t begin, std::size_t end) const {
         ListView view = lists.view(l, begin, end);
         view.place = std::uint64_t(Place{l, begin}.packed());
+        view.number = l;
         if (encoding.by_residual()) view.centroid = coarse.centroid(l);
         return view;
     }

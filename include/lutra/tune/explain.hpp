@@ -154,6 +154,7 @@ private:
         out_.add_seconds += double(work_.n) * double(work_.d) / kEncodedFloats;
         out_.search_seconds += visited() * double(token.m) / kLookups;
         if (token.score_aware) add_score_aware(double(token.m));
+        if (token.by_residual && work_.metric == Metric::l2) out_.bytes += double(work_.n) * sizeof(std::uint16_t);  // their terms
         say(spec_.encoding.text,
             joined(
                 {token.by_residual ? "each row, less the centroid of its list, is cut into " : "each row is cut into ",

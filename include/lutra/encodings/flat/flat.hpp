@@ -38,6 +38,7 @@ public:
     std::size_t least_training_rows() const { return 0; }
     Status check_metric(Metric) const { return {}; }
     Status train(Metric, MatrixView, MatrixView, const Resources&) { return {}; }
+    void set_origins(Metric, std::span<const float* const>) {}
     void encode(std::span<const float* const> rows, const float*, std::byte* codes, std::size_t first) const {
         for (std::size_t i = 0; i < rows.size(); ++i) std::memcpy(codes + (first + i) * block_bytes(), rows[i], block_bytes());
     }

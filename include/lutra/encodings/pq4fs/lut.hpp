@@ -18,6 +18,7 @@
 #include <lutra/core/workspace.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/kernel.hpp>
+#include <lutra/encodings/pq4fs/residual_terms.hpp>
 #include <lutra/encodings/pq4fs/saturated_rows.hpp>
 #include <lutra/simd/arch.hpp>
 
@@ -34,10 +35,13 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct Pq4Lut {
     const std::uint8_t* lut = nullptr;  // [M padded to whole runs, 16]; zeros past M
     float bias = 0, step = 0, inverse_step = 0;
-    bool bounded = false;  // a score is above the exact one by M * step / 2 at most
-    bool finite = false;   // false for a query with NaN or infinity: it finds nothing
+    bool bounded = false;                                   // a score is above the exact one by M * step / 2 at most
+    bool finite = false;                                    // false for a query with NaN or infinity: it finds nothing
+    float least = -std::numeric_limits<float>::infinity();  // no score is below it
+    std::uint16_t factor = 0;                               // of rows' terms: make_shared_lut()
+    float length = 0;  // nothing that a score with terms is a sum or a difference of is longer; 0 without terms
 
-    float score(std::uint32_t sum) const { return bias + step * float(sum); }
+    float score(std::uint32_t sum) const { return std::max(bias + step * float(sum), least); }
 
     /// Sums from here on have scores above `threshold`; at most a few that do are below it too, or as many as a float at
     /// the threshold cannot tell apart.
@@ -113,7 +117,8 @@ T widest_pair(std::span<T> width) {
 }
 
 // make_lut(); false if a number overflows.
-inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* q, std::uint8_t* bytes, Pq4Lut& lut, Arena& arena) {
+inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* q, float least_step, std::uint8_t* bytes,
+                       Pq4Lut& lut, Arena& arena) {
     const auto table = arena.take<float>(codebook.m() * kPq4Centroids);
     const auto width = arena.take<float>(codebook.m());
     alignas(kCacheLine) float all[kPq4Centroids] = {};
@@ -122,7 +127,7 @@ inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* 
         const RowRange range = table_row(best{}, codebook, metric, q, m, table.data() + m * kPq4Centroids, all);
         width[m] = range.width, bias += range.least;
     }
-    const float widest = widest_pair(width);
+    const float widest = std::max(widest_pair(width), 254 * least_step);
     // Neither NaN nor infinity anywhere: one of them would be left in a sum.
     lut.finite = bias - bias == 0 && widest - widest == 0;
     for (const float sum : all) lut.finite = lut.finite && sum - sum == 0;
@@ -175,22 +180,40 @@ inline double unit_of(const Pq4Codebook& codebook, Metric metric, const float* q
 }
 
 /// The tables of query q [d], in the arena. `runs` is M padded to whole runs of the layout; scores are taken times `unit`.
-inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t runs, Arena& arena,
-                       double unit = 1) {
+/// least_step: a step that is fine enough, for what else is counted in steps; only where no centroids are far and unit is 1.
+inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t runs, Arena& arena, double unit = 1,
+                       float least_step = 0) {
     const std::size_t m_all = codebook.m();
     const auto bytes = arena.take<std::uint8_t>(runs * kPq4Centroids);
     std::fill(bytes.begin() + std::ptrdiff_t(m_all * kPq4Centroids), bytes.end(), std::uint8_t{0});
     const Arena::Frame frame(arena);
     Pq4Lut lut{bytes.data()};
-    const bool plain = unit == 1 && !codebook.has_far() && detail::make_plain(codebook, metric, q, bytes.data(), lut, arena);
+    const bool plain =
+        unit == 1 && !codebook.has_far() && detail::make_plain(codebook, metric, q, least_step, bytes.data(), lut, arena);
     if (!plain) detail::make_saturated(codebook, metric, q, unit, arena.take<double>(m_all), bytes.data(), lut);
+    return lut;
+}
+
+/// The table of query q [d], which the terms share, for the residuals of all near lists (residual_terms.hpp). `factor` turns rows'
+/// terms into steps: a step is two of their units at least, so it is 2^15 at most. `bias` lacks the squared distance of the query
+/// and the list's centroid. The kernels cut half a step off a term, on average; that is put back here.
+inline Pq4Lut make_shared_lut(const Pq4Codebook& codebook, const Pq4Terms& terms, const float* q, std::size_t runs, Arena& arena) {
+    const auto shifted = arena.take<float>(codebook.dim());
+    for (std::size_t t = 0; t < shifted.size(); ++t) shifted[t] = q[t] - terms.origin()[t];
+    Pq4Lut lut = make_lut(codebook, Metric::l2, shifted.data(), runs, arena, 1, 2 * terms.unit());
+    const float squared = terms.squared_from_origin(q);
+    lut.factor = std::uint16_t(double(terms.unit()) * double(lut.inverse_step) * 65536 + 0.5);
+    lut.bias += lut.step * 0.5F - lut.step * float(lut.factor) * (float(Pq4Terms::kZero) / 65536) - squared;
+    lut.least = 0;  // a difference may be below it
+    lut.length = float(std::sqrt(double(squared)) + terms.reach() + codebook.longest());
     return lut;
 }
 
 /// How far a scan must look beyond a threshold for exact scores of decoded vectors, so as to miss none.
 ///
 /// That score and the table's differ by M * step / 2, and by rounding: of the sums, at most 2 (d + 4) 2^-24 of the terms'
-/// magnitudes each; and of residuals, where q - c and c + code are rounded: 2^-24 of each component.
+/// magnitudes each; and of residuals, where q - c and c + code are rounded: 2^-24 of each component. With terms, the cut and the
+/// roundings of a term and of the factor add 1 + M / 4096 steps, and the score is a difference of what may be far longer.
 class Pq4Slack {
 public:
     Pq4Slack() = default;
@@ -204,9 +227,11 @@ public:
         const std::size_t d = codebook.dim();
         const double query = norm(q, d), origin = centroid != nullptr ? norm(centroid, d) : 0;
         if (metric == Metric::l2)
-            shift_ = centroid != nullptr ? 0x1p-22 * (query + origin) : 0;
+            shift_ = centroid != nullptr ? 0x1p-22 * (query + origin + double(lut.length)) : 0;
         else
             step_ += sums_ * query * (origin + codebook.longest());
+        if (lut.length > 0)
+            step_ += (1 + double(codebook.m()) / 4096) * double(lut.step) + sums_ * double(lut.length) * double(lut.length);
     }
 
     float beyond(float threshold) const {

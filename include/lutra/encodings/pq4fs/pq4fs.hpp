@@ -33,9 +33,9 @@ namespace detail {
 struct Pq4ScalarKernel {
     using Layout = LaneLayout;
 };
-template <std::size_t Q>
+template <bool Terms = false, std::size_t Q>
 void scan_pq4(Pq4ScalarKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& queries, std::array<Survivors, Q>& found) {
-    lutra::scan_pq4<LaneLayout>(scalar{}, blocks, queries, found);
+    lutra::scan_pq4<LaneLayout, Terms>(scalar{}, blocks, queries, found);
 }
 
 // The fastest kernel of this build. bench/kernels/scan_pq4.cpp measures them: on Zen 4 quads do 1.4 times what lanes do, and
@@ -70,7 +70,8 @@ public:
     using Candidates = Reservoir;
     struct State {
         const float* query = nullptr;
-        double unit = 1;  // of the scores in lut
+        double unit = 1;      // of the scores in lut
+        bool shared = false;  // by all near lists: residual_terms.hpp
         Pq4Lut lut;
     };
 
@@ -96,7 +97,8 @@ public:
     const Pq4Codebook& codebook() const { return codebook_; }
     bool by_residual() const { return by_residual_; }
     bool is_trained() const { return codebook_.is_trained(); }
-    std::size_t block_bytes() const { return lutra::block_bytes<Layout>(m()); }
+    /// 2 bytes more a vector where rows have terms (residual_terms.hpp).
+    std::size_t block_bytes() const { return lutra::block_bytes<Layout>(m()) + (terms_.used() ? kPq4TermBytes : 0); }
     std::size_t code_size() const { return (m() + 1) / 2; }
     /// So many of the best estimates hold the nearest vector in at least 997 of 1,000 searches, and all ten nearest in 983 or more:
     /// the measurements are in README.md.
@@ -116,6 +118,11 @@ public:
         return score_aware_ ? train_score_aware(near.rows(), rows, codebook_, resources) : Status();
     }
 
+    void set_origins(Metric metric, std::span<const float* const> centroids) {
+        terms_ = {};
+        if (by_residual_ && metric == Metric::l2) terms_.set(codebook_, centroids);
+    }
+
     void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
         if (score_aware_) return encode_score_aware(rows, centroid, codes, first);
         AlignedVector<float> lanes;
@@ -123,6 +130,7 @@ public:
             for (std::size_t l = 0, v = first + i; l < n; ++l, ++v)
                 set_code<Layout>(codes + v / kBlock * block_bytes(), m, v % kBlock, std::uint8_t(run[l]));
         });
+        set_terms(codes, first, rows.size(), centroid);
     }
     void decode(const std::byte* block, std::size_t slot, const float* centroid, float* out) const {
         switch (codebook_.dsub()) {
@@ -145,12 +153,17 @@ public:
     }
     void copy(const std::byte* from, std::size_t from_slot, std::byte* to, std::size_t to_slot) const {
         for (std::size_t m = 0; m < codebook_.m(); ++m) set_code<Layout>(to, m, to_slot, get_code<Layout>(from, m, from_slot));
+        if (terms_.used()) set_term(to + codes_bytes(), to_slot, std::uint16_t(get_term(from + codes_bytes(), from_slot)));
     }
 
     const State* prepare(Metric metric, const float* q, Arena& arena) const {
         State* state = arena.take<State>(1).data();
-        *state = {q, unit_of(codebook_, metric, q), {}};
-        state->lut = make_lut(codebook_, metric, q, padded<Layout>(m()), arena, state->unit);
+        *state = {q, unit_of(codebook_, metric, q), false, {}};
+        state->shared = state->unit == 1 && terms_.shares(q);
+        if (state->shared)
+            state->lut = make_shared_lut(codebook_, terms_, q, padded<Layout>(m()), arena);
+        else if (!by_residual_ || metric == Metric::inner_product)
+            state->lut = make_lut(codebook_, metric, q, padded<Layout>(m()), arena, state->unit);
         return state;
     }
 
@@ -179,7 +192,7 @@ public:
     std::size_t file_block() const { return bbs_; }
     std::size_t file_block_bytes() const;
     void to_file(ListView list, std::span<std::byte> out) const;
-    void from_file(std::span<const std::byte> in, std::size_t n, std::byte* codes) const;
+    void from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, std::byte* codes) const;
     Status save_alone(Writer& out, Metric metric, ListView list) const;
     static Result<Pq4FastScan> load_alone(Reader& in, IndexHeader& header, AlignedVector<std::byte>& codes);
 
@@ -199,6 +212,18 @@ private:
         detail::score_aware_residuals(codebook_, rows, centroid, set);
     }
 
+    std::size_t codes_bytes() const { return lutra::block_bytes<Layout>(m()); }
+
+    // Of n rows whose codes stand from slot `first` on.
+    void set_terms(std::byte* codes, std::size_t first, std::size_t n, const float* centroid) const {
+        if (!terms_.used()) return;
+        const Pq4ListTerms terms(codebook_, terms_, centroid);
+        for (std::size_t v = first; v < first + n; ++v) {
+            std::byte* block = codes + v / kBlock * block_bytes();
+            set_term(block + codes_bytes(), v % kBlock, terms.of<Layout>(block, v % kBlock));
+        }
+    }
+
     // Of a length that the compiler knows, unless it is 0: a search decodes what it scores again.
     template <std::size_t Dsub>
     void copy_centroids(const std::byte* block, std::size_t slot, float* out) const {
@@ -211,14 +236,15 @@ private:
 
     static constexpr std::size_t kChunk = 1024;  // vectors between two looks at the thresholds
 
-    // A query's table for this list: its own, shifted by the list's centroid for inner product, made anew for L2 residuals:
-    // 1 us a list (d = 128, M = 64, Zen 3), of 3.9 us in all for a list of 1,000 rows. Terms kept for each list would take 64 M
-    // bytes.
+    // A query's table for this list: its own, for residuals shifted by a number of the list; or made anew, which takes as long as
+    // scanning a few hundred rows, where the L2 residuals of a list or a query are too far out to share one.
     Pq4Lut lut_for(Metric metric, const State& state, const ListView& list, Arena& arena) const {
-        if (!by_residual_ || list.centroid == nullptr) return state.lut;
-        if (metric == Metric::inner_product) {
+        if (!by_residual_) return state.lut;
+        LUTRA_ASSERT(list.centroid != nullptr);
+        if (metric == Metric::inner_product || (state.shared && terms_.near(list.number))) {
             Pq4Lut lut = state.lut;
-            lut.bias += score_of(state, list.centroid);
+            lut.bias += metric == Metric::inner_product ? score_of(state, list.centroid)
+                                                        : score_row(metric, state.query, list.centroid, codebook_.dim());
             return lut;
         }
         const auto residual = arena.take<float>(codebook_.dim());
@@ -304,9 +330,12 @@ private:
     void scan_chunk(const ListView& list, std::size_t first, std::size_t n, std::array<Scan<C>, Q>& scans,
                     std::array<Survivors, Q>& found) const {
         std::array<Pq4Query, Q> queries;
-        for (std::size_t q = 0; q < Q; ++q) queries[q] = {scans[q].lut.lut, scans[q].limit};
+        for (std::size_t q = 0; q < Q; ++q) queries[q] = {scans[q].lut.lut, scans[q].limit, scans[q].lut.factor};
         const Pq4Blocks blocks{list.codes + first / kBlock * block_bytes(), (n + kBlock - 1) / kBlock, padded<Layout>(m())};
-        scan_pq4(Kernel{}, blocks, queries, found);
+        if (terms_.used())
+            scan_pq4<true>(Kernel{}, blocks, queries, found);
+        else
+            scan_pq4<false>(Kernel{}, blocks, queries, found);
         for (std::size_t q = 0; q < Q; ++q) {
             while (found[q].n != 0 && found[q].places[found[q].n - 1] >= n) --found[q].n;  // slots past the end of the list
         }
@@ -356,6 +385,7 @@ private:
     }
 
     Pq4Codebook codebook_;
+    Pq4Terms terms_;
     bool by_residual_, score_aware_ = false;
     std::size_t bbs_;
 };

@@ -97,7 +97,7 @@ inline void Pq4FastScan::to_file(ListView list, std::span<std::byte> out) const 
         }
 }
 
-inline void Pq4FastScan::from_file(std::span<const std::byte> in, std::size_t n, std::byte* codes) const {
+inline void Pq4FastScan::from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, std::byte* codes) const {
     const detail::Pq4FileLayout file{m(), bbs_};
     for (std::size_t v = 0; v < n; ++v)
         for (std::size_t sub = 0; sub < m(); ++sub) {
@@ -105,6 +105,7 @@ inline void Pq4FastScan::from_file(std::span<const std::byte> in, std::size_t n,
             const auto code = std::uint8_t(v % kBlock < 16 ? both & 15 : both >> 4);
             set_code<Layout>(codes + v / kBlock * block_bytes(), sub, v % kBlock, code);
         }
+    set_terms(codes, 0, n, centroid);
 }
 
 inline Status Pq4FastScan::save_fields(Writer& out) const {
@@ -183,7 +184,7 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     LUTRA_TRY(score_aware.status());
     Pq4FastScan encoding(std::move(*codebook), false, file.bbs, *score_aware);
     codes.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});
-    encoding.from_file(bytes, std::size_t(header.ntotal), codes.data());
+    encoding.from_file(bytes, std::size_t(header.ntotal), nullptr, codes.data());
     return encoding;
 }
 static_assert(Encoding<Pq4FastScan>);

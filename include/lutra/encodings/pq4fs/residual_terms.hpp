@@ -1,0 +1,133 @@
+// lutra/encodings/pq4fs/residual_terms.hpp: a number of each row with which one table a query is enough for all lists' residuals.
+// SPDX-License-Identifier: MIT
+//
+// Codes r are of rows less their list's centroid c. With the query and the centroids less a common origin, q' and c',
+//
+//   |q - c - r|^2  =  |q' - r|^2  +  |q - c|^2 - |q'|^2  +  2 c'.r
+//                     one table a    one number a           one number a row: its term, in multiples of unit()
+//                     query          query and list
+//
+// A term depends on the code, the codebook and the centroids alone, so it is not in files: rows get theirs when they are added or
+// loaded, in sums of whole numbers, which are the same in any order. It is kept as 16 bits behind the codes of a block and scaled
+// to the steps of a query's table by one multiplication (kernel.hpp). (Keeping |r|^2 in the term instead of the table would leave
+// less of the term's range to 2 c'.r.)
+//
+// The price is precision: steps grow with |q'| where those of a table for q - c grow with |q - c|, so lists count as near only if
+// their centroid is within kReach typical residuals of the origin, the centroids' median. The others, and all lists of a codebook
+// with far centroids (far_pieces.hpp), get a table for each query that visits them.
+#pragma once
+#include <lutra/encodings/pq4fs/codebook.hpp>
+#include <lutra/encodings/pq4fs/far_pieces.hpp>
+#include <lutra/encodings/pq4fs/kernel.hpp>
+#include <lutra/kernels/distance.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// What all terms of an index have in common.
+class Pq4Terms {
+public:
+    static constexpr double kReach = 3;
+    static constexpr std::int32_t kZero = 32768;  ///< the term 0, as kept
+
+    /// centroids [nlist]: pointers to d floats, of all lists. Cost: 2 nlist d multiply-adds and the medians of d columns.
+    void set(const Pq4Codebook& codebook, std::span<const float* const> centroids) {
+        *this = {};
+        if (codebook.has_far() || centroids.empty()) return;
+        find_origin(codebook.dim(), centroids);
+        const double most = kReach * typical_length(codebook);
+        for (const float* c : centroids) {
+            const double length = from_origin(c);
+            near_.push_back(length <= most);
+            if (length <= most) reach_ = std::max(reach_, length);
+        }
+        const double largest = 2 * reach_ * codebook.longest();
+        used_ = codebook.longest() < 0x1p50 && (largest == 0 || (largest > 0x1p-100 && largest < 0x1p100));
+        unit_ = float(largest / (kZero - 8));
+        if (!used_) *this = {};
+    }
+
+    bool used() const { return used_; }
+    /// True if rows of this list have terms that count.
+    bool near(std::size_t list) const { return near_[list]; }
+    const float* origin() const { return origin_.data(); }
+    float unit() const { return unit_; }
+    /// No near list's centroid is further from the origin.
+    double reach() const { return reach_; }
+
+    /// True if a query can have one table for all near lists: it is not so far that floats overflow.
+    bool shares(const float* q) const { return used_ && squared_from_origin(q) < 0x1p100F; }
+    float squared_from_origin(const float* q) const { return score_row(Metric::l2, q, origin_.data(), origin_.size()); }
+
+    double from_origin(const float* centroid) const {
+        double sum = 0;
+        for (std::size_t t = 0; t < origin_.size(); ++t) sum += double(centroid[t] - origin_[t]) * double(centroid[t] - origin_[t]);
+        return std::sqrt(sum);
+    }
+
+private:
+    // The median of each component of about a thousand of them: some centroids may be far from all others.
+    void find_origin(std::size_t d, std::span<const float* const> centroids) {
+        const std::size_t n = std::min<std::size_t>(centroids.size(), 1024);
+        std::vector<float> some(n * d);
+        for (std::size_t i = 0; i < n; ++i) std::copy_n(centroids[i * centroids.size() / n], d, some.data() + i * d);
+        origin_.resize(d);
+        detail::find_middle({some.data(), n, d}, origin_.data());
+    }
+
+    static double typical_length(const Pq4Codebook& codebook) {
+        double sum = 0;
+        for (const float c : codebook.centroids()) sum += double(c) * double(c);
+        return std::sqrt(sum / double(kPq4Centroids));
+    }
+
+    bool used_ = false;
+    float unit_ = 0;
+    double reach_ = 0;
+    std::vector<float> origin_;  // [d]
+    std::vector<bool> near_;     // [nlist]
+};
+
+/// Terms of the rows of one list.
+class Pq4ListTerms {
+public:
+    /// Cost: 16 d multiply-adds.
+    Pq4ListTerms(const Pq4Codebook& codebook, const Pq4Terms& terms, const float* centroid)
+        : m_(codebook.m()), parts_(m_ * kPq4Centroids) {
+        const bool counts = terms.unit() > 0 && terms.from_origin(centroid) <= terms.reach();
+        for (std::size_t m = 0; counts && m < m_; ++m) {
+            double row[kPq4Centroids] = {};  // of products that doubles hold exactly: the same bits however they are compiled
+            for (std::size_t t = 0; t < codebook.dsub(); ++t) {
+                const std::size_t at = m * codebook.dsub() + t;
+                const float shift = centroid[at] - terms.origin()[at];
+                for (std::size_t c = 0; c < kPq4Centroids; ++c) row[c] += double(shift) * double(codebook.lanes(m, t)[c]);
+            }
+            const double scale = 2.0 * kParts / double(terms.unit());
+            for (std::size_t c = 0; c < kPq4Centroids; ++c) parts_[m * kPq4Centroids + c] = std::int32_t(row[c] * scale);
+        }
+    }
+
+    /// The term of a code, as kept: within 1/2 + M / 4096 of the true one.
+    template <class Layout>
+    std::uint16_t of(const std::byte* block, std::size_t slot) const {
+        std::int32_t sum = kParts / 2;
+        for_codes<Layout>(block, slot, m_, [&](std::size_t m, std::uint32_t code) { sum += parts_[m * kPq4Centroids + code]; });
+        return std::uint16_t((sum >> kPartBits) + Pq4Terms::kZero);
+    }
+
+private:
+    static constexpr int kPartBits = 12;
+    static constexpr std::int32_t kParts = 1 << kPartBits;  // of a unit: what each sub-quantizer adds is cut off there
+
+    std::size_t m_;
+    std::vector<std::int32_t> parts_;  // [M, 16]
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
