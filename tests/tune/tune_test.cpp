@@ -194,18 +194,19 @@ TEST_CASE("advise: an index that can be built, fits the memory, and follows the 
 TEST_CASE("advise: what is advised can be trained, few rows too, and wants nothing without effect") {
     for (std::size_t n : {1, 5, 15, 16, 40, 100})
         for (std::size_t d : {1, 6, 64})
-            for (double memory : {0.0, 4.0 * double(n * d), double(n * d)}) {
-                const lutra::Result<lutra::Advice> advice = lutra::advise({n, d, Metric::l2, 0.95, memory});
-                if (!advice.ok()) {
-                    CHECK(advice.status().code() == Errc::unsupported);
-                    continue;
+            for (Metric metric : {Metric::l2, Metric::inner_product})
+                for (double memory : {0.0, 4.0 * double(n * d), double(n * d)}) {
+                    const lutra::Result<lutra::Advice> advice = lutra::advise({n, d, metric, 0.95, memory});
+                    if (!advice.ok()) {
+                        CHECK(advice.status().code() == Errc::unsupported);
+                        continue;
+                    }
+                    CAPTURE(advice->index.spec);
+                    lutra::Index index = lutra::index_factory(d, advice->index.spec, metric).value();
+                    CHECK(index.train(lutra_test::normal_matrix(n, d, 1)).ok());
+                    CHECK(!warns(advice->index, "has no effect"));
+                    CHECK(!warns(advice->index, "39 rows"));
                 }
-                CAPTURE(advice->index.spec);
-                lutra::Index index = lutra::index_factory(d, advice->index.spec, Metric::l2).value();
-                CHECK(index.train(lutra_test::normal_matrix(n, d, 1)).ok());
-                CHECK(!warns(advice->index, "has no effect"));
-                CHECK(!warns(advice->index, "39 rows"));
-            }
     CHECK(lutra::advise({5, 256, Metric::l2, 0.95, 4000}).status().code() == Errc::unsupported);
     CHECK(lutra::advise({5, 256, Metric::l2, 0.95, 4000}).status().message().find("5160 bytes") != std::string_view::npos);
 }
@@ -218,7 +219,19 @@ TEST_CASE("advise: for cosine what can be built, so no RFlat behind L2norm") {
     CHECK(advised(300000, 0).spec == "L2norm,IVF2048,Flat");
     CHECK(advised(300000, 0).warnings.empty());
     CHECK(advised(300000, 0).k_factor == 0);
-    CHECK(advised(300000, 100e6).spec == "L2norm,IVF2048,PQ128x4fs");
+    CHECK(advised(300000, 100e6).spec == "L2norm,IVF2048,PQ128x4fsra");
+}
+
+TEST_CASE("advise: for inner product residuals in lists, and score-aware codes where rows are long enough to have a weight") {
+    const auto spec = [](std::size_t n, std::size_t d, double memory = 0) {
+        return lutra::advise({n, d, Metric::inner_product, 0.95, memory}).value().index.spec;
+    };
+    CHECK(spec(300000, 256) == "IVF2048,PQ128x4fsra,RFlat");
+    CHECK(spec(300000, 256, 100e6) == "IVF2048,PQ128x4fsra");
+    CHECK(spec(300000, 26) == "IVF2048,PQ13x4fsra,RFlat");
+    CHECK(spec(300000, 25) == "IVF2048,PQ25x4fsr,RFlat");
+    CHECK(spec(40, 64, 2000) == "PQ32x4fsa");  // no lists
+    CHECK(spec(40, 24, 800) == "PQ12x4fs");
 }
 
 TEST_CASE("advise: the reason names the pieces that are cut") {

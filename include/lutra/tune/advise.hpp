@@ -1,10 +1,13 @@
 // lutra/tune/advise.hpp: which index for n vectors [d], a recall and a memory.  SPDX-License-Identifier: MIT
 //
 // Rules of thumb of faiss's users: lists between 4 sqrt(n) and 16 sqrt(n), 39 training rows a list at least, pieces of two floats
-// for 4-bit codes, exact comparison of what they propose; and shares of lists that were measured (nprobe_for()).
+// for 4-bit codes, exact comparison of what they propose; and shares of lists that were measured (nprobe_for()). For inner product,
+// in lists of residuals, score-aware where there is a weight: pq4fs/README.md, section 6, has the measurements.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_token.hpp>
+#include <lutra/encodings/pq4fs/score_aware.hpp>
 #include <lutra/tune/explain.hpp>
 
 #include <algorithm>
@@ -43,11 +46,6 @@ namespace detail {
 inline std::size_t piece_for(std::size_t d, std::size_t most) {
     while (d % most != 0) --most;
     return most;
-}
-
-/// 4-bit codes of pieces of `most` floats, or of fewer where that does not divide d.
-inline std::string codes_for(std::size_t d, std::size_t most) {
-    return std::string("PQ").append(std::to_string(d / piece_for(d, most))).append("x4fs");
 }
 
 /// The power of two next to 4 sqrt(n) .. 8 sqrt(n), with 39 rows a list.
@@ -97,7 +95,7 @@ private:
             candidates_.push_back(
                 {alone + "Flat", 0, 1, n < 10000 ? "so few rows are compared exactly in no time" : "only this is exact"});
         else if (!wish_.cosine)
-            candidates_.push_back({in_lists_ + codes_for(wish_.d, 2) + ",RFlat", factor(), 0.999,
+            candidates_.push_back({in_lists_ + codes(2) + ",RFlat", factor(), 0.999,
                                    "the fastest there is: lists, codes, exact comparison of the best"});
         candidates_.push_back({in_lists_ + "Flat", 0, 0.9995,
                                wish_.cosine
@@ -109,8 +107,16 @@ private:
     }
 
     void propose_codes(std::size_t piece, double most_recall, std::string_view reason) {
-        candidates_.push_back(
-            {in_lists_ + codes_for(wish_.d, piece), 0, most_recall, joined({reason, floats_text(piece), " each"})});
+        candidates_.push_back({in_lists_ + codes(piece), 0, most_recall, joined({reason, floats_text(piece), " each"})});
+    }
+
+    // 4-bit codes of pieces of `most` floats, or of fewer where that does not divide d.
+    std::string codes(std::size_t most) const {
+        const bool inner = wish_.metric == Metric::inner_product;
+        Pq4Token token{wish_.d / piece_for(wish_.d, most)};
+        token.by_residual = inner && lists_for(wish_.n) > 1;
+        token.score_aware = inner && score_aware_weight(wish_.d) > 0.01;  // less changes no codes
+        return write_pq4_token(token);
     }
 
     float factor() const { return wish_.recall > 0.98 ? 16 : wish_.recall > 0.9 ? 8 : 4; }
