@@ -164,8 +164,10 @@ TEST_CASE("residual terms: estimates are within M / 2 + 1 steps and a little, wh
                 const Pq4FastScan encoding = residual_encoding(s, centroids);
                 Pq4Terms terms;
                 terms.set(encoding.codebook(), pointers(centroids));
+                std::size_t near = 0;
                 for (std::size_t l = 0; l < centroids.n; ++l) {
                     if (!terms.near(l)) continue;
+                    ++near;
                     const List list(encoding, centroids, l, 100);
                     for (const float away : {0.F, 1e-20F, 1.F, 1000.F, 1e12F}) {
                         const Matrix q = moved(normal_matrix(1, s.d(), 4), shift, away);
@@ -173,11 +175,12 @@ TEST_CASE("residual terms: estimates are within M / 2 + 1 steps and a little, wh
                         CHECK(worst_error(encoding, terms, list, q.row(0)) <= double(s.m) / 2 + 1 + double(s.m) / 4096);
                     }
                 }
+                CHECK(near >= 3);
             }
 }
 
 TEST_CASE("residual terms: a step is fine enough where the query lies on the origin, and the sums of 256 look-ups leave room") {
-    const Matrix centroids = normal_matrix(9, 256, 5);
+    const Matrix centroids = moved(normal_matrix(9, 256, 5), 0, 2.5F);
     const Pq4FastScan encoding = residual_encoding({256, 1}, centroids);
     Pq4Terms terms;
     terms.set(encoding.codebook(), pointers(centroids));
@@ -185,6 +188,7 @@ TEST_CASE("residual terms: a step is fine enough where the query lies on the ori
     const Pq4FastScan::State* state = encoding.prepare(Metric::l2, terms.origin(), arena);
     REQUIRE(state->shared);
     CHECK(state->lut.factor <= 32768);
+    CHECK(terms.reach() > 30);
     for (std::size_t l = 0; l < centroids.n; ++l)
         if (terms.near(l)) CHECK(worst_error(encoding, terms, List(encoding, centroids, l, 64), terms.origin()) <= 130);
 }
