@@ -17,7 +17,7 @@ namespace {
 
 std::string header(std::uint32_t n, std::uint32_t d) { return number(n) + number(d); }
 
-std::string refusal(const std::string& file) {
+std::string bigann_refusal(const std::string& file) {
     const auto a = parse_bigann(bytes_of(file), Scalar::u1);
     CHECK(a.status().code() == Errc::bad_file);
     return std::string(a.status().message());
@@ -39,16 +39,16 @@ TEST_CASE("bigann: rows of floats and bytes are read") {
 
 TEST_CASE("bigann: no rows is an array, no columns is not") {
     CHECK(parse_bigann(bytes_of(header(0, 5)), Scalar::f4).ok());
-    CHECK(mentions(refusal(header(0, 0)), "0 columns"));
+    CHECK(mentions(bigann_refusal(header(0, 0)), "0 columns"));
 }
 
 TEST_CASE("bigann: a header that does not fit the file is refused") {
-    CHECK(mentions(refusal(header(3, 2) + "abcd"), "truncated: the header says 3 rows of 2 bytes, 4 bytes follow it"));
-    CHECK(mentions(refusal(header(1, 2) + "abcd"), "2 bytes too many"));
+    CHECK(mentions(bigann_refusal(header(3, 2) + "abcd"), "truncated: the header says 3 rows of 2 bytes, 4 bytes follow it"));
+    CHECK(mentions(bigann_refusal(header(1, 2) + "abcd"), "2 bytes too many"));
     for (const std::uint32_t many : {0x80000000U, 0xffffffffU}) {
-        refusal(header(many, many) + "abcd");
-        refusal(header(many, 1) + "abcd");
-        refusal(header(1, many) + "abcd");
+        bigann_refusal(header(many, many) + "abcd");
+        bigann_refusal(header(many, 1) + "abcd");
+        bigann_refusal(header(1, many) + "abcd");
     }
 }
 

@@ -23,12 +23,12 @@ const std::string kSixFloats = [] {
     return bytes;
 }();
 
-std::string refusal(const std::string& file) {
+std::string npy_refusal(const std::string& file) {
     const auto a = parse_npy(bytes_of(file));
     CHECK(a.status().code() == Errc::bad_file);
     return std::string(a.status().message());
 }
-std::string refusal_of(std::string_view dictionary) { return refusal(npy_file(dictionary, kSixFloats)); }
+std::string refusal_of(std::string_view dictionary) { return npy_refusal(npy_file(dictionary, kSixFloats)); }
 
 }  // namespace
 
@@ -168,10 +168,10 @@ TEST_CASE("parse_npy: a shape that does not fit the file is refused, also where 
 
 TEST_CASE("parse_npy: foreign files, unknown versions, long headers and text that is not ASCII are refused") {
     const std::string good = npy_file(npy_dictionary("<f4", "(2, 3)"), kSixFloats);
-    CHECK(mentions(refusal("PK\3\4 a zip file"), "not a .npy file"));
-    CHECK(mentions(refusal(std::string(good).replace(6, 1, "\4")), "version 4.0 is unknown; 1.0, 2.0 and 3.0 are accepted"));
-    CHECK(mentions(refusal(std::string(good).replace(7, 1, "\1")), "version 1.1"));
-    CHECK(mentions(refusal(std::string(good).replace(8, 2, "\xff\xff")), "header is said to have 65535 bytes"));
+    CHECK(mentions(npy_refusal("PK\3\4 a zip file"), "not a .npy file"));
+    CHECK(mentions(npy_refusal(std::string(good).replace(6, 1, "\4")), "version 4.0 is unknown; 1.0, 2.0 and 3.0 are accepted"));
+    CHECK(mentions(npy_refusal(std::string(good).replace(7, 1, "\1")), "version 1.1"));
+    CHECK(mentions(npy_refusal(std::string(good).replace(8, 2, "\xff\xff")), "header is said to have 65535 bytes"));
     CHECK(mentions(refusal_of("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), '\xc3\xa9': 1}"), "not ASCII"));
 }
 

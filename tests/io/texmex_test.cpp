@@ -27,7 +27,7 @@ std::string three_rows() {
     return text_of(out);
 }
 
-std::string refusal(const std::string& file) {
+std::string texmex_refusal(const std::string& file) {
     const auto a = parse_texmex(bytes_of(file), Scalar::f4);
     CHECK(a.status().code() == Errc::bad_file);
     return std::string(a.status().message());
@@ -97,12 +97,12 @@ TEST_CASE("texmex: a row of another dimension is named when it is read, the last
 }
 
 TEST_CASE("texmex: no rows, a dimension below 1 and a part of a row are refused") {
-    CHECK(mentions(refusal(""), "no rows"));
+    CHECK(mentions(texmex_refusal(""), "no rows"));
     for (const std::int32_t d : {0, -1, -2147483647 - 1})
-        CHECK(mentions(refusal(three_rows().replace(0, 4, number(d))), "row 0 says"));
-    CHECK(mentions(refusal(three_rows().replace(0, 4, number(std::int32_t{2147483647}))), "36 bytes are not whole rows"));
-    CHECK(
-        mentions(refusal(three_rows() + "x"), "37 bytes are not whole rows: row 0 says it has 2 columns, so each takes 12 bytes"));
+        CHECK(mentions(texmex_refusal(three_rows().replace(0, 4, number(d))), "row 0 says"));
+    CHECK(mentions(texmex_refusal(three_rows().replace(0, 4, number(std::int32_t{2147483647}))), "36 bytes are not whole rows"));
+    CHECK(mentions(texmex_refusal(three_rows() + "x"),
+                   "37 bytes are not whole rows: row 0 says it has 2 columns, so each takes 12 bytes"));
 }
 
 TEST_CASE("texmex: a file cut inside a row is refused; cut between rows it is a shorter file") {
