@@ -73,6 +73,7 @@ TEST_CASE("explain: one sentence a part, and the memory that the index takes") {
     CHECK(e.parts[0].token == "L2norm");
     CHECK(e.parts[3].token == "RFlat");
     CHECK(e.bytes == 100000 * (4 + 64 + 8) + 64 * 64);
+    CHECK(explained("L2norm,IVF64,PQ8x4fsr,RFlat", 100000, 16).bytes == e.bytes + 2 * 100000);  // residuals in L2: a number a row
     CHECK(e.training_rows == 32768);
     CHECK(e.search_seconds > 0);
     CHECK(e.train_seconds > 0);
