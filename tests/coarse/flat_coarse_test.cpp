@@ -40,6 +40,16 @@ std::vector<Id> ranked(const Matrix& c, Metric metric, const float* q) {
     std::stable_sort(order.begin(), order.end(), [&](Id a, Id b) { return score(a) < score(b); });
     return order;
 }
+Matrix with_length_1(Matrix m) {
+    lutra::normalize_rows(m.row(0), m.n, m.d, m.row(0));
+    return m;
+}
+std::vector<Id> assigned(const FlatCoarse& coarse, lutra::MatrixView x) {
+    lutra::Arena arena;
+    std::vector<Id> lists(x.n, -9);
+    coarse.assign(x, lists.data(), arena);
+    return lists;
+}
 }  // namespace
 
 TEST_CASE("FlatCoarse: probe gives the best lists, best first, ties to the lower number, together and alone") {
@@ -81,6 +91,7 @@ TEST_CASE("FlatCoarse: assign gives the list that probe gives first, alone and t
                 Matrix c = normal_matrix(nlist, 64, 5), x = normal_matrix(300, 64, 6);
                 for (float& v : c.values) v += offset;
                 for (float& v : x.values) v += offset;
+                if (metric == Metric::inner_product) c = with_length_1(c);
                 if (nlist > 1) std::copy_n(c.row(nlist - 1), 64, c.row(0));
                 for (std::size_t t = 0; t < 64; ++t) x.row(0)[t] = 3e38F, x.row(1)[t] = 1e-40F;
                 const FlatCoarse coarse = built(c, metric);
@@ -92,6 +103,54 @@ TEST_CASE("FlatCoarse: assign gives the list that probe gives first, alone and t
                 CHECK(lists == probed(coarse, x, 1));
                 for (std::size_t i = 0; i < x.n; i += 7) CHECK(lists[i] == probed(coarse, x.view().rows(i, i + 1), 1)[0]);
             }
+}
+
+TEST_CASE("FlatCoarse: for inner product a row belongs to the nearest of centroids of any length") {
+    for (const std::size_t nlist : {2, 40, 300}) {
+        const Matrix c = normal_matrix(nlist, 64, 5), x = normal_matrix(300, 64, 6);
+        const FlatCoarse coarse = built(c, Metric::inner_product);
+        CHECK(coarse.wants_spreads());
+        const std::vector<Id> lists = assigned(coarse, x);
+        for (std::size_t i = 0; i < x.n; ++i) CHECK(lists[i] == ranked(c, Metric::l2, x.row(i))[0]);
+    }
+}
+
+TEST_CASE(
+    "FlatCoarse: lists whose rows lie farther from the centroid are visited sooner, as if it were so much longer towards the "
+    "query") {
+    for (const std::size_t nlist : {5, 40, 700}) {
+        const Matrix c = normal_matrix(nlist, 64, 5), q = normal_matrix(45, 64, 6);
+        FlatCoarse coarse = built(c, Metric::inner_product);
+        std::vector<float> rms(nlist);
+        for (std::size_t l = 0; l < nlist; ++l) rms[l] = 3 * std::abs(normal_matrix(1, 1, std::uint32_t(l)).row(0)[0]);
+        for (int twice = 0; twice < 2; ++twice) coarse.set_spreads(rms);
+        const std::size_t nprobe = (nlist + 7) / 8;
+        const std::vector<Id> together = probed(coarse, q, nprobe);
+        for (std::size_t i = 0; i < q.n; ++i) {
+            std::vector<double> score(nlist);
+            for (std::size_t l = 0; l < nlist; ++l)
+                score[l] = lutra::score_in_double(Metric::inner_product, q.row(i), c.row(l), 64) -
+                           2 * double(rms[l]) / 8 * double(lutra::length(q.row(i), 64));
+            const std::vector<Id> alone = probed(coarse, q.view().rows(i, i + 1), nprobe);
+            CHECK(std::equal(alone.begin(), alone.end(), together.begin() + long(i * nprobe)));
+            for (std::size_t p = 0; p < nprobe; ++p) {
+                const double own = score[std::size_t(alone[p])];
+                CHECK(std::count_if(score.begin(), score.end(), [own](double s) { return s < own - 1e-4; }) <= long(p));
+            }
+        }
+    }
+}
+
+TEST_CASE("FlatCoarse: centroids of length 1, or 0, are compared by inner product alone, whatever the spreads") {
+    Matrix c = with_length_1(normal_matrix(40, 16, 5));
+    std::fill_n(c.row(7), 16, 0.F);
+    const Matrix q = normal_matrix(20, 16, 6);
+    FlatCoarse coarse = built(c, Metric::inner_product);
+    CHECK(!coarse.wants_spreads());
+    coarse.set_spreads(std::vector<float>(40, 5.F));
+    for (std::size_t i = 0; i < q.n; ++i)
+        CHECK(probed(coarse, q.view().rows(i, i + 1), 1)[0] == ranked(c, Metric::inner_product, q.row(i))[0]);
+    CHECK(assigned(coarse, q) == probed(coarse, q, 1));
 }
 
 TEST_CASE("FlatCoarse: a finite query whose distances overflow visits lists all the same, the nearest first") {
@@ -117,16 +176,20 @@ TEST_CASE("FlatCoarse: a centroid whose squared length overflows is found by the
     CHECK(lists == std::vector<Id>(32, 7));
 }
 
-TEST_CASE("FlatCoarse: probe and assign allocate nothing once the arena is warm") {
-    const FlatCoarse coarse = built(normal_matrix(64, 10, 7), Metric::l2);
-    const Matrix q = normal_matrix(50, 10, 8);
-    lutra::Arena arena;
-    std::vector<Id> lists(q.n * 5);
-    const auto both = [&] { coarse.probe(q, 5, lists.data(), arena), coarse.assign(q, lists.data(), arena); };
-    both();
-    const std::size_t before = lutra_test::allocations();
-    both();
-    CHECK(lutra_test::allocations() == before);
+TEST_CASE("FlatCoarse: probe and assign allocate nothing once the arena is warm, and set_spreads nothing ever") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        FlatCoarse coarse = built(normal_matrix(300, 64, 7), metric);
+        const Matrix q = normal_matrix(50, 64, 8);
+        lutra::Arena arena;
+        std::vector<Id> lists(q.n * 5);
+        const std::vector<float> spreads(300, 1.F);
+        const auto both = [&] { coarse.probe(q, 5, lists.data(), arena), coarse.assign(q, lists.data(), arena); };
+        both();
+        const std::size_t before = lutra_test::allocations();
+        coarse.set_spreads(spreads);
+        both();
+        CHECK(lutra_test::allocations() == before);
+    }
 }
 
 TEST_CASE("OneList: everything is in list 0") {

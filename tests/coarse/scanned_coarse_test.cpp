@@ -76,9 +76,25 @@ TEST_CASE("ScannedCoarse: assign gives the list that probe gives first, also whe
     for (std::size_t i = 0; i < q.n; i += 10) CHECK(lists[i] == probed(scanned, q.view().rows(i, i + 1), 1)[0]);
 }
 
-TEST_CASE("ScannedCoarse: compares every centroid where there are few, for inner product, and where codes say too little") {
+TEST_CASE("ScannedCoarse: for inner product rows find the nearest list by codes, queries theirs among all centroids") {
+    const Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
+    auto flat = built<FlatCoarse>(c, Metric::inner_product);
+    auto scanned = built<ScannedCoarse>(c, Metric::inner_product);
+    CHECK(scanned.candidates(1) > 0);
+    const std::vector<float> spreads = lutra_test::normal_matrix(1, c.n, 5).values;
+    flat.set_spreads(spreads), scanned.set_spreads(spreads);
+    CHECK(probed(scanned, q, 16) == probed(flat, q, 16));
+    lutra::Arena arena;
+    std::vector<Id> by_codes(q.n, -9), by_all(q.n, -9);
+    scanned.assign(q, by_codes.data(), arena), flat.assign(q, by_all.data(), arena);
+    CHECK(by_codes == by_all);
+}
+
+TEST_CASE("ScannedCoarse: compares every centroid where there are few, where they have length 1, and where codes say too little") {
     CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists - 1, 16, 1)).candidates(1) == 0);
-    CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists, 16, 1), Metric::inner_product).candidates(1) == 0);
+    Matrix unit = plane(ScannedCoarse::kMinLists, 16, 1);
+    lutra::normalize_rows(unit.row(0), unit.n, 16, unit.row(0));
+    CHECK(built<ScannedCoarse>(unit, Metric::inner_product).candidates(1) == 0);
     const Matrix noise = lutra_test::normal_matrix(ScannedCoarse::kMinLists, 256, 3), q = lutra_test::normal_matrix(20, 256, 4);
     const auto scanned = built<ScannedCoarse>(noise);
     CHECK(scanned.candidates(16) == 0);

@@ -109,6 +109,17 @@ public:
 
     bool empty() const { return n_ == 0; }
 
+    /// Row j is this one [d] from now on. Cannot fail; if it is too long for bytes, all of them are gone.
+    void set_row(std::size_t j, const float* row) {
+        if (!(squared(row, d_) < kLongest)) n_ = 0;
+        if (n_ == 0) return;
+        const auto centred = [&](std::size_t t) { return row[t] - origin_[t]; };
+        rows_[j].coded = encode(centred, [&](std::size_t t, std::int32_t code) { codes_[j * padded_ + t] = std::int8_t(code); });
+        const double length = squared_length(centred);
+        rows_[j].score = metric_ == Metric::l2 ? float(length) : 0.F;
+        rows_[j].slack = slack(metric_ == Metric::l2 ? length : squared(row, d_) + squared(origin_.data(), d_));
+    }
+
     /// The numbers, rising, of all rows that may be among the k nearest of q [d]; found has room for n + 1. None: a query of which
     /// this cannot say anything, because it is not finite or too long. 1 <= k <= n.
     std::size_t may_be_near(const float* q, std::size_t k, std::uint32_t* found, Arena& arena) const {
@@ -162,33 +173,31 @@ private:
         for (std::size_t t = 0; t < d; ++t) sum += double(x[t]) * double(x[t]);
         return sum;
     }
+    template <class X>
+    double squared_length(X&& x) const {
+        double sum = 0;
+        for (std::size_t t = 0; t < d_; ++t) sum += double(x(t)) * double(x(t));
+        return sum;
+    }
     static float up(double x) { return float(x * (1 + 1e-6)); }
 
-    // put(t, code) for each component of x [d].
-    template <class Put>
-    Coded encode(const float* x, Put&& put) const {
+    // put(t, code) for each component x(t).
+    template <class X, class Put>
+    Coded encode(X&& x, Put&& put) const {
         float largest = 0;
-        for (std::size_t t = 0; t < d_; ++t) largest = std::max(largest, std::abs(x[t]));
+        for (std::size_t t = 0; t < d_; ++t) largest = std::max(largest, std::abs(x(t)));
         Coded coded;
         coded.scale = largest / 127;
         const float inverse = coded.scale > 0 ? 1 / coded.scale : 0.F;
         double norm = 0, error = 0;
         for (std::size_t t = 0; t < d_; ++t) {
-            const auto code = std::int32_t(std::clamp(std::lrint(x[t] * inverse), -127L, 127L));
-            const double value = double(coded.scale) * double(code), miss = double(x[t]) - value;
+            const auto code = std::int32_t(std::clamp(std::lrint(x(t) * inverse), -127L, 127L));
+            const double value = double(coded.scale) * double(code), miss = double(x(t)) - value;
             norm += value * value, error += miss * miss, coded.sum += code;
             put(t, code);
         }
         coded.norm = up(std::sqrt(norm)), coded.error = up(std::sqrt(error));
         return coded;
-    }
-
-    void set_row(std::size_t j, const float* row) {
-        std::vector<float> x(d_);
-        for (std::size_t t = 0; t < d_; ++t) x[t] = row[t] - origin_[t];
-        rows_[j].coded = encode(x.data(), [&](std::size_t t, std::int32_t code) { codes_[j * padded_ + t] = std::int8_t(code); });
-        rows_[j].score = metric_ == Metric::l2 ? float(squared(x.data(), d_)) : 0.F;
-        rows_[j].slack = slack(metric_ == Metric::l2 ? squared(x.data(), d_) : squared(row, d_) + squared(origin_.data(), d_));
     }
 
     Query quantize(const float* q, std::uint8_t* codes, Arena& arena) const {
@@ -198,9 +207,10 @@ private:
         const auto x = arena.take<float>(d_);
         for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - origin_[t] : q[t];
         const double length = squared(x.data(), d_);
-        Query query{encode(x.data(), [codes](std::size_t t,
-                                             std::int32_t code) { codes[t] = std::uint8_t(code + detail::ByteDots::kOffset); }),
-                    up(std::sqrt(length)), slack(length), true};
+        Query query{
+            encode([&](std::size_t t) { return x[t]; },
+                   [codes](std::size_t t, std::int32_t code) { codes[t] = std::uint8_t(code + detail::ByteDots::kOffset); }),
+            up(std::sqrt(length)), slack(length), true};
         std::fill(codes + d_, codes + padded_, std::uint8_t{0});
         return query;
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -18,6 +19,8 @@ public:
     std::size_t nlist() const { return 1; }
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena&) const { std::fill_n(lists, q.n * nprobe, Id{0}); }
     void assign(MatrixView x, Id* lists, Arena&) const { std::fill_n(lists, x.n, Id{0}); }
+    bool wants_spreads() const { return false; }
+    void set_spreads(std::span<const float>) {}
     const float* centroid(std::size_t) const { return nullptr; }
     std::string token() const { return {}; }
 };

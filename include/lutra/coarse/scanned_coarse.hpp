@@ -5,8 +5,9 @@
 // (encodings/pq4fs), and only the few dozen best are compared exactly. How many are needed is measured when the centroids
 // come: each of some centroids asks for its own nearest others, and the worst rank that one of those has among the codes is
 // doubled. A centroid lies further from the others than a row from its own, which makes its question the harder one. Where
-// the answer is a large share of all, or there are few lists, every centroid is compared: FlatCoarse. So it is for inner product,
-// where queries are not like centroids: of 4,000 words four were led to another list.
+// the answer is a large share of all, or there are few lists, every centroid is compared: FlatCoarse. So it is for queries of inner
+// products, which are not like centroids: of 4,000 words four were led to another list. Rows are stored by L2 there too, unless
+// centroids have length 1, and find their list by the codes.
 // Source: the coarse search over codes is that of faiss's "IVF{n}(PQ{M}x4fs,RFlat)".
 #pragma once
 #include <lutra/coarse/flat_coarse.hpp>
@@ -36,9 +37,9 @@ public:
 
     Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric metric, const Resources& resources = {}) {
         LUTRA_TRY(flat_.build(std::move(centroids), nlist, d, metric, resources));
-        d_ = d, metric_ = metric;
+        d_ = d;
         codes_.clear(), needed_.fill(nlist);
-        if (nlist < kMinLists || metric != Metric::l2 || !check_finite("centroids", rows()).ok()) return {};
+        if (nlist < kMinLists || flat_.near().metric() != Metric::l2 || !check_finite("centroids", rows()).ok()) return {};
         LUTRA_TRY(encode(resources));
         measure(resources.executor);
         return {};
@@ -60,18 +61,20 @@ public:
     }
 
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-        const std::size_t n = candidates(nprobe);
-        if (n == 0) return flat_.probe(q, nprobe, lists, arena);
-        for (std::size_t i = 0; i < q.n; i += kTogether)
-            probe_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, arena);
+        const std::size_t n = wants_spreads() ? 0 : candidates(nprobe);
+        n == 0 ? flat_.probe(q, nprobe, lists, arena) : find_near(q, nprobe, n, lists, arena);
     }
 
-    /// The list that probe() gives first: where the codes miss the nearest one, add() and search() miss it alike.
+    /// For L2 the list that probe() gives first: where the codes miss the nearest one, add() and search() miss it alike.
     void assign(MatrixView x, Id* lists, Arena& arena) const {
-        if (candidates(1) == 0) return flat_.assign(x, lists, arena);
-        probe(x, 1, lists, arena);
+        const std::size_t n = candidates(1);
+        if (n == 0) return flat_.assign(x, lists, arena);
+        find_near(x, 1, n, lists, arena);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
     }
+
+    bool wants_spreads() const { return flat_.wants_spreads(); }
+    void set_spreads(std::span<const float> rms) { flat_.set_spreads(rms); }
 
     Status save(Writer& out, std::size_t d, Metric metric) const { return flat_.save(out, d, metric); }
     static Result<ScannedCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
@@ -125,8 +128,8 @@ private:
     // For each level the worst rank by `decoded` [nlist, d] that one of centroid i's nearest others has.
     std::array<std::size_t, kLevels> ranks_of(std::size_t i, const float* decoded) const {
         std::vector<float> exact(nlist()), rough(nlist());
-        score_rows(metric_, centroid(i), rows().data, nlist(), d_, exact.data());
-        score_rows(metric_, centroid(i), decoded, nlist(), d_, rough.data());
+        score_rows(Metric::l2, centroid(i), rows().data, nlist(), d_, exact.data());
+        score_rows(Metric::l2, centroid(i), decoded, nlist(), d_, rough.data());
         exact[i] = rough[i] = std::numeric_limits<float>::infinity();
         std::vector<std::size_t> order(nlist());
         std::iota(order.begin(), order.end(), std::size_t{0});
@@ -142,32 +145,36 @@ private:
         return ranks;
     }
 
+    void find_near(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, Arena& arena) const {
+        for (std::size_t i = 0; i < q.n; i += kTogether)
+            find_near_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, arena);
+    }
+
     // At most kTogether queries; n candidates each.
-    void probe_some(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, Arena& arena) const {
+    void find_near_some(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         const IdFilter all;
         const Pq4FastScan::State* states[kTogether];
         Reservoir found[kTogether];
         Reservoir* hits[kTogether];
         for (std::size_t i = 0; i < q.n; ++i) {
-            states[i] = pq_.prepare(metric_, q.row(i), arena);
+            states[i] = pq_.prepare(Metric::l2, q.row(i), arena);
             found[i] = Reservoir(n, &all, arena), hits[i] = &found[i];
         }
-        pq_.scan<Reservoir>(metric_, {states, q.n}, {codes_.data(), ids_.data(), nlist()}, {hits, q.n}, arena);
+        pq_.scan<Reservoir>(Metric::l2, {states, q.n}, {codes_.data(), ids_.data(), nlist()}, {hits, q.n}, arena);
         const auto scores = arena.take<float>(n);
         const auto ids = arena.take<Id>(n);
         for (std::size_t i = 0; i < q.n; ++i) {
-            found[i].write(metric_, Order::any, scores.data(), ids.data());
+            found[i].write(Metric::l2, Order::any, scores.data(), ids.data());
             Id* const found_lists = lists + i * nprobe;
-            if (ids[n - 1] != kNoId) flat_.rank<Id>(q.row(i), ids, nprobe, found_lists, scores.data());
+            if (ids[n - 1] != kNoId) flat_.near().rank<Id>(q.row(i), ids, nprobe, found_lists, scores.data());
             if (ids[n - 1] == kNoId || found_lists[nprobe - 1] == kNoId)  // a query with NaN, or so long that distances overflow
-                flat_.probe(q.rows(i, i + 1), nprobe, found_lists, arena);
+                flat_.near().probe(q.rows(i, i + 1), nprobe, found_lists, arena);
         }
     }
 
     FlatCoarse flat_;
     std::size_t d_ = 1;
-    Metric metric_ = Metric::l2;
     Pq4FastScan pq_{1, 1};
     AlignedVector<std::byte> codes_;  // of all centroids as one list; empty: every centroid is compared
     std::vector<Id> ids_;             // [nlist]: 0, 1, 2 ...

@@ -44,18 +44,22 @@ struct ListView {
 ///                       rows come alone or together. Const, thread-safe with one arena a thread, allocates nothing once
 ///                       the arena is warm
 ///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
+///   wants_spreads()     true if the order of the lists depends on how far their rows lie from their centroids; then it is told:
+///   set_spreads(rms)    [nlist] root mean squares of rows less centroids, as stored; 0 for a list without rows
 ///   centroid(list)      [d], what residuals are taken from
 ///   token()             what stands behind "IVF{n}" in a factory string
-/// Moving one cannot fail. The calls throw std::bad_alloc, or an Error of a Status, where memory runs out.
+/// Moving one and set_spreads() cannot fail. The other calls throw std::bad_alloc, or an Error of a Status, where memory runs out.
 template <class C>
 concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
-                                   Arena& arena, Metric metric, const Resources& resources) {
+                                   Arena& arena, Metric metric, std::span<const float> rms, const Resources& resources) {
     { C::kLearns } -> std::convertible_to<bool>;
     { cc.untrained() } -> std::same_as<C>;
     { c.build(std::move(centroids), n, n, metric, resources) } -> std::same_as<Status>;
     { cc.nlist() } -> std::same_as<std::size_t>;
     cc.probe(x, n, lists, arena);
     cc.assign(x, lists, arena);
+    { cc.wants_spreads() } -> std::same_as<bool>;
+    c.set_spreads(rms);
     { cc.centroid(n) } -> std::same_as<const float*>;
     { cc.token() } -> std::same_as<std::string>;
 };

@@ -5,6 +5,7 @@
 #include <lutra/factory/index_coarse.hpp>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -40,6 +41,12 @@ public:
     }
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         std::visit([&](const auto& c) { c.assign(x, lists, arena); }, coarse_);
+    }
+    bool wants_spreads() const {
+        return std::visit([](const auto& c) { return c.wants_spreads(); }, coarse_);
+    }
+    void set_spreads(std::span<const float> rms) {
+        std::visit([&](auto& c) { c.set_spreads(rms); }, coarse_);
     }
     Status save(Writer& out, std::size_t d, Metric metric) const {
         return std::visit([&](const auto& c) { return c.save(out, d, metric); }, coarse_);

@@ -14,7 +14,9 @@
 #include <lutra/core/validate.hpp>
 #include <lutra/ivf/direct_map.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
+#include <lutra/ivf/list_spreads.hpp>
 #include <lutra/ivf/scan_lists.hpp>
+#include <lutra/kernels/normalize.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -39,7 +41,7 @@ public:
         LUTRA_ASSERT(d >= 1 && nlist >= 1);
         if (!is_trained()) return;
         set_origins(coarse_, encoding_);
-        lists_ = empty_lists(encoding_);
+        lists_ = empty_lists(encoding_), spreads_ = empty_spreads(coarse_);
     }
 
     std::size_t dim() const { return d_; }
@@ -61,7 +63,7 @@ public:
     }
     std::size_t code_size() const { return encoding_.code_size(); }
     std::size_t training_rows() const {
-        return std::max(Coarse::kLearns ? nlist_ * coarse_config().max_points_per_centroid : 0, encoding_.training_rows());
+        return std::max(Coarse::kLearns ? nlist_ * KMeansConfig{}.max_points_per_centroid : 0, encoding_.training_rows());
     }
     const Coarse& coarse() const { return coarse_; }
     const InvertedLists& lists() const { return lists_; }
@@ -69,8 +71,8 @@ public:
         return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + coarse_.token() + "," + encoding_.token() : encoding_.token();
     }
 
-    /// Finds the centroids (10 iterations of k-means; unit length for inner product) and trains the encoding, on residuals if
-    /// it is by_residual().
+    /// Finds the centroids (10 iterations of k-means; for inner product of rows of length 1 spherical) and trains the encoding, on
+    /// residuals if it is by_residual().
     /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already, or if the
     /// encoding is not for the metric.
     /// Memory, beside that of k-means: the encoding's training rows, 4 d bytes each, and as much again for their residuals.
@@ -155,6 +157,8 @@ public:
         lists_.clear();
         ntotal_ = 0, next_id_ = 0, positional_ = true;
         direct_map_.clear();
+        spreads_.clear();
+        coarse_.set_spreads(spreads_.rms());
     }
 
     DirectMapKind direct_map() const { return direct_map_.kind(); }
@@ -188,11 +192,11 @@ private:
         return std::min(params.nprobe != 0 ? params.nprobe : nprobe_, nlist_);
     }
 
-    KMeansConfig coarse_config() const {
+    // Rows of one length are parted by direction, as faiss does. For others L2 knows directions and lengths.
+    KMeansConfig coarse_config(MatrixView x) const {
         KMeansConfig config;
         config.iterations = 10;
-        config.metric = metric_;
-        config.spherical = metric_ == Metric::inner_product;
+        if (metric_ == Metric::inner_product && have_unit_length(x)) config.metric = metric_, config.spherical = true;
         return config;
     }
 
@@ -323,6 +327,7 @@ private:
         encoding.set_origins(metric_, centroids);
     }
 
+    ListSpreads empty_spreads(const Coarse& coarse) const { return ListSpreads(coarse.wants_spreads() ? nlist_ : 0); }
     InvertedLists empty_lists(const E& encoding) const { return InvertedLists(nlist_, E::kBlock, encoding.block_bytes()); }
 
     // ivf_file.hpp
@@ -341,6 +346,8 @@ private:
     Status check_mergeable(const Ivf& other) const;
     Status check_shift(Id shift) const;
     void take_over(const InvertedLists& from, std::size_t list, Id shift);
+    double squared_residuals(std::size_t list, std::size_t begin, std::size_t end, double sum, float* row) const;
+    void count_spread(std::size_t list, std::size_t begin, float* row);
 
     std::size_t d_;
     Metric metric_;
@@ -351,6 +358,7 @@ private:
     Coarse coarse_;
     E encoding_;
     InvertedLists lists_;
+    ListSpreads spreads_;  // where the partition wants them
     DirectMap direct_map_;
 };
 

@@ -44,7 +44,7 @@ Status Ivf<Coarse, E>::learn(MatrixView x, const Resources& resources) {
     static_assert(std::is_nothrow_move_assignable_v<Coarse> && std::is_nothrow_move_assignable_v<E>);
     Coarse coarse = coarse_.untrained();
     if constexpr (Coarse::kLearns) {
-        Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(), resources);
+        Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(x), resources);
         LUTRA_TRY(centroids.status());
         LUTRA_TRY(coarse.build(std::move(centroids->centroids), nlist_, d_, metric_, resources));
     }
@@ -52,7 +52,8 @@ Status Ivf<Coarse, E>::learn(MatrixView x, const Resources& resources) {
     LUTRA_TRY(train_encoding(coarse, x, encoding, resources));
     set_origins(coarse, encoding);
     InvertedLists lists = empty_lists(encoding);
-    coarse_ = std::move(coarse), encoding_ = std::move(encoding), lists_ = std::move(lists);
+    ListSpreads spreads = empty_spreads(coarse);
+    coarse_ = std::move(coarse), encoding_ = std::move(encoding), lists_ = std::move(lists), spreads_ = std::move(spreads);
     reset();
     return {};
 }
@@ -122,8 +123,14 @@ Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resourc
     const auto rows_of = [&](std::size_t l) {
         return std::span(rows.data() + (l == 0 ? 0 : first[l - 1]), rows.data() + first[l]);
     };
+    std::vector<double> squared(coarse_.wants_spreads() ? nlist_ : 0);
     resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
-        for (std::size_t l = begin; l < end; ++l) encode(l, x, rows_of(l));
+        std::vector<float> row(d_);
+        for (std::size_t l = begin; l < end; ++l) {
+            encode(l, x, rows_of(l));
+            if (!squared.empty())
+                squared[l] = squared_residuals(l, before[l], before[l] + rows_of(l).size(), spreads_.squared(l), row.data());
+        }
     });
     LUTRA_TRY(resources.progress.report("add", x.n, x.n));
 
@@ -131,7 +138,9 @@ Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resourc
     for (std::size_t l = 0; l < nlist_; ++l) {
         lists_.admit(l, rows_of(l).size());
         std::ranges::transform(rows_of(l), lists_.ids(l).begin() + std::ptrdiff_t(before[l]), id_of);
+        if (!squared.empty()) spreads_.set(l, squared[l], lists_.size(l));
     }
+    coarse_.set_spreads(spreads_.rms());
     next_id_ = std::max(next_id_, highest + 1);
     ntotal_ += x.n;
     direct_map_.append(before, lists_);
@@ -146,6 +155,25 @@ void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std:
     std::ranges::transform(rows, pointers.begin(), [x](std::size_t i) { return x.row(i); });
     lists_.prepare(list, rows.size());
     encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), lists_.size(list));
+}
+
+// sum + the squared distances to the centroid of rows [begin, end) of a list, which may be in room that is not admitted yet. row
+// [d].
+template <CoarseQuantizer Coarse, Encoding E>
+double Ivf<Coarse, E>::squared_residuals(std::size_t list, std::size_t begin, std::size_t end, double sum, float* row) const {
+    for (std::size_t i = begin; i < end; ++i) {
+        decode({list, i}, row);
+        sum += ListSpreads::between(row, coarse_.centroid(list), d_);
+    }
+    return sum;
+}
+
+// Of a list's rows from number `begin` on; those before it are counted. row [d]: room. Then coarse_.set_spreads().
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::count_spread(std::size_t list, std::size_t begin, float* row) {
+    if (!coarse_.wants_spreads()) return;
+    const std::size_t size = lists_.size(list);
+    spreads_.set(list, squared_residuals(list, begin, size, begin != 0 ? spreads_.squared(list) : 0, row), size);
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
@@ -177,10 +205,16 @@ Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
         const bool renumbers = !Coarse::kLearns && positional_;
         if (removed == 0) return removed;
         direct_map_.reserve(ntotal_ - removed, renumbers || highest < Id(ntotal_ - removed));
+        std::vector<float> row(d_);
 
         // Nothing fails any more.
         ntotal_ -= removed;
-        for (std::size_t l = 0, at = 0; l < lists_.nlist(); ++l) at = remove_from(l, goes, at);
+        for (std::size_t l = 0, at = 0; l < lists_.nlist(); ++l) {
+            const std::size_t size = lists_.size(l);
+            at = remove_from(l, goes, at);
+            if (lists_.size(l) != size) count_spread(l, 0, row.data());
+        }
+        coarse_.set_spreads(spreads_.rms());
         if (renumbers) {
             std::iota(lists_.ids(0).begin(), lists_.ids(0).end(), Id{0});
             next_id_ = Id(ntotal_);
@@ -219,9 +253,14 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
         const std::size_t n = ntotal_ + other.ntotal_;
         lists_.reserve(sizes);
         direct_map_.reserve(n, other.highest_id() + shift < Id(n));
+        std::vector<float> row(d_);
 
         // Nothing fails any more.
-        for (std::size_t l = 0; l < lists_.nlist(); ++l) take_over(other.lists_, l, shift);
+        for (std::size_t l = 0; l < lists_.nlist(); ++l) {
+            take_over(other.lists_, l, shift);
+            count_spread(l, before[l], row.data());
+        }
+        coarse_.set_spreads(spreads_.rms());
         if (positional_) id_map_ = other.id_map_;
         positional_ = positional_ && other.positional_ && shift == next_id_;
         next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);

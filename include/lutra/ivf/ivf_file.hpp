@@ -97,6 +97,9 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader&
         LUTRA_TRY(
             read_block_lists(in, index.nlist_, index.encoding_, index.lists_, [&](std::size_t l) { return index.origin(l); }));
     index.count_loaded();
+    std::vector<float> row(header.d);
+    for (std::size_t l = 0; l < index.lists_.nlist(); ++l) index.count_spread(l, 0, row.data());
+    index.coarse_.set_spreads(index.spreads_.rms());
     if (index.ntotal_ != header.ntotal)
         return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
     index.nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist);

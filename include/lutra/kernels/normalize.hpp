@@ -1,9 +1,11 @@
-// lutra/kernels/normalize.hpp: rows scaled to length 1.  SPDX-License-Identifier: MIT
+// lutra/kernels/normalize.hpp: lengths of rows, and rows scaled to length 1.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -16,6 +18,24 @@ inline void normalize_rows(const float* x, std::size_t n, std::size_t d, float* 
         const double scale = squared > 0 ? 1 / std::sqrt(squared) : 0;
         for (std::size_t t = 0; t < d; ++t) to[t] = float(double(x[t]) * scale);
     }
+}
+
+/// |x|, no more than the largest float; NaN or infinity if a component is.
+inline float length(const float* x, std::size_t d) {
+    double squared = 0;
+    for (std::size_t t = 0; t < d; ++t) squared += double(x[t]) * double(x[t]);
+    const double root = std::sqrt(squared);
+    return float(std::isfinite(root) ? std::min(root, double(std::numeric_limits<float>::max())) : root);
+}
+
+/// True if every row has length 1, or 0: then inner products do not ask for lengths, and the nearest row is that of the largest
+/// one.
+inline bool have_unit_length(MatrixView x) {
+    for (std::size_t i = 0; i < x.n; ++i) {
+        const float l = length(x.row(i), x.d);
+        if (!(std::abs(l - 1) < 1e-4F) && l != 0) return false;
+    }
+    return true;
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

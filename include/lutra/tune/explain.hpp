@@ -137,7 +137,8 @@ private:
         out_.search_seconds += multiply_adds / kMultiplyAdds + double(out_.nprobe) * kListVisit;
         std::string text =
             joined({"k-means parts the rows into ", count_text(lists), " lists of about ", count_text(per_list),
-                    "; a query looks into the ", count_text(double(out_.nprobe)), " nearest, ", count_text(visited()), " rows"});
+                    "; a query looks into the ", count_text(double(out_.nprobe)),
+                    work_.metric == Metric::l2 ? " nearest, " : " most promising, ", count_text(visited()), " rows"});
         if (!spec_.coarse->index.empty())
             text.append(joined({"; the lists are found through ", spec_.coarse->index, " over their centroids"}));
         say(spec_.coarse->token.text, std::move(text));

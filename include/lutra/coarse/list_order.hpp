@@ -1,0 +1,76 @@
+// lutra/coarse/list_order.hpp: which lists may hold the largest inner products, where rows differ in length.
+// SPDX-License-Identifier: MIT
+//
+//   <q, x> = <q, c> + <q, x - c>           x in the list of centroid c
+//   lists by   <q, c> + 2 |q| rms / sqrt(d)     rms: root mean square of |x - c| over the list's rows
+//
+// A residual of length rms whose direction knows nothing of q adds |q| rms / sqrt(d), give or take: two of these are what the best
+// of some dozen rows have. Rows are stored by L2, so residuals are short, and long rows, the likely answers, lie together. The sum
+// is an inner product of one column more: (q, |q|) and (c, 2 rms / sqrt(d)).
+#pragma once
+#include <lutra/coarse/centroid_search.hpp>
+#include <lutra/core/types.hpp>
+#include <lutra/core/workspace.hpp>
+#include <lutra/kernels/normalize.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Centroids [nlist, d] in the order of a query. Const calls are thread-safe with one arena a thread.
+class ListOrder {
+public:
+    /// What a list may have beyond its centroid, in |q| rms / sqrt(d); ivf/README.md has the measurements.
+    static constexpr float kReach = 2;
+
+    ListOrder() = default;
+    explicit ListOrder(MatrixView centroids) : search_(Metric::inner_product, extended(centroids), centroids.n, centroids.d + 1) {}
+
+    bool empty() const { return search_.k() == 0; }
+
+    /// rms [nlist]. Cannot fail.
+    void set_spreads(std::span<const float> rms) {
+        if (empty()) return;
+        const float factor = kReach / std::sqrt(float(d()));
+        search_.set_column(d(), [&](std::size_t list) { return factor * rms[list]; });
+    }
+
+    /// As CoarseQuantizer's.
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const auto asked = arena.take<float>(q.n * search_.d());
+        for (std::size_t i = 0; i < q.n; ++i) extend(q.row(i), asked.data() + i * search_.d());
+        search_.probe({asked.data(), q.n, search_.d()}, nprobe, lists, arena);
+    }
+
+    /// The best nprobe of some lists for q [d]; scores has room for nprobe.
+    void rank(const float* q, std::span<const Id> candidates, std::size_t nprobe, Id* lists, float* scores, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const auto asked = arena.take<float>(search_.d());
+        extend(q, asked.data());
+        search_.rank<Id>(asked.data(), candidates, nprobe, lists, scores);
+    }
+
+private:
+    std::size_t d() const { return search_.d() - 1; }
+
+    void extend(const float* q, float* out) const {
+        std::copy_n(q, d(), out);
+        out[d()] = length(q, d());
+    }
+
+    // A column of zeros behind the others: no list has rows yet.
+    static AlignedVector<float> extended(MatrixView centroids) {
+        AlignedVector<float> rows(centroids.n * (centroids.d + 1), 0.F);
+        for (std::size_t j = 0; j < centroids.n; ++j)
+            std::copy_n(centroids.row(j), centroids.d, rows.data() + j * (centroids.d + 1));
+        return rows;
+    }
+
+    CentroidSearch search_;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,43 @@
+// lutra/ivf/list_spreads.hpp: how far the rows of each list lie from its centroid.  SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/types.hpp>
+#include <lutra/kernels/distance.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Sums of squared distances of rows, as they are stored, to the centroid of their list. Row after row is added, so a sum does not
+/// depend on how many came together, and a file's rows have it again.
+class ListSpreads {
+public:
+    ListSpreads() = default;
+    explicit ListSpreads(std::size_t nlist) : squared_(nlist, 0), rms_(nlist, 0.F) {}
+
+    double squared(std::size_t list) const { return squared_[list]; }
+    /// Cannot fail.
+    void set(std::size_t list, double squared, std::size_t rows) {
+        squared_[list] = squared;
+        const double rms = rows != 0 ? std::sqrt(squared / double(rows)) : 0;
+        rms_[list] = float(std::min(rms, double(std::numeric_limits<float>::max())));
+    }
+    void clear() { std::ranges::fill(squared_, 0), std::ranges::fill(rms_, 0.F); }
+    /// Root mean squares [nlist].
+    std::span<const float> rms() const { return rms_; }
+
+    /// The squared distance of a row [d] to a centroid; the largest float where that overflows.
+    static double between(const float* row, const float* centroid, std::size_t d) {
+        return double(std::min(score_row(Metric::l2, row, centroid, d), std::numeric_limits<float>::max()));
+    }
+
+private:
+    std::vector<double> squared_;
+    std::vector<float> rms_;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
