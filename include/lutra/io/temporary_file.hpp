@@ -72,13 +72,14 @@ inline long own_process() { return ::getpid(); }
 inline bool is_running(long process) { return ::kill(pid_t(process), 0) == 0 || errno != ESRCH; }
 
 /// Removes a file that nobody writes. Its writer holds a lock until the file has its own name: a process may run where its number
-/// means another one here, in a container that shares the folder. `surely`: also where there are no locks.
+/// means another one here, in a container that shares the folder. The lock taken here is nobody else's, so of those who sweep one
+/// removes the file, and none the next one of that name. `surely`: also where there are no locks.
 inline void remove_unlocked(const std::string& path, bool surely) {
     const int file = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return;
     struct ::stat about, there;
     const bool regular = ::fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-    const bool unlocked = regular && (::flock(file, LOCK_SH | LOCK_NB) == 0 || (surely && errno != EWOULDBLOCK));
+    const bool unlocked = regular && (::flock(file, LOCK_EX | LOCK_NB) == 0 || (surely && errno != EWOULDBLOCK));
     // What was opened may have been put in place meanwhile, and a new file have its old name.
     if (unlocked && ::lstat(path.c_str(), &there) == 0 && there.st_ino == about.st_ino) ::unlink(path.c_str());
     ::close(file);
