@@ -168,9 +168,9 @@ void tune_file(const AutotuneFlags& flags, const Resources& resources) {
     save_to(index, file, path);
 }
 
-std::vector<std::string> candidate_specs(std::size_t n, std::size_t d) {
+std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, MetricFlag metric) {
     std::vector<std::string> specs{"Flat"};
-    const std::string codes = lutra::detail::codes_for(d, 2);
+    const std::string codes = lutra::detail::codes_for(d, 2, library_metric(metric), true);
     const std::size_t lists = lutra::detail::lists_for(n);
     for (std::size_t nlist : {lists / 2, lists, std::min(2 * lists, n / 39)}) {
         if (nlist < 2) continue;
@@ -218,7 +218,7 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
     std::string best_spec;
     std::optional<Tuned> best;
-    for (const std::string& spec : candidate_specs(base.n, base.d)) {
+    for (const std::string& spec : candidate_specs(base.n, base.d, flags.metric)) {
         if (flags.metric == MetricFlag::cosine && spec.ends_with("RFlat")) continue;  // refines by inner product, not by cosine
         const Tuned tuned = autotune(build(spec, flags.metric, base, resources), q.view(), q.truth, config, resources).value();
         const OperatingPoint& p = tuned.best;

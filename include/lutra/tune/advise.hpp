@@ -48,6 +48,16 @@ inline std::size_t piece_for(std::size_t d, std::size_t most) {
     return most;
 }
 
+/// 4-bit codes of pieces of `most` floats, or of fewer where that does not divide d; for inner product score-aware, and of
+/// residuals in lists.
+inline std::string codes_for(std::size_t d, std::size_t most, Metric metric, bool in_lists) {
+    const bool inner = metric == Metric::inner_product;
+    Pq4Token token{d / piece_for(d, most)};
+    token.by_residual = inner && in_lists;
+    token.score_aware = inner && score_aware_weight(d) > 0.01;  // less changes no codes
+    return write_pq4_token(token);
+}
+
 /// The power of two next to 4 sqrt(n) .. 8 sqrt(n), with 39 rows a list.
 inline std::size_t lists_for(std::size_t n) {
     const auto wanted = std::size_t(5.6 * std::sqrt(double(n)));
@@ -110,14 +120,7 @@ private:
         candidates_.push_back({in_lists_ + codes(piece), 0, most_recall, joined({reason, floats_text(piece), " each"})});
     }
 
-    // 4-bit codes of pieces of `most` floats, or of fewer where that does not divide d.
-    std::string codes(std::size_t most) const {
-        const bool inner = wish_.metric == Metric::inner_product;
-        Pq4Token token{wish_.d / piece_for(wish_.d, most)};
-        token.by_residual = inner && lists_for(wish_.n) > 1;
-        token.score_aware = inner && score_aware_weight(wish_.d) > 0.01;  // less changes no codes
-        return write_pq4_token(token);
-    }
+    std::string codes(std::size_t most) const { return codes_for(wish_.d, most, wish_.metric, lists_for(wish_.n) > 1); }
 
     float factor() const { return wish_.recall > 0.98 ? 16 : wish_.recall > 0.9 ? 8 : 4; }
 
