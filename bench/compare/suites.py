@@ -98,11 +98,13 @@ SOAR = {"soar_lambda": 1.5, "overretrieve_factor": 2.0}
 
 def refined_ip(dataset, nlist):
     """Score-aware codes ("a", which faiss does not have) are ScaNN's, too. Its trees: as many leaves as lists, half of them (which is
-    worth it with SOAR only, where a row is in two leaves), and 2,000."""
-    entry = fastscan(dataset, nlist, steps("nprobe", "k_factor", FASTSCAN_IP, nlist))
+    worth it with SOAR only, where a row is in two leaves), and 2,000. Codes of residuals also in half as many lists."""
+    points = steps("nprobe", "k_factor", FASTSCAN_IP, nlist)
+    entry, halved = fastscan(dataset, nlist, points), fastscan(dataset, max(1, nlist // 2), points)
     many = nlist_for(2000, dataset.n, [])
     trees = sorted({(max(1, nlist // 2), True), (nlist, False), (nlist, True), (many, False), (many, True)})
     entries = [entry("lutra", ending) for ending in ("", "a", "r", "ra")] + [entry("faiss", ending) for ending in ("", "r")]
+    entries += [halved("lutra", "ra"), halved("faiss", "r")]
     return entries + [scann(leaves, steps("leaves", "reorder", SCANN_IP, leaves), **(SOAR if soar else {})) for leaves, soar in trees]
 
 
