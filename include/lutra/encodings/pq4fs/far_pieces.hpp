@@ -46,12 +46,12 @@ inline double far_limit(std::span<double> distances, double scale, std::size_t m
     return kNone;
 }
 
-/// The median of what is left of some values; 0 of none. Reorders them.
+/// The median of some values, NaN counting as the largest; 0 of none. Reorders them.
 template <class T>
 T median(std::span<T> values) {
     if (values.empty()) return 0;
     const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
+    std::nth_element(values.begin(), middle, values.end(), [](T a, T b) { return a < b || (a == a && b != b); });
     return *middle;
 }
 /// The same of those above 0: where most rows are equal, what the others do.
