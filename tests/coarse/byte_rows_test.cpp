@@ -58,22 +58,25 @@ Matrix moved(Matrix x, float scale, float offset) {
 
 TEST_CASE("ByteDots: the same sums from the instruction as one by one") {
     using lutra::detail::ByteDots;
-    for (const std::size_t padded : {64, 128, 256, 320}) {
-        lutra::Rng rng(1);
-        std::vector<std::int8_t> q(padded), codes(5 * padded);
-        for (auto* all : {&q, &codes})
-            for (auto& v : *all) v = std::int8_t(int(rng.below(255)) - 127);
-        q[2] = q[3] = 127, codes[2] = codes[3] = -127;  // the largest sum of a pair
-        std::vector<std::uint8_t> plain(padded), offset(padded);
-        for (std::size_t t = 0; t < padded; ++t) plain[t] = std::uint8_t(q[t]), offset[t] = std::uint8_t(q[t] + ByteDots::kOffset);
-        std::vector<std::int32_t> want(5), got(5);
-        lutra::detail::ScalarDots::run(plain.data(), codes.data(), 5, padded, want.data());
-        ByteDots::run(offset.data(), codes.data(), 5, padded, got.data());
-        for (std::size_t j = 0; j < 5; ++j) {
-            const auto row = codes.begin() + std::ptrdiff_t(j * padded);
-            CHECK(got[j] - ByteDots::kOffset * std::accumulate(row, row + std::ptrdiff_t(padded), 0) == want[j]);
+    for (const std::size_t groups : {1, 3, 4, 9})
+        for (const std::size_t padded : {4, 8, 12, 64, 324}) {
+            lutra::Rng rng(1);
+            const std::size_t n = 16 * groups;
+            std::vector<std::int8_t> q(padded), codes(n * padded);
+            for (auto* all : {&q, &codes})
+                for (auto& v : *all) v = std::int8_t(int(rng.below(255)) - 127);
+            q[2] = q[3] = 127, codes[2] = codes[3] = -127;  // the largest sum of a pair
+            std::vector<std::uint8_t> offset(padded);
+            for (std::size_t t = 0; t < padded; ++t) offset[t] = std::uint8_t(q[t] + ByteDots::kOffset);
+            std::vector<std::int32_t> got(n);
+            ByteDots::run(offset.data(), codes.data(), groups, padded, got.data());
+            for (std::size_t j = 0; j < n; ++j) {
+                std::int32_t want = 0;
+                for (std::size_t t = 0; t < padded; ++t)
+                    want += (std::int32_t(q[t]) + ByteDots::kOffset) * std::int32_t(codes[lutra::detail::byte_place(j, t, padded)]);
+                CHECK(got[j] == want);
+            }
         }
-    }
 }
 
 TEST_CASE("ByteRows: the k nearest may always be near, of any size, offset and number of columns") {
@@ -154,6 +157,20 @@ TEST_CASE("ByteRows: says nothing of queries that are not finite or too long; em
         x.row(99)[0] = bad;
         CHECK(ByteRows(x.row(0), x.n, x.d, Metric::l2).empty());
     }
+}
+
+TEST_CASE("ByteRows: a row that becomes too long may always be near, and is like others when it is short again") {
+    Matrix x = lutra_test::normal_matrix(100, 64, 5);
+    const Matrix q = lutra_test::normal_matrix(1, 64, 6);
+    ByteRows rows(x.row(0), x.n, x.d, Metric::inner_product);
+    const auto before = near(rows, x.n, q.row(0), 3);
+    const std::vector<float> far(64, 1e18F);
+    rows.set_row(99, far.data());
+    const auto with_far = near(rows, x.n, q.row(0), 3);
+    CHECK(with_far.back() == 99);
+    for (const auto row : before) CHECK(std::binary_search(with_far.begin(), with_far.end(), row));
+    rows.set_row(99, x.row(99));
+    CHECK(near(rows, x.n, q.row(0), 3) == before);
 }
 
 TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among others") {

@@ -1,0 +1,106 @@
+// lutra/coarse/byte_dots.hpp: products of a query and many rows, both in bytes, rows side by side.  SPDX-License-Identifier: MIT
+//
+//   codes [groups, padded / 4, 16, 4]     four columns of each of 16 rows, then the next four
+//
+// One instruction multiplies four columns of 16 rows by the query's four and adds each row's products to its own number: nothing is
+// summed across lanes. On Zen 4, 1,024 rows of 200 columns, a query took 4.6 us when each row's bytes lay together.
+#pragma once
+#include <lutra/simd/arch.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
+#include <immintrin.h>
+#endif
+
+namespace lutra::inline LUTRA_ABI_TAG::detail {
+
+inline constexpr std::size_t kByteGroup = 16, kByteColumns = 4;
+
+/// Where column t of row j is; padded is a multiple of kByteColumns.
+constexpr std::size_t byte_place(std::size_t j, std::size_t t, std::size_t padded) {
+    return j / kByteGroup * kByteGroup * padded + t / kByteColumns * kByteGroup * kByteColumns + j % kByteGroup * kByteColumns +
+           t % kByteColumns;
+}
+
+// dots [groups * 16]: query [padded] times each row. A kernel's kOffset is what a query's bytes hold beyond its codes: instructions
+// differ in which factor may be negative.
+struct ScalarDots {
+    static constexpr std::int32_t kOffset = 0;
+
+    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
+                    std::int32_t* dots) {
+        for (std::size_t j = 0; j < groups * kByteGroup; ++j) {
+            dots[j] = 0;
+            for (std::size_t t = 0; t < padded; ++t)
+                dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[byte_place(j, t, padded)]);
+        }
+    }
+};
+
+#if defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
+struct VnniDots {
+    static constexpr std::int32_t kOffset = 128;
+
+    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
+                    std::int32_t* dots) {
+        std::size_t g = 0;
+        for (; g + 4 <= groups; g += 4) run_some<4>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
+        for (; g < groups; ++g) run_some<1>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
+    }
+
+private:
+    // Several groups at once, for a sum must wait for the one before it.
+    template <std::size_t Groups>
+    static void run_some(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
+        __m512i sum[Groups];
+        LUTRA_UNROLL for (__m512i& s : sum) s = _mm512_setzero_si512();
+        for (std::size_t t = 0; t < padded; t += kByteColumns) {
+            std::int32_t four;
+            std::memcpy(&four, query + t, sizeof four);
+            const __m512i q = _mm512_set1_epi32(four);
+            LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) sum[g] =
+                _mm512_dpbusd_epi32(sum[g], q, _mm512_loadu_si512(codes + g * kByteGroup * padded + t * kByteGroup));
+        }
+        LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) _mm512_storeu_si512(dots + g * kByteGroup, sum[g]);
+    }
+};
+using ByteDots = VnniDots;
+#elif defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
+// |q| times c with the sign of q: both are at most 127, so that two products fit into 16 bits.
+struct Avx2Dots {
+    static constexpr std::int32_t kOffset = 0;
+
+    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
+                    std::int32_t* dots) {
+        for (std::size_t half = 0; half < 2 * groups; ++half)
+            run_half(query, codes + half / 2 * kByteGroup * padded + half % 2 * 32, padded, dots + half * 8);
+    }
+
+private:
+    // Eight rows; two sums, for one must wait for the one before it.
+    static void run_half(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
+        __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+        std::size_t t = 0;
+        for (; t + 2 * kByteColumns <= padded; t += 2 * kByteColumns) {
+            even = _mm256_add_epi32(even, products(query + t, codes + t * kByteGroup));
+            odd = _mm256_add_epi32(odd, products(query + t + kByteColumns, codes + (t + kByteColumns) * kByteGroup));
+        }
+        if (t < padded) even = _mm256_add_epi32(even, products(query + t, codes + t * kByteGroup));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots), _mm256_add_epi32(even, odd));
+    }
+    static __m256i products(const std::uint8_t* query, const std::int8_t* codes) {
+        std::int32_t four;
+        std::memcpy(&four, query, sizeof four);
+        const __m256i q = _mm256_set1_epi32(four), c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
+        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(c, q));
+        return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    }
+};
+using ByteDots = Avx2Dots;
+#else
+using ByteDots = ScalarDots;
+#endif
+
+}  // namespace lutra::inline LUTRA_ABI_TAG::detail
