@@ -5,7 +5,9 @@
 #include <lutra/encodings/flat/flat.hpp>
 #include <lutra/ivf/ivf_file.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -68,6 +70,45 @@ std::vector<Id> orders(const IvfFlat& index) {
     return lists;
 }
 }  // namespace
+
+TEST_CASE("Ivf: rows whose squares floats lose are parted by direction for inner product") {
+    lutra_test::Matrix x = lutra_test::normal_matrix(400, 8, 2);
+    for (float& v : x.values) v *= 1e-25F;
+    IvfFlat index(8, Metric::inner_product, 10, lutra::FlatCoarse{}, lutra::Flat(8));
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    CHECK(!index.coarse().wants_spreads());
+    std::size_t longest = 0;
+    for (std::size_t l = 0; l < 10; ++l) longest = std::max(longest, index.lists().size(l));
+    CHECK(longest < 200);
+}
+
+TEST_CASE("Ivf: a row with NaN, as a file may have one, does not hide the others of its list") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(300, 6, 1);
+    IvfFlat index(6, Metric::inner_product, 10, lutra::FlatCoarse{}, lutra::Flat(6));
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    lutra::MemoryWriter file;
+    REQUIRE(index.save(file).ok());
+    std::vector<std::byte> bytes(file.bytes().begin(), file.bytes().end());
+    const float* const row = x.row(7);
+    const auto* const first = reinterpret_cast<const std::byte*>(row);
+    const auto at = std::search(bytes.begin(), bytes.end(), first, first + 6 * sizeof(float));
+    REQUIRE(at != bytes.end());
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    std::copy_n(reinterpret_cast<const std::byte*>(&nan), sizeof nan, at);
+    lutra::MemoryReader in(bytes);
+    lutra::Fourcc fourcc;
+    REQUIRE(lutra::read_fourcc(in, fourcc).ok());
+    lutra::Result<IvfFlat> loaded = IvfFlat::load(in);
+    REQUIRE(loaded.ok());
+    for (std::size_t nprobe = 1; nprobe <= 10; ++nprobe) {
+        std::vector<Id> lists(nprobe);
+        lutra::Arena arena;
+        loaded->coarse().probe(x.view().rows(20, 21), nprobe, lists.data(), arena);
+        CHECK(std::count(lists.begin(), lists.end(), lutra::kNoId) == 0);
+    }
+}
 
 TEST_CASE("Ivf: the order of lists knows the rows that are there, however they came, and none that are gone") {
     const lutra_test::Matrix x = lutra_test::normal_matrix(700, 6, 1);

@@ -24,10 +24,10 @@ namespace lutra::inline LUTRA_ABI_TAG {
 class CentroidSearch {
 public:
     CentroidSearch() = default;
-    /// assigns_only: probe() is not what it is for, and has no bytes.
-    CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool assigns_only = false)
+    /// without_bytes: assign() is what it is for, and queries alone need not be fast.
+    CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool without_bytes = false)
         : centroids_(metric, std::move(centroids), k, d), k_(k), d_(d), metric_(metric) {
-        if (ByteRows::kFast && !assigns_only && k >= kLeastForBytes && d >= kLeastColumns)
+        if (ByteRows::kFast && !without_bytes && k >= kLeastForBytes && d >= kLeastColumns)
             bytes_ = ByteRows(centroid(0), k, d, metric);
     }
 
@@ -69,18 +69,13 @@ public:
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = numbers[i];
     }
 
-    /// Component t of centroid j becomes value(j), for all of them. Cannot fail for inner product. Cost: k, and d for each that
-    /// changes.
-    template <class Value>
-    void set_column(std::size_t t, Value&& value) {
-        for (std::size_t j = 0; j < k_; ++j) {
-            if (centroid(j)[t] == value(j)) continue;
-            centroids_.row(j)[t] = value(j);
-            centroids_.prepare_row(j);
-            if (!bytes_.empty()) bytes_.set_row(j, centroid(j));
-        }
-        centroids_.find_far();
+    /// Component t of centroid j becomes `value`; then, once, complete(). Cannot fail for inner product.
+    void set_component(std::size_t j, std::size_t t, float value) {
+        centroids_.row(j)[t] = value;
+        centroids_.prepare_row(j);
+        if (!bytes_.empty()) bytes_.set_row(j, centroid(j));
     }
+    void complete() { centroids_.find_far(); }
 
 private:
     static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // less is compared sooner than chosen from

@@ -36,6 +36,7 @@ public:
     /// What a row's list is found among: by L2, or by inner product with centroids of length 1.
     const CentroidSearch& near() const { return near_; }
 
+    static constexpr bool takes_lengths() { return true; }
     bool wants_spreads() const { return !order_.empty(); }
     void set_spreads(std::span<const float> rms) { order_.set_spreads(rms); }
 

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -27,15 +28,19 @@ public:
     static constexpr float kReach = 2;
 
     ListOrder() = default;
-    explicit ListOrder(MatrixView centroids) : search_(Metric::inner_product, extended(centroids), centroids.n, centroids.d + 1) {}
+    explicit ListOrder(MatrixView centroids)
+        : search_(Metric::inner_product, extended(centroids), centroids.n, centroids.d + 1), rms_(centroids.n, 0.F) {}
 
     bool empty() const { return search_.k() == 0; }
 
-    /// rms [nlist]. Cannot fail.
+    /// rms [nlist]. Cannot fail. Cost: nlist, and d for each list whose rms is another than before.
     void set_spreads(std::span<const float> rms) {
-        if (empty()) return;
+        if (empty() || std::ranges::equal(rms, rms_)) return;
         const float factor = kReach / std::sqrt(float(d()));
-        search_.set_column(d(), [&](std::size_t list) { return factor * rms[list]; });
+        for (std::size_t l = 0; l < rms_.size(); ++l)
+            if (rms[l] != rms_[l]) search_.set_component(l, d(), factor * rms[l]);
+        search_.complete();
+        std::ranges::copy(rms, rms_.begin());
     }
 
     /// As CoarseQuantizer's.
@@ -44,14 +49,6 @@ public:
         const auto asked = arena.take<float>(q.n * search_.d());
         for (std::size_t i = 0; i < q.n; ++i) extend(q.row(i), asked.data() + i * search_.d());
         search_.probe({asked.data(), q.n, search_.d()}, nprobe, lists, arena);
-    }
-
-    /// The best nprobe of some lists for q [d]; scores has room for nprobe.
-    void rank(const float* q, std::span<const Id> candidates, std::size_t nprobe, Id* lists, float* scores, Arena& arena) const {
-        const Arena::Frame frame(arena);
-        const auto asked = arena.take<float>(search_.d());
-        extend(q, asked.data());
-        search_.rank<Id>(asked.data(), candidates, nprobe, lists, scores);
     }
 
 private:
@@ -71,6 +68,7 @@ private:
     }
 
     CentroidSearch search_;
+    std::vector<float> rms_;  // as told last
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

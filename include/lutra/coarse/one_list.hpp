@@ -19,7 +19,8 @@ public:
     std::size_t nlist() const { return 1; }
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena&) const { std::fill_n(lists, q.n * nprobe, Id{0}); }
     void assign(MatrixView x, Id* lists, Arena&) const { std::fill_n(lists, x.n, Id{0}); }
-    bool wants_spreads() const { return false; }
+    static constexpr bool takes_lengths() { return false; }
+    static constexpr bool wants_spreads() { return false; }
     void set_spreads(std::span<const float>) {}
     const float* centroid(std::size_t) const { return nullptr; }
     std::string token() const { return {}; }

@@ -73,6 +73,7 @@ public:
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
     }
 
+    static constexpr bool takes_lengths() { return true; }
     bool wants_spreads() const { return flat_.wants_spreads(); }
     void set_spreads(std::span<const float> rms) { flat_.set_spreads(rms); }
 

@@ -44,6 +44,7 @@ struct ListView {
 ///                       rows come alone or together. Const, thread-safe with one arena a thread, allocates nothing once
 ///                       the arena is warm
 ///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
+///   takes_lengths()     true if for inner product centroids may have any length; false: build() is given those of length 1
 ///   wants_spreads()     true if the order of the lists depends on how far their rows lie from their centroids; then it is told:
 ///   set_spreads(rms)    [nlist] root mean squares of rows less centroids, as stored; 0 for a list without rows
 ///   centroid(list)      [d], what residuals are taken from
@@ -58,6 +59,7 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
     { cc.nlist() } -> std::same_as<std::size_t>;
     cc.probe(x, n, lists, arena);
     cc.assign(x, lists, arena);
+    { cc.takes_lengths() } -> std::same_as<bool>;
     { cc.wants_spreads() } -> std::same_as<bool>;
     c.set_spreads(rms);
     { cc.centroid(n) } -> std::same_as<const float*>;

@@ -42,6 +42,9 @@ public:
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         std::visit([&](const auto& c) { c.assign(x, lists, arena); }, coarse_);
     }
+    bool takes_lengths() const {
+        return std::visit([](const auto& c) { return c.takes_lengths(); }, coarse_);
+    }
     bool wants_spreads() const {
         return std::visit([](const auto& c) { return c.wants_spreads(); }, coarse_);
     }

@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The outer index's k-means compares centroids exactly; the inner index is trained with those centroids and holds them. What it
-// answers is approximate, for add() and for search() alike. Under inner product with centroids of any length it can only say which
-// of them have the largest products: rows are then stored in the nearest list exactly, as coarse/list_order.hpp asks, and of
-// somewhat more lists than a query visits the best by that order are chosen.
+// answers is approximate, for add() and for search() alike: a row is stored where searches like it look. So inner products keep
+// centroids of length 1 here, and rows are parted by direction: an index over centroids finds the largest products, not the nearest
+// centroids, and rows in the nearest list would be where no search through that index looks (bench/DEAD_ENDS.md).
 #pragma once
-#include <lutra/coarse/list_order.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/kernels/nearest.hpp>
 
@@ -24,8 +23,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric);
 
 /// Owns an index of the centroids. How carefully it searches are its own nprobe and k_factor, which files keep.
-/// Memory: the index, and a copy of the centroids (what it reconstructs), for residuals and for rows it finds no list for; three
-/// copies under inner product with centroids of any length.
+/// Memory: the index, and a copy of the centroids (what it reconstructs), for residuals and for rows it finds no list for.
 class IndexCoarse {
 public:
     static constexpr bool kLearns = true;
@@ -49,17 +47,16 @@ public:
     }
 
     std::size_t nlist() const { return index_.ntotal(); }
-    const float* centroid(std::size_t list) const {
-        return wants_spreads() ? near_.centroid(list) : centroids_.data() + list * index_.dim();
-    }
+    const float* centroid(std::size_t list) const { return centroids_.data() + list * index_.dim(); }
     std::string token() const { return std::string("(").append(index_.spec()).append(")"); }
     const Index& index() const { return index_; }
 
-    bool wants_spreads() const { return !order_.empty(); }
-    void set_spreads(std::span<const float> rms) { order_.set_spreads(rms); }
+    static constexpr bool takes_lengths() { return false; }
+    static constexpr bool wants_spreads() { return false; }
+    void set_spreads(std::span<const float>) {}
 
     void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-        wants_spreads() ? ask_and_rank(q, nprobe, lists, arena) : ask(q, nprobe, lists, arena);
+        ask(q, nprobe, lists, arena);
         for (std::size_t i = 0; i < q.n; ++i) {
             if (nprobe == nlist())
                 std::iota(lists + i * nprobe, lists + (i + 1) * nprobe, Id{0});  // all: none may be missing
@@ -69,7 +66,6 @@ public:
     }
 
     void assign(MatrixView x, Id* lists, Arena& arena) const {
-        if (wants_spreads()) return near_.assign(x, lists, arena);
         probe(x, 1, lists, arena);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
     }
@@ -94,12 +90,7 @@ public:
 private:
     Status keep_centroids() {
         centroids_.resize(index_.ntotal() * index_.dim());
-        LUTRA_TRY(index_.reconstruct_n(0, index_.ntotal(), centroids_.data()));
-        const MatrixView rows{centroids_.data(), nlist(), index_.dim()};
-        if (index_.metric() != Metric::inner_product || have_unit_length(rows)) return {};
-        order_ = ListOrder(rows);
-        near_ = CentroidSearch(Metric::l2, std::move(centroids_), rows.n, rows.d, true);
-        return {};
+        return index_.reconstruct_n(0, index_.ntotal(), centroids_.data());
     }
 
     // Fails only where memory runs out, as the shape fits and the index is trained; that goes on as an exception.
@@ -111,33 +102,15 @@ private:
         if (!status.ok()) detail::fail(status);
     }
 
-    // The best by the order of their spreads, of half as many again as are wanted.
-    void ask_and_rank(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-        const Arena::Frame frame(arena);
-        const std::size_t n = std::min(nprobe + nprobe / 2 + kMore, nlist());
-        const auto candidates = arena.take<Id>(q.n * n);
-        const auto scores = arena.take<float>(nprobe);
-        ask(q, n, candidates.data(), arena);
-        for (std::size_t i = 0; i < q.n; ++i) {
-            const std::span<const Id> all = candidates.subspan(i * n, n);
-            const auto found = std::size_t(std::find(all.begin(), all.end(), kNoId) - all.begin());
-            order_.rank(q.row(i), all.first(found), nprobe, lists + i * nprobe, scores.data(), arena);
-        }
-    }
-
     // For a row whose search ended in empty lists of the inner index; -1 if it has NaN.
     Id nearest_list(const float* x, Arena& arena) const {
         Id list = kNoId;
-        nearest_by_exact_scores(index_.metric(), {centroid(0), nullptr, nlist(), index_.dim()}, {&x, 1}, &list, arena);
+        nearest_by_exact_scores(index_.metric(), {centroids_.data(), nullptr, nlist(), index_.dim()}, {&x, 1}, &list, arena);
         return list;
     }
 
-    static constexpr std::size_t kMore = 8;
-
     Index index_;
-    AlignedVector<float> centroids_;  // [nlist, d], but where near_ has them:
-    CentroidSearch near_;             // under inner product, with centroids of any length
-    ListOrder order_;                 // the same
+    AlignedVector<float> centroids_;  // [nlist, d]
 };
 static_assert(CoarseQuantizer<IndexCoarse>);
 

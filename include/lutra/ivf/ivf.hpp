@@ -71,11 +71,10 @@ public:
         return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + coarse_.token() + "," + encoding_.token() : encoding_.token();
     }
 
-    /// Finds the centroids (10 iterations of k-means; for inner product of rows of length 1 spherical) and trains the encoding, on
-    /// residuals if it is by_residual().
-    /// Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled; bad_argument if there are vectors already, or if the
-    /// encoding is not for the metric.
-    /// Memory, beside that of k-means: the encoding's training rows, 4 d bytes each, and as much again for their residuals.
+    /// Finds the centroids (10 iterations of k-means; for inner product spherical, unless lengths_matter()) and trains the
+    /// encoding, on residuals if it is by_residual(). Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled;
+    /// bad_argument if there are vectors already, or if the encoding is not for the metric. Memory, beside that of k-means: the
+    /// encoding's training rows, 4 d bytes each, and as much again for their residuals.
     Status train(MatrixView x, const Resources& resources = {});
 
     Status add(MatrixView x, const Resources& resources = {});
@@ -192,11 +191,12 @@ private:
         return std::min(params.nprobe != 0 ? params.nprobe : nprobe_, nlist_);
     }
 
-    // Rows of one length are parted by direction, as faiss does. For others L2 knows directions and lengths.
+    // Where lengths say nothing rows are parted by direction, as faiss does. L2 knows directions and lengths.
     KMeansConfig coarse_config(MatrixView x) const {
         KMeansConfig config;
         config.iterations = 10;
-        if (metric_ == Metric::inner_product && have_unit_length(x)) config.metric = metric_, config.spherical = true;
+        const bool by_length = coarse_.takes_lengths() && lengths_matter(x);
+        if (metric_ == Metric::inner_product && !by_length) config.metric = metric_, config.spherical = true;
         return config;
     }
 

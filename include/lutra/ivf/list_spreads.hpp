@@ -30,9 +30,11 @@ public:
     /// Root mean squares [nlist].
     std::span<const float> rms() const { return rms_; }
 
-    /// The squared distance of a row [d] to a centroid; the largest float where that overflows.
+    /// The squared distance of a row [d] to a centroid; the largest float where that overflows, and 0 with NaN, which files may
+    /// bring: such a row must not hide the others of its list.
     static double between(const float* row, const float* centroid, std::size_t d) {
-        return double(std::min(score_row(Metric::l2, row, centroid, d), std::numeric_limits<float>::max()));
+        const float squared = score_row(Metric::l2, row, centroid, d);
+        return squared == squared ? double(std::min(squared, std::numeric_limits<float>::max())) : 0;
     }
 
 private:

@@ -28,14 +28,22 @@ inline float length(const float* x, std::size_t d) {
     return float(std::isfinite(root) ? std::min(root, double(std::numeric_limits<float>::max())) : root);
 }
 
-/// True if every row has length 1, or 0: then inner products do not ask for lengths, and the nearest row is that of the largest
-/// one.
+/// True if every row has length 1, but for rounding (1e-4), or 0, as silence has.
 inline bool have_unit_length(MatrixView x) {
     for (std::size_t i = 0; i < x.n; ++i) {
         const float l = length(x.row(i), x.d);
         if (!(std::abs(l - 1) < 1e-4F) && l != 0) return false;
     }
     return true;
+}
+
+/// Whether a partition for inner products is to know how long rows are: not if all have length 1, and not if all are so short that
+/// floats lose the squares of their differences.
+inline bool lengths_matter(MatrixView x) {
+    constexpr float kShortest = 0x1p-50F;
+    for (std::size_t i = 0; i < x.n; ++i)
+        if (!(length(x.row(i), x.d) < kShortest)) return !have_unit_length(x);
+    return false;
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
