@@ -5,6 +5,7 @@
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/io/vectors.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -123,4 +124,20 @@ TEST_CASE("recall@10 on SIFT rises with nprobe and k_factor, above its floors" *
                              {"PQ32x4fs,RFlat", {{0, 1, 0.58, 0.30}, {0, 2, 0.78, 0.47}, {0, 10, 0.97, 0.85}}},
                              {"IVF64,PQ32x4fsr,RFlat", {{8, 1, 0.58, 0.30}, {8, 10, 0.94, 0.83}, {64, 10, 0.98, 0.85}}},
                          });
+}
+
+TEST_CASE("recall@10 by inner product of rows of many lengths is higher in lists that know lengths" * doctest::test_suite("slow")) {
+    Matrix x = lutra_test::clustered_matrix(12000, 48, 3000, 1);
+    const Matrix lengths = lutra_test::normal_matrix(x.n, 1, 2), q = lutra_test::normal_matrix(200, 48, 9);
+    for (std::size_t i = 0; i < x.n; ++i)
+        for (std::size_t t = 0; t < x.d; ++t) x.row(i)[t] *= std::exp(lengths.row(i)[0] / 2);
+    const std::vector<Id> truth = nearest(filled("Flat", x, Metric::inner_product), q);
+    // Behind an index over centroids they have length 1.
+    const lutra::Index by_length = filled("IVF128,Flat", x, Metric::inner_product),
+                       by_direction = filled("IVF128(IVF1,Flat),Flat", x, Metric::inner_product);
+    for (const std::size_t nprobe : {8, 16}) {
+        lutra::SearchParams params;
+        params.nprobe = nprobe;
+        CHECK(recall(nearest(by_length, q, params), truth) > recall(nearest(by_direction, q, params), truth) + 0.02);
+    }
 }
