@@ -10,8 +10,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <lutra/cluster/kmeans.hpp>
+#include <lutra/factory/index_factory.hpp>
 #include <lutra/io/vectors.hpp>
-#include <lutra/lutra.hpp>
+#include <lutra/kernels/nearest.hpp>
+#include <lutra/kernels/normalize.hpp>
 #include <numeric>
 #include <vector>
 
