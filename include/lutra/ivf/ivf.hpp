@@ -195,8 +195,8 @@ private:
     KMeansConfig coarse_config(MatrixView x) const {
         KMeansConfig config;
         config.iterations = 10;
-        const bool by_length = coarse_.takes_lengths() && lengths_matter(x);
-        if (metric_ == Metric::inner_product && !by_length) config.metric = metric_, config.spherical = true;
+        if (metric_ == Metric::inner_product && !(coarse_.takes_lengths() && lengths_matter(x)))
+            config.metric = metric_, config.spherical = true;
         return config;
     }
 

@@ -157,8 +157,8 @@ void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std:
     encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), lists_.size(list));
 }
 
-// sum + the squared distances to the centroid of rows [begin, end) of a list, which may be in room that is not admitted yet. row
-// [d].
+// sum + the squared distances to the centroid of rows [begin, end) of a list, which may be in room that is not admitted yet.
+// row [d]: room.
 template <CoarseQuantizer Coarse, Encoding E>
 double Ivf<Coarse, E>::squared_residuals(std::size_t list, std::size_t begin, std::size_t end, double sum, float* row) const {
     for (std::size_t i = begin; i < end; ++i) {
