@@ -3,7 +3,8 @@
 //   codes [groups, padded / 4, 16, 4]     four columns of each of 16 rows, then the next four
 //
 // One instruction multiplies four columns of 16 rows by the query's four and adds each row's products to its own number: nothing is
-// summed across lanes. On Zen 4, 1,024 rows of 200 columns, a query took 4.6 us when each row's bytes lay together.
+// summed across lanes. A lone query of words in 1,024 lists (d = 200, Zen 4, medians of four alternations) takes 29.3 us in all,
+// and took 37.0 when each row's bytes lay together.
 #pragma once
 #include <lutra/simd/arch.hpp>
 

@@ -67,7 +67,7 @@ public:
         const auto centred = [&](std::size_t t) { return row[t] - origin_[t]; };
         const auto put = [&](std::size_t c, std::int32_t code) { codes_[detail::byte_place(j, c, padded_)] = std::int8_t(code); };
         const Coded coded = encode(centred, put);
-        const double length = squared_length(centred);
+        const double length = squared_length(centred, d_);
         scales_[j] = coded.scale, norms_[j] = coded.norm, errors_[j] = coded.error, sums_[j] = coded.sum;
         scores_[j] = metric_ == Metric::l2 ? float(length) : 0.F;
         slacks_[j] = slack(metric_ == Metric::l2 ? length : squared(row, d_) + squared(origin_.data(), d_));
@@ -124,16 +124,14 @@ private:
     // score_row() and what is computed here round by so small a share of |query|^2 + |row|^2 (L2: less the origin), or by as much
     // as tiny numbers lose.
     float slack(double squared) const { return float((squared * 0x1p-22 + 1e-36) * (double(d_) / 8 + 64)); }
-    static double squared(const float* x, std::size_t d) {
+    template <class X>
+    static double squared_length(X&& x, std::size_t d) {
         double sum = 0;
-        for (std::size_t t = 0; t < d; ++t) sum += double(x[t]) * double(x[t]);
+        for (std::size_t t = 0; t < d; ++t) sum += double(x(t)) * double(x(t));
         return sum;
     }
-    template <class X>
-    double squared_length(X&& x) const {
-        double sum = 0;
-        for (std::size_t t = 0; t < d_; ++t) sum += double(x(t)) * double(x(t));
-        return sum;
+    static double squared(const float* x, std::size_t d) {
+        return squared_length([x](std::size_t t) { return x[t]; }, d);
     }
     static float up(double x) { return float(x * (1 + 1e-6)); }
 
