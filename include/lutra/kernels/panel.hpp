@@ -64,14 +64,16 @@ inline void pack_column(const float* query, std::size_t t, std::size_t end, cons
 /// width is a multiple of 4. Cost: one pass over both.
 inline void pack_panel(const float* const* queries, std::size_t width, std::size_t d, const float* origin, float scale,
                        float* panel) {
-    constexpr std::size_t kStrip = 16;  // one cache line of each query at a time; the next is asked for: queries come from memory
+    // A cache line of each query at a time. The last float of the next strip is asked for: if queries do not begin with a line, a
+    // strip is two, and its first one is here.
+    constexpr std::size_t kStrip = 16;
     for (std::size_t t0 = 0; t0 < d; t0 += kStrip)
         for (std::size_t lane = 0; lane < width; lane += 4) {
             const float* const* four = queries + lane;
             const bool full = four[0] && four[1] && four[2] && four[3];
             std::size_t t = t0;
             const std::size_t end = std::min(d, t0 + kStrip);
-            for (std::size_t l = 0; l < 4 && full; ++l) simd::prefetch(four[l] + end);
+            for (std::size_t l = 0; l < 4 && full; ++l) simd::prefetch(four[l] + end + kStrip - 1);
             for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, origin, scale, panel + lane, width);
             for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, origin, scale, panel + lane + l, width);
         }
