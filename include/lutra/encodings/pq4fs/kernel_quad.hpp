@@ -68,13 +68,6 @@ void scan_pq4(QuadKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>
         const std::byte* codes = blocks.block<Terms>(b);
         __m512i low[Q], high[Q];
         LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) low[q] = high[q] = _mm512_setzero_si512();
-        if constexpr (Terms) {
-            const __m512i first = detail::widen16(blocks.terms(codes)), second = detail::widen16(blocks.terms(codes) + 32);
-            LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) {
-                const __m512i factor = _mm512_set1_epi32(queries[q].factor);
-                low[q] = _mm512_mulhi_epu16(first, factor), high[q] = _mm512_mulhi_epu16(second, factor);
-            }
-        }
         std::size_t m = 0;
         for (; m + 8 <= blocks.m; m += 8) {
             const detail::QuadIndexes a(codes + m * 16), c(codes + m * 16 + 64);
@@ -91,6 +84,14 @@ void scan_pq4(QuadKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>
                 const __m512i ta = _mm512_loadu_si512(queries[q].lut + m * 16);
                 low[q] = detail::add_quads(low[q], detail::lookup64(ta, a.low));
                 high[q] = detail::add_quads(high[q], detail::lookup64(ta, a.high));
+            }
+        }
+        if constexpr (Terms) {  // at the end: nothing waits for a line that lies behind those being read
+            const __m512i first = detail::widen16(blocks.terms(codes)), second = detail::widen16(blocks.terms(codes) + 32);
+            LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) {
+                const __m512i factor = _mm512_set1_epi32(queries[q].factor);
+                low[q] = _mm512_add_epi32(low[q], _mm512_mulhi_epu16(first, factor));
+                high[q] = _mm512_add_epi32(high[q], _mm512_mulhi_epu16(second, factor));
             }
         }
         const __m512i first = _mm512_add_epi32(_mm512_set1_epi32(int(b * kPq4Block)), lanes);
