@@ -44,7 +44,7 @@ void scaling(MatrixView x, const std::string& spec) {
 std::size_t rows_visited(const Ivf<FlatCoarse, Flat>& index, MatrixView q, std::size_t nprobe) {
     Arena arena;
     std::vector<Id> lists(q.n * nprobe);
-    index.coarse().probe(q, nprobe, lists.data(), arena);
+    index.coarse().probe(q, nprobe, lists.data(), nullptr, arena);
     std::size_t n = 0;
     for (const Id list : lists) n += index.lists().size(std::size_t(list));
     return n;

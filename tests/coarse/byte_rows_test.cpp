@@ -181,8 +181,9 @@ TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among othe
         Arena arena;
         for (const std::size_t nprobe : {1, 20, 64}) {
             std::vector<lutra::Id> together(q.n * nprobe), alone(q.n * nprobe);
-            coarse.probe(q, nprobe, together.data(), arena);
-            for (std::size_t i = 0; i < q.n; ++i) coarse.probe(q.view().rows(i, i + 1), nprobe, alone.data() + i * nprobe, arena);
+            coarse.probe(q, nprobe, together.data(), nullptr, arena);
+            for (std::size_t i = 0; i < q.n; ++i)
+                coarse.probe(q.view().rows(i, i + 1), nprobe, alone.data() + i * nprobe, nullptr, arena);
             CHECK(together == alone);
         }
     }

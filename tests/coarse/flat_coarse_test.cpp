@@ -11,6 +11,7 @@
 #include <numeric>
 #include <vector>
 
+#include "coarse/probe_distances.hpp"
 #include "support/count_new.hpp"
 #include "support/matrices.hpp"
 
@@ -29,7 +30,7 @@ FlatCoarse built(const Matrix& c, Metric metric) {
 std::vector<Id> probed(const FlatCoarse& coarse, lutra::MatrixView q, std::size_t nprobe) {
     lutra::Arena arena;
     std::vector<Id> lists(q.n * nprobe, -9);
-    coarse.probe(q, nprobe, lists.data(), arena);
+    coarse.probe(q, nprobe, lists.data(), nullptr, arena);
     return lists;
 }
 /// All lists by their distance, ties by number.
@@ -70,6 +71,32 @@ TEST_CASE("FlatCoarse: probe gives the best lists, best first, ties to the lower
                 }
             }
         }
+}
+
+TEST_CASE("FlatCoarse: probe gives the distances of the lists, by every way to find them") {
+    const Matrix c = normal_matrix(300, 56, 1), q = normal_matrix(45, 56, 2);
+    for (std::size_t nprobe : {1, 5, 37, 300}) {
+        lutra_test::check_probe_distances(built(c, Metric::l2), Metric::l2, q, nprobe);
+        lutra_test::check_probe_distances(built(with_length_1(c), Metric::inner_product), Metric::inner_product, q, nprobe);
+        FlatCoarse by_length = built(c, Metric::inner_product);
+        by_length.set_spreads(std::vector<float>(300, 3.F));
+        lutra_test::check_probe_distances(by_length, Metric::inner_product, q, nprobe);
+    }
+}
+
+TEST_CASE("FlatCoarse: distances that overflow are not finite") {
+    Matrix q(2, 7);
+    q.values.assign(14, 1e20F);
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        Matrix c = normal_matrix(5, 7, 3);
+        for (float& v : c.values) v = std::copysign(3e19F, v);
+        lutra::Arena arena;
+        std::vector<Id> lists(2 * 3);
+        std::vector<float> distances(2 * 3, -9.F);
+        built(c, metric).probe(q, 3, lists.data(), distances.data(), arena);
+        for (const Id list : lists) CHECK(list >= 0);
+        for (const float distance : distances) CHECK_FALSE(std::isfinite(distance));
+    }
 }
 
 TEST_CASE("FlatCoarse: a query with NaN visits no list, unless all are asked for") {
@@ -183,7 +210,7 @@ TEST_CASE("FlatCoarse: probe and assign allocate nothing once the arena is warm,
         lutra::Arena arena;
         std::vector<Id> lists(q.n * 5);
         const std::vector<float> spreads(300, 1.F);
-        const auto both = [&] { coarse.probe(q, 5, lists.data(), arena), coarse.assign(q, lists.data(), arena); };
+        const auto both = [&] { coarse.probe(q, 5, lists.data(), nullptr, arena), coarse.assign(q, lists.data(), arena); };
         both();
         const std::size_t before = lutra_test::allocations();
         coarse.set_spreads(spreads);
@@ -197,7 +224,7 @@ TEST_CASE("OneList: everything is in list 0") {
     const Matrix q = normal_matrix(3, 4, 9);
     lutra::Arena arena;
     std::vector<Id> lists(3, -9);
-    one.probe(q, 1, lists.data(), arena);
+    one.probe(q, 1, lists.data(), nullptr, arena);
     CHECK(lists == std::vector<Id>(3, 0));
     lists.assign(3, -9);
     one.assign(q, lists.data(), arena);

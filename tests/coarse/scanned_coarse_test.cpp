@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "coarse/probe_distances.hpp"
 #include "support/count_new.hpp"
 #include "support/matrices.hpp"
 
@@ -28,7 +29,7 @@ template <class Coarse>
 std::vector<Id> probed(const Coarse& coarse, lutra::MatrixView q, std::size_t nprobe) {
     lutra::Arena arena;
     std::vector<Id> lists(q.n * nprobe, -9);
-    coarse.probe(q, nprobe, lists.data(), arena);
+    coarse.probe(q, nprobe, lists.data(), nullptr, arena);
     return lists;
 }
 
@@ -61,6 +62,12 @@ TEST_CASE("ScannedCoarse: finds the lists of FlatCoarse while it compares a frac
         }
     }
     CHECK(probed(scanned, q, c.n) == probed(flat, q, c.n));
+}
+
+TEST_CASE("ScannedCoarse: probe gives the distances of the lists") {
+    const Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(21, 64, 7);
+    for (const Metric metric : {Metric::l2, Metric::inner_product})
+        for (std::size_t nprobe : {1, 9}) lutra_test::check_probe_distances(built<ScannedCoarse>(c, metric), metric, q, nprobe);
 }
 
 TEST_CASE("ScannedCoarse: assign gives the list that probe gives first, also where the codes miss the nearest one") {
@@ -126,8 +133,8 @@ TEST_CASE("ScannedCoarse: probe allocates nothing once the arena is warm") {
     const auto scanned = built<ScannedCoarse>(c);
     lutra::Arena arena;
     std::vector<Id> lists(q.n * 4);
-    scanned.probe(q, 4, lists.data(), arena);
+    scanned.probe(q, 4, lists.data(), nullptr, arena);
     const std::size_t before = lutra_test::allocations();
-    scanned.probe(q, 4, lists.data(), arena);
+    scanned.probe(q, 4, lists.data(), nullptr, arena);
     CHECK(lutra_test::allocations() == before);
 }

@@ -68,7 +68,8 @@ std::vector<float> estimates(const Pq4FastScan& encoding, const List& list, cons
     RangeCollector found{std::numeric_limits<float>::infinity(), &all, true};
     RangeCollector* const hits = &found;
     const Pq4FastScan::State* state = encoding.prepare(Metric::l2, q, arena);
-    encoding.scan<RangeCollector>(Metric::l2, {&state, 1}, list.view(), {&hits, 1}, arena);
+    const float distance = score_row(Metric::l2, q, list.centroid, list.x.d);
+    encoding.scan<RangeCollector>(Metric::l2, {&state, 1}, {&distance, 1}, list.view(), {&hits, 1}, arena);
     std::vector<float> scores(list.x.n, std::numeric_limits<float>::quiet_NaN());
     for (const auto& [score, id] : found.hits) scores[std::size_t(id)] = score;
     return scores;

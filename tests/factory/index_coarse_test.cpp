@@ -1,6 +1,7 @@
 // Tests of factory/index_coarse.hpp and any_coarse.hpp: "IVF64(IVF8,Flat),Flat".  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/factory/index_coarse.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/kernels/normalize.hpp>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "coarse/probe_distances.hpp"
 #include "factory/golden_files.hpp"
 #include "support/count_new.hpp"
 #include "support/matrices.hpp"
@@ -43,6 +45,18 @@ TEST_CASE("an exact index over the centroids finds what comparing every centroid
             CHECK(found(exact, q, nprobe) == found(flat, q, nprobe));
             CHECK(found(lists, q, nprobe) == found(flat, q, nprobe));
         }
+    }
+}
+
+TEST_CASE(
+    "an index over the centroids gives the distances of the lists it names, also where it keeps codes or transforms queries") {
+    Matrix x = lutra_test::normal_matrix(200, 16, 1);
+    lutra::normalize_rows(x.row(0), x.n, x.d, x.row(0));
+    const Matrix q = lutra_test::normal_matrix(9, 16, 2);
+    for (const char* spec : {"IVF8,PQ8x4fs", "L2norm,Flat", "Flat,RFlat"}) {
+        lutra::IndexCoarse coarse(lutra::index_factory(16, spec, Metric::l2).value());
+        REQUIRE(coarse.build({x.values.begin(), x.values.end()}, x.n, x.d, Metric::l2).ok());
+        for (std::size_t nprobe : {1, 7}) lutra_test::check_probe_distances(coarse, Metric::l2, q, nprobe);
     }
 }
 

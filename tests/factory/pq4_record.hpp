@@ -86,7 +86,7 @@ private:
         if (!coarse_) return {table(q, nullptr)};
         lutra::Arena arena;
         std::vector<lutra::Id> lists(nprobe);
-        coarse_->probe({q, 1, header_.d}, nprobe, lists.data(), arena);
+        coarse_->probe({q, 1, header_.d}, nprobe, lists.data(), nullptr, arena);
         std::vector<Table> tables;
         for (const lutra::Id l : lists)
             tables.push_back(table(q, encoding_->by_residual() ? coarse_->centroid(std::size_t(l)) : nullptr));

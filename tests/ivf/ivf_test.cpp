@@ -66,7 +66,7 @@ std::vector<Id> orders(const IvfFlat& index) {
     const lutra_test::Matrix q = lutra_test::normal_matrix(50, 6, 77);
     std::vector<Id> lists(50 * 20);
     lutra::Arena arena;
-    index.coarse().probe(q, 20, lists.data(), arena);
+    index.coarse().probe(q, 20, lists.data(), nullptr, arena);
     return lists;
 }
 }  // namespace
@@ -105,7 +105,7 @@ TEST_CASE("Ivf: a row with NaN, as a file may have one, does not hide the others
     for (std::size_t nprobe = 1; nprobe <= 10; ++nprobe) {
         std::vector<Id> lists(nprobe);
         lutra::Arena arena;
-        loaded->coarse().probe(x.view().rows(20, 21), nprobe, lists.data(), arena);
+        loaded->coarse().probe(x.view().rows(20, 21), nprobe, lists.data(), nullptr, arena);
         CHECK(std::count(lists.begin(), lists.end(), lutra::kNoId) == 0);
     }
 }
@@ -157,7 +157,7 @@ TEST_CASE("Ivf: a search visits the lists probe() names and no others") {
         REQUIRE(hits.ok());
         lutra::Arena arena;
         std::vector<Id> lists(q.n * nprobe);
-        index.coarse().probe(q, nprobe, lists.data(), arena);
+        index.coarse().probe(q, nprobe, lists.data(), nullptr, arena);
         for (std::size_t i = 0; i < q.n; ++i) {
             std::vector<Id> want, got;
             for (std::size_t r = 0; r < nprobe; ++r) {

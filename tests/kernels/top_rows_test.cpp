@@ -25,11 +25,12 @@ std::vector<Id> top_rows(const Matrix& c, Metric metric, const Matrix& q, std::s
     const lutra::Arena::Frame frame(arena);
     Top top(arena, prepared.view(), n);
     std::vector<Id> rows(q.n * n, -9);
+    std::vector<float> distances(q.n * n);
     std::vector<const float*> queries(width);
     for (std::size_t i = 0; i < q.n; i += width) {
         const std::size_t many = std::min(width, q.n - i);
         for (std::size_t j = 0; j < many; ++j) queries[j] = q.row(i + j);
-        top.find({queries.data(), many}, rows.data() + i * n);
+        top.find({queries.data(), many}, rows.data() + i * n, distances.data());
     }
     return rows;
 }
@@ -97,10 +98,11 @@ TEST_CASE("TopRows: allocates nothing once the arena is warm") {
     std::vector<const float*> queries(q.n);
     for (std::size_t i = 0; i < q.n; ++i) queries[i] = q.row(i);
     std::vector<Id> rows(q.n * 10);
+    std::vector<float> distances(q.n * 10);
     lutra::Arena arena;
     const auto find = [&] {
         const lutra::Arena::Frame frame(arena);
-        Top(arena, prepared.view(), 10).find(queries, rows.data());
+        Top(arena, prepared.view(), 10).find(queries, rows.data(), distances.data());
     };
     find();
     const std::size_t before = lutra_test::allocations();

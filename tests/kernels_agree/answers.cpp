@@ -103,10 +103,10 @@ bool print_partition(Metric metric) {
     coarse.assign(x, lists.data(), arena);
     assigned.add(lists.data(), kRows * sizeof(Id));
     for (const std::size_t nprobe : {1, 7, 37, 150}) {
-        coarse.probe(x, nprobe, lists.data(), arena);
+        coarse.probe(x, nprobe, lists.data(), nullptr, arena);
         probed.add(lists.data(), kRows * nprobe * sizeof(Id));
         for (std::size_t i = 0; i < kQueries; ++i) {
-            coarse.probe(x.rows(i, i + 1), nprobe, lists.data(), arena);
+            coarse.probe(x.rows(i, i + 1), nprobe, lists.data(), nullptr, arena);
             alone.add(lists.data(), nprobe * sizeof(Id));
         }
     }

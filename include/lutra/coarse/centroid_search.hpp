@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -36,20 +37,23 @@ public:
     Metric metric() const { return metric_; }
     const float* centroid(std::size_t j) const { return centroids_.row(j); }
 
-    /// lists [q.n, nprobe], nprobe <= k(): the numbers of the best for each row, best first, ties to the lower number; -1 for a
-    /// query with NaN, unless all are asked for.
-    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-        compare(q, nprobe, lists, arena);
+    /// lists and distances as CoarseQuantizer's; nprobe <= k(). Ties go to the lower number.
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        if (distances == nullptr) distances = arena.take<float>(q.n * nprobe).data();
+        compare(q, nprobe, lists, distances, arena);
+        for (std::size_t p = 0; p < q.n * nprobe; ++p)
+            if (lists[p] == kNoId) distances[p] = std::numeric_limits<float>::infinity();
         for (std::size_t i = 0; i < q.n; ++i)
             fill_in_double(metric_, q.row(i), centroid(0), k_, d_, {lists + i * nprobe, nprobe}, arena);
         if (nprobe == k_) fill_up(lists, q.n);
     }
 
-    /// The best nprobe of some lists for q [d], by the exact scores of their centroids; scores has room for nprobe.
+    /// The best nprobe of some lists for q [d], by the exact scores of their centroids.
     template <class Number>
-    void rank(const float* q, std::span<const Number> candidates, std::size_t nprobe, Id* lists, float* scores) const {
+    void rank(const float* q, std::span<const Number> candidates, std::size_t nprobe, Id* lists, float* distances) const {
         constexpr std::size_t kAhead = 4;
-        TopK top(scores, lists, nprobe);
+        TopK top(distances, lists, nprobe);
         for (std::size_t i = 0; i < candidates.size() + kAhead; ++i) {
             if (i < candidates.size())
                 for (std::size_t t = 0; t < d_; t += kCacheLine / sizeof(float))
@@ -81,36 +85,36 @@ private:
     static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // less is compared sooner than chosen from
 
     // By float distances: -1 where there are none, because they overflow or the query has NaN.
-    void compare(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void compare(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
 #if !defined(LUTRA_SCALAR_ONLY)
-        if (q.n >= TopRows<best>::kMinQueries && nprobe <= k_ / 4) return probe_many(q, nprobe, lists, arena);
+        if (q.n >= TopRows<best>::kMinQueries && nprobe <= k_ / 4) return probe_many(q, nprobe, lists, distances, arena);
 #endif
-        if (q.n >= ByteRows::kMaxQueries || !bytes_pay(nprobe)) return probe_each(q, nprobe, lists, arena);
-        for (std::size_t i = 0; i < q.n; ++i) probe_by_bytes(q.rows(i, i + 1), nprobe, lists + i * nprobe, arena);
+        if (q.n >= ByteRows::kMaxQueries || !bytes_pay(nprobe)) return probe_each(q, nprobe, lists, distances, arena);
+        for (std::size_t i = 0; i < q.n; ++i)
+            probe_by_bytes(q.rows(i, i + 1), nprobe, lists + i * nprobe, distances + i * nprobe, arena);
     }
 
 #if !defined(LUTRA_SCALAR_ONLY)
-    void probe_many(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void probe_many(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         TopRows<best> top(arena, centroids_.view(), nprobe);
         const float* queries[TopRows<best>::kWidth];
         for (std::size_t i = 0; i < q.n; i += TopRows<best>::kWidth) {
             const std::size_t n = std::min(TopRows<best>::kWidth, q.n - i);
             for (std::size_t j = 0; j < n; ++j) queries[j] = q.row(i + j);
-            top.find({queries, n}, lists + i * nprobe);
+            top.find({queries, n}, lists + i * nprobe, distances + i * nprobe);
         }
     }
 #endif
 
-    void probe_each(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void probe_each(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
-        const auto scores = arena.take<float>(q.n * nprobe);
         const auto collectors = arena.take<TopCollector>(q.n);
         const auto hits = arena.take<TopCollector*>(q.n);
         const auto queries = arena.take<const float*>(q.n);
         const IdFilter all;
         for (std::size_t i = 0; i < q.n; ++i) {
-            collectors[i] = {TopK(scores.data() + i * nprobe, lists + i * nprobe, nprobe), &all};
+            collectors[i] = {TopK(distances + i * nprobe, lists + i * nprobe, nprobe), &all};
             hits[i] = &collectors[i], queries[i] = q.row(i);
         }
         scan_rows<TopCollector>(metric_, {centroid(0), nullptr, k_, d_}, queries, hits, arena);
@@ -125,12 +129,12 @@ private:
     }
 
     // One query: what may be near by its bytes is compared.
-    void probe_by_bytes(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void probe_by_bytes(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto near = arena.take<std::uint32_t>(k_ + 1);
         const std::size_t n = bytes_.may_be_near(q.data, nprobe, near.data(), arena);
-        if (n == 0) return probe_each(q, nprobe, lists, arena);
-        rank<std::uint32_t>(q.data, near.first(n), nprobe, lists, arena.take<float>(nprobe).data());
+        if (n == 0) return probe_each(q, nprobe, lists, distances, arena);
+        rank<std::uint32_t>(q.data, near.first(n), nprobe, lists, distances);
     }
 
     // All lists were asked for: none may be missing because the query or a centroid has NaN.

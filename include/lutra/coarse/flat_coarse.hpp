@@ -40,8 +40,8 @@ public:
     bool wants_spreads() const { return !order_.empty(); }
     void set_spreads(std::span<const float> rms) { order_.set_spreads(rms); }
 
-    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-        order_.empty() ? near_.probe(q, nprobe, lists, arena) : order_.probe(q, nprobe, lists, arena);
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+        order_.empty() ? near_.probe(q, nprobe, lists, distances, arena) : order_.probe(q, nprobe, lists, distances, arena);
     }
     void assign(MatrixView x, Id* lists, Arena& arena) const { near_.assign(x, lists, arena); }
 

@@ -44,11 +44,14 @@ public:
     }
 
     /// As CoarseQuantizer's.
-    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto asked = arena.take<float>(q.n * search_.d());
         for (std::size_t i = 0; i < q.n; ++i) extend(q.row(i), asked.data() + i * search_.d());
-        search_.probe({asked.data(), q.n, search_.d()}, nprobe, lists, arena);
+        search_.probe({asked.data(), q.n, search_.d()}, nprobe, lists, distances, arena);
+        for (std::size_t p = 0; distances != nullptr && p < q.n * nprobe; ++p)
+            if (lists[p] != kNoId)
+                distances[p] -= asked[p / nprobe * search_.d() + d()] * search_.centroid(std::size_t(lists[p]))[d()];
     }
 
 private:

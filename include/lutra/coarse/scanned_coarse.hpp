@@ -60,16 +60,16 @@ public:
         return n <= nlist() / 8 ? n : 0;
     }
 
-    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const std::size_t n = wants_spreads() ? 0 : candidates(nprobe);
-        n == 0 ? flat_.probe(q, nprobe, lists, arena) : find_near(q, nprobe, n, lists, arena);
+        n == 0 ? flat_.probe(q, nprobe, lists, distances, arena) : find_near(q, nprobe, n, lists, distances, arena);
     }
 
     /// For L2 the list that probe() gives first: where the codes miss the nearest one, add() and search() miss it alike.
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         const std::size_t n = candidates(1);
         if (n == 0) return flat_.assign(x, lists, arena);
-        find_near(x, 1, n, lists, arena);
+        find_near(x, 1, n, lists, nullptr, arena);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
     }
 
@@ -146,13 +146,15 @@ private:
         return ranks;
     }
 
-    void find_near(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, Arena& arena) const {
+    void find_near(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, float* distances, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        if (distances == nullptr) distances = arena.take<float>(q.n * nprobe).data();
         for (std::size_t i = 0; i < q.n; i += kTogether)
-            find_near_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, arena);
+            find_near_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, distances + i * nprobe, arena);
     }
 
     // At most kTogether queries; n candidates each.
-    void find_near_some(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, Arena& arena) const {
+    void find_near_some(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const IdFilter all;
         const Pq4FastScan::State* states[kTogether];
@@ -162,15 +164,15 @@ private:
             states[i] = pq_.prepare(Metric::l2, q.row(i), arena);
             found[i] = Reservoir(n, &all, arena), hits[i] = &found[i];
         }
-        pq_.scan<Reservoir>(Metric::l2, {states, q.n}, {codes_.data(), ids_.data(), nlist()}, {hits, q.n}, arena);
+        pq_.scan<Reservoir>(Metric::l2, {states, q.n}, {}, {codes_.data(), ids_.data(), nlist()}, {hits, q.n}, arena);
         const auto scores = arena.take<float>(n);
         const auto ids = arena.take<Id>(n);
         for (std::size_t i = 0; i < q.n; ++i) {
             found[i].write(Metric::l2, Order::any, scores.data(), ids.data());
-            Id* const found_lists = lists + i * nprobe;
-            if (ids[n - 1] != kNoId) flat_.near().rank<Id>(q.row(i), ids, nprobe, found_lists, scores.data());
-            if (ids[n - 1] == kNoId || found_lists[nprobe - 1] == kNoId)  // a query with NaN, or so long that distances overflow
-                flat_.near().probe(q.rows(i, i + 1), nprobe, found_lists, arena);
+            Id* const own = lists + i * nprobe;
+            if (ids[n - 1] != kNoId) flat_.near().rank<Id>(q.row(i), ids, nprobe, own, distances + i * nprobe);
+            if (ids[n - 1] == kNoId || own[nprobe - 1] == kNoId)  // a query with NaN, or so long that distances overflow
+                flat_.near().probe(q.rows(i, i + 1), nprobe, own, distances + i * nprobe, arena);
         }
     }
 

@@ -39,10 +39,11 @@ struct ListView {
 ///   kLearns             false: there is nothing to train (one list), build() is never called
 ///   untrained()         one of the same kind without centroids
 ///   build(c, nlist, d, metric, resources)  takes centroids [nlist, d]
-///   probe(q, nprobe, lists, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each row, best first; -1 where
-///                       there is none (a NaN query), unless all are asked for: then all are given. The same lists whether
-///                       rows come alone or together. Const, thread-safe with one arena a thread, allocates nothing once
-///                       the arena is warm
+///   probe(q, nprobe, lists, distances, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each row, best first; -1
+///                       where there is none (a NaN query), unless all are asked for: then all are given. distances: null, or
+///                       [q.n, nprobe], those of each list's centroid by the index's metric, to float rounding; not finite where
+///                       floats overflow. The same lists and distances whether rows come alone or together. Const, thread-safe
+///                       with one arena a thread, allocates nothing once the arena is warm
 ///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
 ///   takes_lengths()     true if for inner product centroids may have any length; false: build() is given those of length 1
 ///   wants_spreads()     true if the order of the lists depends on how far their rows lie from their centroids; then it is told:
@@ -52,12 +53,13 @@ struct ListView {
 /// Moving one and set_spreads() cannot fail. The other calls throw std::bad_alloc, or an Error of a Status, where memory runs out.
 template <class C>
 concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
-                                   Arena& arena, Metric metric, std::span<const float> rms, const Resources& resources) {
+                                   float* distances, Arena& arena, Metric metric, std::span<const float> rms,
+                                   const Resources& resources) {
     { C::kLearns } -> std::convertible_to<bool>;
     { cc.untrained() } -> std::same_as<C>;
     { c.build(std::move(centroids), n, n, metric, resources) } -> std::same_as<Status>;
     { cc.nlist() } -> std::same_as<std::size_t>;
-    cc.probe(x, n, lists, arena);
+    cc.probe(x, n, lists, distances, arena);
     cc.assign(x, lists, arena);
     { cc.takes_lengths() } -> std::same_as<bool>;
     { cc.wants_spreads() } -> std::same_as<bool>;
@@ -87,14 +89,16 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   copy(block, slot, to_block, to_slot)   one code
 ///   same(other)         true if codes of the other mean the same here
 ///   prepare(metric, q, arena) -> const State*        what scan() needs of query q [d]; lives in the arena, or is q itself
-///   scan(metric, states, list, hits, arena)          offers every vector of the list to each state's collector: one call per
-///                       list for all the queries that visit it. Hot: no allocation, nothing virtual
+///   scan(metric, states, distances, list, hits, arena)   offers every vector of the list to each state's collector: one call
+///                       per list for all the queries that visit it. distances [states.size()]: of the queries to the list's
+///                       centroid, as probe() gives them, if by_residual(); otherwise empty. Hot: no allocation, nothing virtual
 /// Moving one cannot fail. The calls throw std::bad_alloc where memory runs out: encode() may leave anything in its slots then.
 template <class E>
 concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out,
                             std::byte* block, const std::byte* codes, std::size_t n, Arena& arena, Metric metric, ListView list,
-                            std::span<const typename E::State* const> states, std::span<typename E::Candidates* const> top,
-                            std::span<RangeCollector* const> range, const Resources& resources) {
+                            std::span<const typename E::State* const> states, std::span<const float> distances,
+                            std::span<typename E::Candidates* const> top, std::span<RangeCollector* const> range,
+                            const Resources& resources) {
     { E::kBlock } -> std::convertible_to<std::size_t>;
     { E::kQueryTile } -> std::convertible_to<std::size_t>;
     { E::kFirstLists } -> std::convertible_to<std::size_t>;
@@ -115,8 +119,8 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     ce.copy(codes, n, block, n);
     { ce.same(ce) } -> std::same_as<bool>;
     { ce.prepare(metric, row, arena) } -> std::same_as<const typename E::State*>;
-    ce.scan(metric, states, list, top, arena);
-    ce.scan(metric, states, list, range, arena);
+    ce.scan(metric, states, distances, list, top, arena);
+    ce.scan(metric, states, distances, list, range, arena);
 };
 
 /// An index: vectors go in, the nearest ones come out.

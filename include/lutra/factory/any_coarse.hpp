@@ -36,8 +36,8 @@ public:
     std::string token() const {
         return std::visit([](const auto& c) { return c.token(); }, coarse_);
     }
-    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
-        std::visit([&](const auto& c) { c.probe(q, nprobe, lists, arena); }, coarse_);
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+        std::visit([&](const auto& c) { c.probe(q, nprobe, lists, distances, arena); }, coarse_);
     }
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         std::visit([&](const auto& c) { c.assign(x, lists, arena); }, coarse_);

@@ -55,7 +55,7 @@ public:
     static constexpr bool wants_spreads() { return false; }
     void set_spreads(std::span<const float>) {}
 
-    void probe(MatrixView q, std::size_t nprobe, Id* lists, Arena& arena) const {
+    void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         ask(q, nprobe, lists, arena);
         for (std::size_t i = 0; i < q.n; ++i) {
             if (nprobe == nlist())
@@ -63,10 +63,12 @@ public:
             else if (lists[i * nprobe] == kNoId)
                 lists[i * nprobe] = nearest_list(q.row(i), arena);
         }
+        for (std::size_t p = 0; distances != nullptr && p < q.n * nprobe; ++p)
+            if (lists[p] != kNoId) distances[p] = distance_to(q.row(p / nprobe), std::size_t(lists[p]));
     }
 
     void assign(MatrixView x, Id* lists, Arena& arena) const {
-        probe(x, 1, lists, arena);
+        probe(x, 1, lists, nullptr, arena);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
     }
 
@@ -100,6 +102,10 @@ private:
         resources.workspace = &arena.nested();
         const Status status = index_.search(q, n, {arena.take<float>(q.n * n).data(), lists}, {}, resources);
         if (!status.ok()) detail::fail(status);
+    }
+
+    float distance_to(const float* q, std::size_t list) const {
+        return distance_of(index_.metric(), score_row(index_.metric(), q, centroid(list), index_.dim()));
     }
 
     // For a row whose search ended in empty lists of the inner index; -1 if it has NaN.

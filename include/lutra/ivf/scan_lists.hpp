@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -39,24 +40,45 @@ namespace detail {
 template <class C>
 inline constexpr bool kListsInOrder = std::is_same_v<C, RangeCollector>;
 
-/// Queries with what was prepared for them: states [n], collectors [n], probed lists [n, nprobe].
+/// Queries with what was prepared for them: states [n], collectors [n], probed lists [n, nprobe], and the distances of those lists'
+/// centroids where codes are of residuals.
 template <class State, Collector C>
 struct ProbedQueries {
     std::span<const State*> states;
     std::span<C* const> hits;
     std::span<Id> probes;
+    std::span<float> distances;
     std::size_t nprobe = 0;
 
     std::size_t n() const { return states.size(); }
+    /// Of `n` probes from p on; none where there are none.
+    std::span<float> distances_at(std::size_t p, std::size_t n) const {
+        return distances.empty() ? distances : distances.subspan(p, n);
+    }
 };
+
+// Lists in rising order, and their distances, if there are any, with them.
+inline void sort_probes(std::span<Id> lists, std::span<float> distances, Arena& arena) {
+    if (distances.empty()) {
+        std::ranges::sort(lists);
+        return;
+    }
+    const Arena::Frame frame(arena);
+    const auto pairs = arena.take<std::pair<Id, float>>(lists.size());
+    for (std::size_t p = 0; p < lists.size(); ++p) pairs[p] = {lists[p], distances[p]};
+    std::ranges::sort(pairs, {}, &std::pair<Id, float>::first);
+    for (std::size_t p = 0; p < lists.size(); ++p) lists[p] = pairs[p].first, distances[p] = pairs[p].second;
+}
 
 template <class Coarse, class E, Collector C>
 ProbedQueries<typename E::State, C> prepare(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
                                             std::span<C* const> hits, Arena& arena) {
-    ProbedQueries<typename E::State, C> queries{arena.take<const typename E::State*>(q.n), hits, arena.take<Id>(q.n * nprobe),
-                                                nprobe};
-    ivf.coarse.probe(q, nprobe, queries.probes.data(), arena);
-    for (std::size_t i = 0; kListsInOrder<C> && i < q.n; ++i) std::ranges::sort(queries.probes.subspan(i * nprobe, nprobe));
+    ProbedQueries<typename E::State, C> queries{
+        arena.take<const typename E::State*>(q.n), hits, arena.take<Id>(q.n * nprobe), {}, nprobe};
+    if (ivf.encoding.by_residual()) queries.distances = arena.take<float>(q.n * nprobe);
+    ivf.coarse.probe(q, nprobe, queries.probes.data(), queries.distances.data(), arena);
+    for (std::size_t i = 0; kListsInOrder<C> && i < q.n; ++i)
+        sort_probes(queries.probes.subspan(i * nprobe, nprobe), queries.distances_at(i * nprobe, nprobe), arena);
     for (std::size_t i = 0; i < q.n; ++i) queries.states[i] = ivf.encoding.prepare(ivf.metric, q.row(i), arena);
     return queries;
 }
@@ -68,8 +90,8 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
             if (p + 1 < queries.probes.size() && queries.probes[p + 1] != kNoId)
                 ivf.lists.prefetch(std::size_t(queries.probes[p + 1]));
             if (const Id list = queries.probes[p]; list != kNoId)
-                ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), ivf.list(std::size_t(list)),
-                                              queries.hits.subspan(i, 1), arena);
+                ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), queries.distances_at(p, 1),
+                                              ivf.list(std::size_t(list)), queries.hits.subspan(i, 1), arena);
         }
 }
 
@@ -80,25 +102,30 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
     const Arena::Frame frame(arena);
     const std::size_t nlist = ivf.lists.nlist();
     const auto first = arena.take<std::uint32_t>(nlist + 1);
-    const auto visitors = arena.take<std::uint32_t>(queries.n() * (end_probe - first_probe));
+    const std::size_t n_probes = queries.n() * (end_probe - first_probe);
+    const auto visitors = arena.take<std::uint32_t>(n_probes);
+    const auto distances = arena.take<float>(queries.distances.empty() ? 0 : n_probes);  // of those visitors to the list's centroid
     const auto states = arena.take<const State*>(queries.n());
     const auto hits = arena.take<C*>(queries.n());
-    const auto for_probes = [&](auto&& f) {
+    const auto for_probes = [&](auto&& f) {  // f(query, probe, list)
         for (std::size_t i = 0; i < queries.n(); ++i)
-            for (const Id list : queries.probes.subspan(i * queries.nprobe + first_probe, end_probe - first_probe))
-                if (list != kNoId) f(i, std::size_t(list));
+            for (std::size_t p = i * queries.nprobe + first_probe; p < i * queries.nprobe + end_probe; ++p)
+                if (const Id list = queries.probes[p]; list != kNoId) f(i, p, std::size_t(list));
     };
     std::fill(first.begin(), first.end(), 0U);
-    for_probes([&](std::size_t, std::size_t list) { ++first[list + 1]; });
+    for_probes([&](std::size_t, std::size_t, std::size_t list) { ++first[list + 1]; });
     for (std::size_t l = 0; l < nlist; ++l) first[l + 1] += first[l];
-    for_probes(
-        [&](std::size_t i, std::size_t list) { visitors[first[list]++] = std::uint32_t(i); });  // first[l] becomes the end of l
+    for_probes([&](std::size_t i, std::size_t p, std::size_t list) {  // first[l] becomes the end of l
+        if (!distances.empty()) distances[first[list]] = queries.distances[p];
+        visitors[first[list]++] = std::uint32_t(i);
+    });
     for (std::size_t l = 0, begin = 0; l < nlist; begin = first[l], ++l) {
         const std::size_t n = first[l] - begin;
         if (n == 0 || ivf.lists.size(l) == 0) continue;
         for (std::size_t i = 0; i < n; ++i)
             states[i] = queries.states[visitors[begin + i]], hits[i] = queries.hits[visitors[begin + i]];
-        ivf.encoding.template scan<C>(ivf.metric, states.first(n), ivf.list(l), hits.first(n), arena);
+        const auto own = distances.empty() ? distances : distances.subspan(begin, n);
+        ivf.encoding.template scan<C>(ivf.metric, states.first(n), own, ivf.list(l), hits.first(n), arena);
     }
 }
 
@@ -119,6 +146,7 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
 /// A run of one list, short enough to be one task.
 struct ListPiece {
     std::size_t list = 0, begin = 0, end = 0;
+    std::size_t probe = 0;  ///< which of the query's lists it is
 };
 
 /// The lists of one query cut into pieces of `least` vectors (a multiple of the block), or of more where that would make more than
@@ -130,10 +158,10 @@ inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<cons
     const std::size_t most = round_up(std::max(least, total / kCuts), least);
     const auto pieces = arena.take<ListPiece>(probes.size() + kCuts);
     std::size_t p = 0;
-    for (const Id list : probes)
-        if (list != kNoId)
+    for (std::size_t i = 0; i < probes.size(); ++i)
+        if (const Id list = probes[i]; list != kNoId)
             for (std::size_t begin = 0, size = lists.size(std::size_t(list)); begin < size; begin += most)
-                pieces[p++] = {std::size_t(list), begin, std::min(size, begin + most)};
+                pieces[p++] = {std::size_t(list), begin, std::min(size, begin + most), i};
     return pieces.first(p);
 }
 
@@ -152,8 +180,9 @@ void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::s
     executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
         Candidates* const mine = &own[worker];
         const ListPiece& p = pieces[i];
-        ivf.encoding.template scan<Candidates>(ivf.metric, query.states, ivf.list(p.list, p.begin, p.end),
-                                               std::span<Candidates* const>(&mine, 1), workspace.arena(worker));
+        ivf.encoding.template scan<Candidates>(ivf.metric, query.states, query.distances_at(p.probe, 1),
+                                               ivf.list(p.list, p.begin, p.end), std::span<Candidates* const>(&mine, 1),
+                                               workspace.arena(worker));
     });
     for (std::size_t w = 1; w < own.size(); ++w) own[0].take_over(own[w]);
 }

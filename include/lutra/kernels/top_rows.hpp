@@ -40,18 +40,18 @@ public:
     TopRows(Arena& arena, const CentroidsView& c, std::size_t n)
         : c_(c), n_(n), room_(n + n / 4 + 16), slack_(float(4 * c.d + 32) * 0x1p-24F) {
         panel_ = arena.take<float>(kWidth * c.d), scores_ = arena.take<float>(kWidth * c.k);
-        found_ = arena.take<std::uint32_t>(kWidth * (room_ + 1)), best_ = arena.take<float>(n);
+        found_ = arena.take<std::uint32_t>(kWidth * (room_ + 1));
     }
 
-    /// rows [queries.size(), n], at most kWidth queries (pointers to d floats): best first by the exact score, ties to the
-    /// lower row, -1 where there is none.
-    void find(std::span<const float* const> queries, Id* rows) {
+    /// rows and distances [queries.size(), n], at most kWidth queries (pointers to d floats): best first by the exact score, ties
+    /// to the lower row, -1 where there is none.
+    void find(std::span<const float* const> queries, Id* rows, float* distances) {
         const float* pointers[kWidth] = {};
         std::copy(queries.begin(), queries.end(), pointers);
         pack_panel(pointers, kWidth, c_.d, c_.origin, c_.metric == Metric::l2 ? -2.F : -1.F, panel_.data());
         write_scores();
         for (std::size_t lane = 0; lane < queries.size(); lane += kLanes) collect(lane, limits(lane, pointers + lane));
-        for (std::size_t i = 0; i < queries.size(); ++i) rank(queries[i], i, rows + i * n_);
+        for (std::size_t i = 0; i < queries.size(); ++i) rank(queries[i], i, rows + i * n_, distances + i * n_);
     }
 
 private:
@@ -152,10 +152,10 @@ private:
     }
 
     // With NaN, with infinity and where very many rows score alike a lane's limit says nothing: then every row is scored.
-    void rank(const float* q, std::size_t lane, Id* rows) {
+    void rank(const float* q, std::size_t lane, Id* rows, float* distances) {
         const std::uint32_t* found = found_.data() + lane * (room_ + 1);
         const bool usable = found[0] >= n_ && found[0] <= room_ && squared_length(q) <= std::numeric_limits<float>::max();
-        TopK top(best_.data(), rows, n_);
+        TopK top(distances, rows, n_);
         for (std::size_t i = 0; i < (usable ? found[0] : c_.k); ++i) {
             const std::size_t row = usable ? found[i + 1] : i;
             top.push(score_row(c_.metric, q, c_.rows + row * c_.d, c_.d), Id(row));
@@ -166,7 +166,7 @@ private:
     CentroidsView c_;
     std::size_t n_, room_;
     float slack_;
-    std::span<float> panel_, scores_, best_;
+    std::span<float> panel_, scores_;
     std::span<std::uint32_t> found_;  // [kWidth, 1 + room]: how many, which
 };
 

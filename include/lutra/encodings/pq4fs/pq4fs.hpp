@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -168,16 +169,22 @@ public:
     }
 
     template <Collector C>
-    void scan(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> hits, Arena& arena) const {
+    void scan(Metric metric, std::span<const State* const> queries, std::span<const float> distances, ListView list,
+              std::span<C* const> hits, Arena& arena) const {
+        LUTRA_ASSERT(!by_residual_ || (list.centroid != nullptr && distances.size() == queries.size()));
+        const auto scan_from = [&]<std::size_t Q>(std::size_t i, std::integral_constant<std::size_t, Q>) {
+            const float* const own = by_residual_ ? distances.data() + i : nullptr;
+            scan_some<Q>(metric, queries.data() + i, own, list, hits.data() + i, arena);
+        };
         std::size_t i = 0;
-        for (; i + 4 <= queries.size(); i += 4) scan_some<4>(metric, queries.data() + i, list, hits.data() + i, arena);
+        for (; i + 4 <= queries.size(); i += 4) scan_from(i, std::integral_constant<std::size_t, 4>());
         switch (queries.size() - i) {
             case 3:
-                return scan_some<3>(metric, queries.data() + i, list, hits.data() + i, arena);
+                return scan_from(i, std::integral_constant<std::size_t, 3>());
             case 2:
-                return scan_some<2>(metric, queries.data() + i, list, hits.data() + i, arena);
+                return scan_from(i, std::integral_constant<std::size_t, 2>());
             case 1:
-                return scan_some<1>(metric, queries.data() + i, list, hits.data() + i, arena);
+                return scan_from(i, std::integral_constant<std::size_t, 1>());
             default:
                 return;
         }
@@ -236,15 +243,13 @@ private:
 
     static constexpr std::size_t kChunk = 1024;  // vectors between two looks at the thresholds
 
-    // A query's table for this list: its own, for residuals shifted by a number of the list; or made anew, which takes as long as
-    // scanning a few hundred rows, where the L2 residuals of a list or a query are too far out to share one.
-    Pq4Lut lut_for(Metric metric, const State& state, const ListView& list, Arena& arena) const {
+    // A query's table for this list: its own, for residuals shifted by the distance to the list's centroid; or made anew, which
+    // takes as long as scanning a few hundred rows, where the L2 residuals of a list or a query are too far out to share one.
+    Pq4Lut lut_for(Metric metric, const State& state, float distance, const ListView& list, Arena& arena) const {
         if (!by_residual_) return state.lut;
-        LUTRA_ASSERT(list.centroid != nullptr);
         if (metric == Metric::inner_product || (state.shared && terms_.near(list.number))) {
             Pq4Lut lut = state.lut;
-            lut.bias += metric == Metric::inner_product ? score_of(state, list.centroid)
-                                                        : score_row(metric, state.query, list.centroid, codebook_.dim());
+            lut.bias += metric == Metric::inner_product ? score_of(state, distance, list.centroid) : distance;
             return lut;
         }
         const auto residual = arena.take<float>(codebook_.dim());
@@ -255,9 +260,8 @@ private:
     }
 
     // The inner product with a list's centroid, as a score.
-    float score_of(const State& state, const float* centroid) const {
-        const float score = score_row(Metric::inner_product, state.query, centroid, codebook_.dim());
-        if (state.unit == 1 && score - score == 0) return score;
+    float score_of(const State& state, float product, const float* centroid) const {
+        if (state.unit == 1 && product - product == 0) return -product;
         double sum = 0;  // floats overflow
         for (std::size_t t = 0; t < codebook_.dim(); ++t) sum -= double(state.query[t]) * double(centroid[t]);
         return float(std::clamp(sum * state.unit, -0x1p126, 0x1p126));
@@ -293,12 +297,14 @@ private:
     };
 
     template <std::size_t Q, Collector C>
-    void scan_some(Metric metric, const State* const* states, const ListView& list, C* const* hits, Arena& arena) const {
+    void scan_some(Metric metric, const State* const* states, const float* distances, const ListView& list, C* const* hits,
+                   Arena& arena) const {
         const Arena::Frame frame(arena);
         std::array<Scan<C>, Q> scans;
         std::array<Survivors, Q> found;
         for (std::size_t q = 0; q < Q; ++q) {
-            scans[q].lut = lut_for(metric, *states[q], list, arena), scans[q].hits = hits[q];
+            scans[q].lut = lut_for(metric, *states[q], distances != nullptr ? distances[q] : 0, list, arena);
+            scans[q].hits = hits[q];
             if (wants_exact(*hits[q])) scans[q].slack = Pq4Slack(codebook_, metric, scans[q].lut, states[q]->query, list.centroid);
             scans[q].start();
             if constexpr (requires { hits[q]->prefetch(); }) hits[q]->prefetch();
