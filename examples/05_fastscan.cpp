@@ -37,8 +37,8 @@ int main() {
     for (std::size_t c = 0; c < 16; ++c) std::printf(" %d", lut.lut[c]);
 
     // 3. Scan: the kernel adds four look-ups for each of 32 vectors, and lets out those below the limit: nearer than 12.
-    std::uint32_t sums[32], places[32];
-    std::array<lutra::Survivors, 1> found{{{sums, places, 0}}};
+    std::uint32_t sums[32], offsets[32];
+    std::array<lutra::Survivors, 1> found{{{sums, offsets, 0}}};
     const std::array<lutra::Pq4Query, 1> query{{{lut.lut, lut.limit(12.F)}}};
     lutra::scan_pq4<lutra::LaneLayout>(lutra::scalar{}, {block.data(), 1, m_all}, query, found);
 
@@ -48,12 +48,12 @@ int main() {
     double worst = 0;
     for (std::size_t i = 0; i < found[0].n; ++i) {
         float decoded[d];
-        for (std::size_t t = 0; t < d; ++t) decoded[t] = encoding.codebook().centroid(t / 2, code(t / 2, places[i]))[t % 2];
-        std::printf("%4u   ", places[i]);
-        for (std::size_t m = 0; m < m_all; ++m) std::printf(" %3d%s", lut.lut[m * 16 + code(m, places[i])], m < 3 ? " +" : "");
+        for (std::size_t t = 0; t < d; ++t) decoded[t] = encoding.codebook().centroid(t / 2, code(t / 2, offsets[i]))[t % 2];
+        std::printf("%4u   ", offsets[i]);
+        for (std::size_t m = 0; m < m_all; ++m) std::printf(" %3d%s", lut.lut[m * 16 + code(m, offsets[i])], m < 3 ? " +" : "");
         const double of_codes = lutra::score_row(lutra::Metric::l2, q.data(), decoded, d), score = lut.score(sums[i]);
         std::printf(" = %4u   %12.3f   %12.3f   %7.3f\n", sums[i], score, of_codes,
-                    double(lutra::score_row(lutra::Metric::l2, q.data(), rows[places[i]], d)));
+                    double(lutra::score_row(lutra::Metric::l2, q.data(), rows[offsets[i]], d)));
         worst = std::max(worst, std::fabs(score - of_codes));
     }
     std::printf("\nlargest error of a sum: %.4f; the bound, M * step / 2: %.4f\n", worst, m_all * double(lut.step) / 2);

@@ -127,8 +127,8 @@ std::vector<Pair> rescored(const std::vector<Placed>& all, const std::vector<Id>
                            Exact&& exact, Order order = Order::best_first) {
     const IdFilter filter;
     Arena arena;
-    const PlaceIds lookup{&ids_of,
-                          [](const void* ids, std::uint64_t place) { return (*static_cast<const std::vector<Id>*>(ids))[place]; }};
+    const LocationIds lookup{
+        &ids_of, [](const void* ids, std::uint64_t place) { return (*static_cast<const std::vector<Id>*>(ids))[place]; }};
     Reservoir pools[2] = {Reservoir(wanted, &filter, arena, lookup), Reservoir(wanted, &filter, arena, lookup)};
     for (std::size_t first = 0; first < all.size(); first += 100) {
         const std::size_t n = std::min<std::size_t>(100, all.size() - first);

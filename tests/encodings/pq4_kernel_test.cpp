@@ -11,9 +11,9 @@ using namespace lutra;
 namespace {
 
 struct FoundRows {
-    explicit FoundRows(std::size_t n) : sums(n, 77), places(n, 77) {}
-    Survivors view() { return {sums.data(), places.data(), 0}; }
-    std::vector<std::uint32_t> sums, places;
+    explicit FoundRows(std::size_t n) : sums(n, 77), offsets(n, 77) {}
+    Survivors view() { return {sums.data(), offsets.data(), 0}; }
+    std::vector<std::uint32_t> sums, offsets;
 };
 
 std::vector<std::byte> random_bytes(std::size_t n, Rng& rng) {
@@ -54,7 +54,7 @@ void check_same(std::size_t m, std::size_t n_blocks, bool largest) {
         REQUIRE(got[q].n == want[q].n);
         for (std::size_t i = 0; i < got[q].n; ++i) {
             REQUIRE(got[q].sums[i] == want[q].sums[i]);
-            REQUIRE(got[q].places[i] == want[q].places[i]);
+            REQUIRE(got[q].offsets[i] == want[q].offsets[i]);
         }
     }
 }

@@ -147,11 +147,11 @@ TEST_CASE("DirectMap: of vectors under the same id every kind finds the same, al
     CHECK(found[2] == found[0]);
 }
 
-TEST_CASE("PlaceTable: finds every id that was entered, over many growths, and no other") {
+TEST_CASE("LocationTable: finds every id that was entered, over many growths, and no other") {
     for (const Id step : {Id(1), Id(7), Id(1) << 20, Id(1) << 40}) {
         CAPTURE(step);
-        lutra::PlaceTable table;
-        CHECK(table.find(0) == lutra::PlaceTable::kNowhere);
+        lutra::LocationTable table;
+        CHECK(table.find(0) == lutra::LocationTable::kNowhere);
         for (std::size_t i = 0; i < 1000; ++i) {
             table.reserve(i + 1);
             table.entry(Id(i) * step) = std::int64_t(i);
@@ -161,9 +161,9 @@ TEST_CASE("PlaceTable: finds every id that was entered, over many growths, and n
         for (std::size_t i = 0; i < 1000; ++i) good = good && table.find(Id(i) * step) == std::int64_t(i);
         CHECK(good);
         for (const Id id : {Id(1000) * step, Id(-1), std::numeric_limits<Id>::max(), std::numeric_limits<Id>::min()})
-            CHECK(table.find(id) == lutra::PlaceTable::kNowhere);
+            CHECK(table.find(id) == lutra::LocationTable::kNowhere);
         table.clear();
-        CHECK(table.find(step) == lutra::PlaceTable::kNowhere);
+        CHECK(table.find(step) == lutra::LocationTable::kNowhere);
         CHECK(table.size() == 0);
     }
 }

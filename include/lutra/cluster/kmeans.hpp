@@ -304,7 +304,7 @@ private:
     }
 
     static constexpr std::size_t kGrain = 1536;        // rows per task: whole groups of panels on every instruction set
-    static constexpr std::size_t kFirstPruned = 1;     // the iteration that notes bounds
+    static constexpr std::size_t kFirstPruned = 1;     // the iteration that stores the first bounds
     static constexpr std::size_t kGroupSize = 32;      // centroids of a group: four tiles of rows on AVX-512
     static constexpr std::size_t kMoreIterations = 8;  // at most, after clusters were moved at the end
     static constexpr std::uint32_t kSplitSeed = 1234;

@@ -1,12 +1,12 @@
 // lutra/cluster/pruned_assignment.hpp: each row's nearest centroid, again and again while the centroids move, without
 // computing what cannot have changed.  SPDX-License-Identifier: MIT
-// Main path: follow() takes over where the centroids are; the first assign() compares everything and notes a bound for each row
+// Main path: follow() takes over where the centroids are; the first assign() compares everything and stores a bound for each row
 // and each group of centroids; later ones compare a row with its own group and with those the bound does not exclude.
 // Source: the group bounds of Ding et al., "Yinyang K-Means", ICML 2015. Ours: no bounds of single centroids; what is left to do
 // are dense products, all rows of a tile that need a group against that group.
 //
 //   bound(row, group) <= the score of the row with every centroid of the group, now          L2: |x - c|, else -x.c
-//   a group whose farthest centroid has moved by m in all since the bound was noted: bound - reach m      reach: 1, else |x|
+//   a group whose farthest centroid has moved by m in all since it was stored: bound - reach m      reach: 1, else |x|
 //
 // Ids and scores are those of nearest(): a pair is left out only where its exact score is larger, and where rounding might decide
 // between two centroids, their exact scores do.
@@ -139,7 +139,7 @@ private:
         const auto proposals = no_proposals(tile, arena);
         nearest_in_groups(
             best{}, tile.n, groups.first(count), arena, [&](std::size_t i) { return x_.row(tile.first + i); },
-            [&](std::size_t i, std::size_t at, const Proposal& p) { note(tile, proposals, numbers[at], i, p); });
+            [&](std::size_t i, std::size_t at, const Proposal& p) { merge_proposal(tile, proposals, numbers[at], i, p); });
         decide(tile, proposals, arena);
     }
 
@@ -190,11 +190,11 @@ private:
         const CentroidsView centroids = group(g);
         nearest_in_groups(
             best{}, list.size(), {&centroids, 1}, arena, [&](std::size_t l) { return x_.row(tile.first + std::size_t(list[l])); },
-            [&](std::size_t l, std::size_t, const Proposal& p) { note(tile, proposals, g, std::size_t(list[l]), p); });
+            [&](std::size_t l, std::size_t, const Proposal& p) { merge_proposal(tile, proposals, g, std::size_t(list[l]), p); });
     }
 
     // What group g proposes for row i of the tile: a number in it counts from the group's first centroid.
-    void note(const Tile& tile, std::span<Proposal> proposals, std::size_t g, std::size_t i, const Proposal& p) {
+    void merge_proposal(const Tile& tile, std::span<Proposal> proposals, std::size_t g, std::size_t i, const Proposal& p) {
         const std::size_t row = tile.first + i;
         bounds(tile, g)[i] = lower_bound(row, p.score) + reach(row) * moved_[g];
         proposals[i].merge(p, std::int32_t(first_[g]));
@@ -231,7 +231,7 @@ private:
     std::vector<float> moved_;            // [groups] ways summed up, rounded up
     float most_moved_ = 0;                // of all groups
     std::vector<float> norms_;            // [n] |x|, less the origin
-    AlignedVector<float> bounds_;         // tile by tile [groups, rows of the tile]: bound + reach * moved_ when noted
+    AlignedVector<float> bounds_;         // tile by tile [groups, rows of the tile]: bound + reach * moved_ when stored
     bool following_ = false, bounded_ = false;
 };
 

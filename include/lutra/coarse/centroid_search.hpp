@@ -110,14 +110,14 @@ private:
     void probe_each(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto collectors = arena.take<TopCollector>(q.n);
-        const auto hits = arena.take<TopCollector*>(q.n);
+        const auto pointers = arena.take<TopCollector*>(q.n);
         const auto queries = arena.take<const float*>(q.n);
         const IdFilter all;
         for (std::size_t i = 0; i < q.n; ++i) {
             collectors[i] = {TopK(distances + i * nprobe, lists + i * nprobe, nprobe), &all};
-            hits[i] = &collectors[i], queries[i] = q.row(i);
+            pointers[i] = &collectors[i], queries[i] = q.row(i);
         }
-        scan_rows<TopCollector>(metric_, {centroid(0), nullptr, k_, d_}, queries, hits, arena);
+        scan_rows<TopCollector>(metric_, {centroid(0), nullptr, k_, d_}, queries, pointers, arena);
         for (TopCollector& c : collectors) c.top.write(metric_);
     }
 

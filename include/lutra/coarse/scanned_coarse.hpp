@@ -159,12 +159,12 @@ private:
         const IdFilter all;
         const Pq4FastScan::State* states[kTogether];
         Reservoir found[kTogether];
-        Reservoir* hits[kTogether];
+        Reservoir* pointers[kTogether];
         for (std::size_t i = 0; i < q.n; ++i) {
             states[i] = pq_.prepare(Metric::l2, q.row(i), arena);
-            found[i] = Reservoir(n, &all, arena), hits[i] = &found[i];
+            found[i] = Reservoir(n, &all, arena), pointers[i] = &found[i];
         }
-        pq_.scan<Reservoir>(Metric::l2, {states, q.n}, {}, {codes_.data(), ids_.data(), nlist()}, {hits, q.n}, arena);
+        pq_.scan<Reservoir>(Metric::l2, {states, q.n}, {}, {codes_.data(), ids_.data(), nlist()}, {pointers, q.n}, arena);
         const auto scores = arena.take<float>(n);
         const auto ids = arena.take<Id>(n);
         for (std::size_t i = 0; i < q.n; ++i) {

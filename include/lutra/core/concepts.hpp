@@ -31,7 +31,7 @@ struct ListView {
     const Id* ids = nullptr;           // [size]
     std::size_t size = 0;
     const float* centroid = nullptr;  // [d], what residuals are taken from; null where there is none
-    std::uint64_t place = 0;          // the number of its first vector among all, for collectors; those after it follow
+    std::uint64_t location = 0;       // of its first vector, for collectors: list and offset in one number; the others follow
     std::size_t number = 0;           // of the list, among all lists
 };
 

@@ -17,17 +17,17 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Which id the vector at a place has. Places are numbers of an index's own, different for every vector.
-struct PlaceIds {
+/// Which id the vector at a location has. Locations are numbers of an index's own, different for every vector.
+struct LocationIds {
     const void* index = nullptr;
-    Id (*id)(const void* index, std::uint64_t place) = [](const void*, std::uint64_t place) { return Id(place); };
+    Id (*id)(const void* index, std::uint64_t location) = [](const void*, std::uint64_t location) { return Id(location); };
 
-    Id operator()(std::uint64_t place) const { return id(index, place); }
+    Id operator()(std::uint64_t location) const { return id(index, location); }
 };
 
-/// A TopKCollector with the outcome of TopCollector: the k best by (score, id), the lower id first, of equal ids the lower place.
-/// NaN and what is above the largest float never enter. Candidates are places: ids, which lie all over memory, are looked up for
-/// those that are kept at the end, and where scores are equal. Memory is the arena's: about 38 k + 20 kRun bytes.
+/// A TopKCollector with the outcome of TopCollector: the k best by (score, id), the lower id first, of equal ids the lower
+/// location. NaN and what is above the largest float never enter. Candidates are locations: ids, which lie all over memory, are
+/// looked up for those that are kept at the end, and where scores are equal. Memory is the arena's: about 38 k + 20 kRun bytes.
 ///
 /// Scores may be estimates: rescore() gives the candidates other ones.
 class Reservoir {
@@ -37,53 +37,53 @@ public:
 
     static Reservoir make(float*, Id*, std::size_t k, const IdFilter* filter, Arena& arena) { return Reservoir(k, filter, arena); }
     Reservoir() = default;
-    Reservoir(std::size_t k, const IdFilter* filter, Arena& arena, PlaceIds id_of = {}, bool estimates_will_do = true)
+    Reservoir(std::size_t k, const IdFilter* filter, Arena& arena, LocationIds id_of = {}, bool estimates_will_do = true)
         : rough(estimates_will_do),
           k_(k),
           most_(k + k / 2 + 16),
           keys_(arena.take<Key>(most_ + kRun).data()),
-          places_(arena.take<std::uint64_t>(most_ + kRun).data()),
+          locations_(arena.take<std::uint64_t>(most_ + kRun).data()),
           ids_(arena.take<Id>(most_ + kRun).data()),
           order_(arena.take<std::uint64_t>(most_).data()),
           filter_(filter),
           id_of_(id_of) {}
 
-    bool rough = true;  ///< scores may be estimates; places are ids
+    bool rough = true;  ///< scores may be estimates; locations are ids
 
     float threshold() const { return score_of(threshold_); }
     bool wants(Id id) const { return filter_->accepts(id); }
     /// Of the first candidates, how many of the best are enough; 0: all are needed.
     std::size_t wants_first() const { return n_ == 0 && !filter_->active() ? k_ : 0; }
 
-    /// Where ids are places.
+    /// Where ids are locations.
     void push(float score, Id id) {
         add(key_of(score), std::uint64_t(id));
         cut_when_full();
     }
 
-    /// n <= kRun candidates: score(i), place(i), and for the filter id(i). The filter and the threshold are applied here.
-    template <class Score, class PlaceOf, class IdOf>
-    void append(std::size_t n, Score&& score, PlaceOf&& place, IdOf&& id) {
+    /// n <= kRun candidates: score(i), location(i), and for the filter id(i). The filter and the threshold are applied here.
+    template <class Score, class LocationOf, class IdOf>
+    void append(std::size_t n, Score&& score, LocationOf&& location, IdOf&& id) {
         if (!filter_->active())
-            add_all(n, score, place);
+            add_all(n, score, location);
         else
             for (std::size_t i = 0; i < n; ++i)
-                if (const Key key = key_of(score(i)); key <= threshold_ && wants(id(i))) add(key, place(i));
+                if (const Key key = key_of(score(i)); key <= threshold_ && wants(id(i))) add(key, location(i));
         cut_when_full();
     }
 
-    /// The same candidates with other scores, of which the best k, no more than before, will be written. score(places, n, scores)
-    /// gives those of up to kGroup candidates; prefetch(place) comes some time before. Which candidates these are does not depend
-    /// on the order they came in, also not where scores and ids are equal.
+    /// The same candidates with other scores, of which the best k, no more than before, will be written. score(locations, n,
+    /// scores) gives those of up to kGroup candidates; prefetch(location) comes some time before. Which candidates these are does
+    /// not depend on the order they came in, also not where scores and ids are equal.
     template <class Prefetch, class Score>
     void rescore(std::size_t k, Prefetch&& prefetch, Score&& score) {
         if (n_ > k_) cut(0);
-        for (std::size_t i = 0; i < std::min(kGroup, n_); ++i) prefetch(places_[i]);
+        for (std::size_t i = 0; i < std::min(kGroup, n_); ++i) prefetch(locations_[i]);
         for (std::size_t i = 0; i < n_; i += kGroup) {
             const std::size_t end = std::min(i + kGroup, n_);
-            for (std::size_t next = end; next < std::min(end + kGroup, n_); ++next) prefetch(places_[next]);
+            for (std::size_t next = end; next < std::min(end + kGroup, n_); ++next) prefetch(locations_[next]);
             float scores[kGroup] = {};
-            score(places_ + i, end - i, scores);
+            score(locations_ + i, end - i, scores);
             for (std::size_t j = i; j < end; ++j) keys_[j] = key_of(scores[j - i]);
         }
         k_ = k, threshold_ = kUnset;
@@ -94,14 +94,14 @@ public:
     void prefetch() const {
 #if defined(__GNUC__)
         __builtin_prefetch(keys_ + n_, 1);
-        __builtin_prefetch(places_ + n_, 1);
+        __builtin_prefetch(locations_ + n_, 1);
 #endif
     }
 
     /// All that another one has left, already filtered.
     void take_over(const Reservoir& other) {
         for (std::size_t i = 0; i < other.n_; ++i) {
-            add(other.keys_[i], other.places_[i]);
+            add(other.keys_[i], other.locations_[i]);
             cut_when_full();
         }
     }
@@ -111,7 +111,7 @@ public:
         if (n_ > k_) cut(order == Order::best_first ? kMore : 0);
         const std::size_t n = std::min(n_, k_);
         if (order != Order::best_first)
-            for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[i]), ids[i] = id_of_(places_[i]);
+            for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[i]), ids[i] = id_of_(locations_[i]);
         else
             write_sorted(n, distances, ids);
         for (std::size_t i = 0; i < n; ++i) distances[i] = distance_of(metric, distances[i]);
@@ -129,7 +129,7 @@ private:
         std::uint64_t* const order = order_;
         for (std::size_t i = 0; i < n_; ++i) {
             order[i] = std::uint64_t(std::uint32_t(keys_[i]) ^ 0x80000000U) << 32 | std::uint64_t(i);
-            ids_[i] = id_of_(places_[i]);
+            ids_[i] = id_of_(locations_[i]);
         }
         std::sort(order, order + n_);
         sort_ties(order);
@@ -142,21 +142,21 @@ private:
     static float score_of(Key key) { return from_order_key(key); }
 
     // Without a branch: a candidate that does not count is overwritten by the next.
-    void add(Key key, std::uint64_t place) {
-        keys_[n_] = key, places_[n_] = place;
+    void add(Key key, std::uint64_t location) {
+        keys_[n_] = key, locations_[n_] = location;
         n_ += key <= threshold_;
     }
 
     // In variables of its own: what is stored to the pool could be n_ or threshold_ for all the compiler knows.
-    template <class Score, class PlaceOf>
-    void add_all(std::size_t n, Score&& score, PlaceOf&& place) {
+    template <class Score, class LocationOf>
+    void add_all(std::size_t n, Score&& score, LocationOf&& location) {
         const Key threshold = threshold_;
         Key* keys = keys_ + n_;
-        std::uint64_t* places = places_ + n_;
+        std::uint64_t* locations = locations_ + n_;
         std::size_t added = 0;
         for (std::size_t i = 0; i < n; ++i) {
             const Key key = key_of(score(i));
-            keys[added] = key, places[added] = place(i);
+            keys[added] = key, locations[added] = location(i);
             added += key <= threshold;
         }
         n_ += added;
@@ -182,13 +182,13 @@ private:
         std::size_t n = 0;
         for (std::size_t i = 0; i < n_; ++i) {
             const bool in = wanted(i);
-            keys_[n] = keys_[i], places_[n] = places_[i];
+            keys_[n] = keys_[i], locations_[n] = locations_[i];
             n += in;
         }
         n_ = n;
     }
 
-    // Many candidates have the k-th best score: of those, the lowest ids are kept, of equal ids the lowest places. k are left.
+    // Many candidates have the k-th best score: of those, the lowest ids are kept, of equal ids the lowest locations. k are left.
     void keep_ties() {
         std::size_t better = 0, ties = 0;
         for (std::size_t i = 0; i < n_; ++i) {
@@ -196,7 +196,7 @@ private:
             ids_[ties] = Id(i), ties += keys_[i] == threshold_;  // numbers of candidates, for now
         }
         const auto before = [this](Id a, Id b) {
-            const std::uint64_t x = places_[std::size_t(a)], y = places_[std::size_t(b)];
+            const std::uint64_t x = locations_[std::size_t(a)], y = locations_[std::size_t(b)];
             const Id id_x = id_of_(x), id_y = id_of_(y);
             return id_x != id_y ? id_x < id_y : x < y;
         };
@@ -219,11 +219,11 @@ private:
     std::size_t k_ = 0, most_ = 0, n_ = 0;
     Key threshold_ = kUnset;
     Key* keys_ = nullptr;
-    std::uint64_t* places_ = nullptr;
+    std::uint64_t* locations_ = nullptr;
     Id* ids_ = nullptr;               // of candidates that are to be told apart
     std::uint64_t* order_ = nullptr;  // for write()
     const IdFilter* filter_ = nullptr;
-    PlaceIds id_of_;
+    LocationIds id_of_;
 };
 static_assert(TopKCollector<Reservoir>);
 

@@ -1,4 +1,4 @@
-// lutra/ivf/direct_map.hpp: from an id to the place where its vector is stored.  SPDX-License-Identifier: MIT
+// lutra/ivf/direct_map.hpp: from an id to the location where its vector is stored.  SPDX-License-Identifier: MIT
 //
 // Optional, as in faiss: an array for ids 0 .. n-1, a hash table for any ids, or none: then reconstruct() looks through all
 // the ids. Always derived from the lists; a file keeps only its kind worth trusting, the content is made anew at load.
@@ -18,18 +18,18 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// Where a vector is.
-struct Place {
+struct Location {
     std::size_t list = 0, offset = 0;
 
     std::int64_t packed() const { return std::int64_t(list) << 32 | std::int64_t(offset); }
-    static Place unpacked(std::uint64_t packed) { return {std::size_t(packed >> 32), std::size_t(packed & 0xffffffff)}; }
+    static Location unpacked(std::uint64_t packed) { return {std::size_t(packed >> 32), std::size_t(packed & 0xffffffff)}; }
 };
 
 /// The numbers are those of faiss's files.
 enum class DirectMapKind : std::int8_t { none = 0, array = 1, hash = 2 };
 
-/// Ids and their places by open addressing; at most three in four slots are taken. Nothing allocates but reserve().
-class PlaceTable {
+/// Ids and their locations by open addressing; at most three in four slots are taken. Nothing allocates but reserve().
+class LocationTable {
 public:
     static constexpr std::int64_t kNowhere = -1;
 
@@ -49,7 +49,7 @@ public:
         size_ = 0;
     }
 
-    /// The place of an id >= 0; kNowhere, to be set, if it is new.
+    /// The location of an id >= 0; kNowhere, to be set, if it is new.
     std::int64_t& entry(Id id) {
         Slot& slot = slots_[slot_of(id)];
         size_ += slot.id == kNoId;
@@ -102,10 +102,10 @@ public:
     void rebuild(const InvertedLists& lists) {
         const std::size_t n = lists.total();
         if (kind_ == DirectMapKind::array && !ids_below(lists, n)) kind_ = DirectMapKind::hash;
-        array_.assign(kind_ == DirectMapKind::array ? n : 0, PlaceTable::kNowhere);
+        array_.assign(kind_ == DirectMapKind::array ? n : 0, LocationTable::kNowhere);
         table_.clear();
         for (std::size_t l = 0; l < lists.nlist() && kind_ != DirectMapKind::none; ++l)
-            for (std::size_t i = 0; i < lists.size(l); ++i) put(lists.ids(l)[i], Place{l, i}.packed());
+            for (std::size_t i = 0; i < lists.size(l); ++i) put(lists.ids(l)[i], Location{l, i}.packed());
     }
 
     /// Takes in what has come to the lists since, after reserve(): vectors first[l] .. size(l) - 1 of each list l.
@@ -116,25 +116,25 @@ public:
             for (std::size_t l = 0; l < lists.nlist(); ++l)
                 for (const Id id : lists.ids(l).subspan(first[l]))
                     if (id < 0 || std::uint64_t(id) >= n) return rebuild(lists);
-            array_.resize(n, PlaceTable::kNowhere);
+            array_.resize(n, LocationTable::kNowhere);
         }
         for (std::size_t l = 0; l < lists.nlist(); ++l)
-            for (std::size_t i = first[l]; i < lists.size(l); ++i) put(lists.ids(l)[i], Place{l, i}.packed());
+            for (std::size_t i = first[l]; i < lists.size(l); ++i) put(lists.ids(l)[i], Location{l, i}.packed());
     }
 
     /// Forgets the vectors, keeps the kind. Cannot fail.
     void clear() {
         array_ = std::vector<std::int64_t>();
-        table_ = PlaceTable();
+        table_ = LocationTable();
     }
 
     /// Where `id` is: the first in the lists under that id. Without a map: a search through all ids.
-    std::optional<Place> find(Id id, const InvertedLists& lists) const {
+    std::optional<Location> find(Id id, const InvertedLists& lists) const {
         if (kind_ == DirectMapKind::none) return look_through(id, lists);
-        std::int64_t packed = kind_ == DirectMapKind::hash ? table_.find(id) : PlaceTable::kNowhere;
+        std::int64_t packed = kind_ == DirectMapKind::hash ? table_.find(id) : LocationTable::kNowhere;
         if (kind_ == DirectMapKind::array && id >= 0 && std::uint64_t(id) < array_.size()) packed = array_[std::size_t(id)];
-        if (packed == PlaceTable::kNowhere) return std::nullopt;
-        return Place{std::size_t(packed >> 32), std::size_t(packed & 0xffffffff)};
+        if (packed == LocationTable::kNowhere) return std::nullopt;
+        return Location{std::size_t(packed >> 32), std::size_t(packed & 0xffffffff)};
     }
 
     /// The map of `lists`; pairs of a hash table in the order of the lists, so that a file depends on what is stored only.
@@ -145,9 +145,9 @@ public:
         LUTRA_TRY(write_value(out, std::uint64_t(table_.size())));
         for (std::size_t l = 0; l < lists.nlist(); ++l)
             for (std::size_t i = 0; i < lists.size(l); ++i)
-                if (const Id id = lists.ids(l)[i]; table_.find(id) == Place{l, i}.packed()) {
+                if (const Id id = lists.ids(l)[i]; table_.find(id) == Location{l, i}.packed()) {
                     LUTRA_TRY(write_value(out, std::int64_t(id)));
-                    LUTRA_TRY(write_value(out, Place{l, i}.packed()));
+                    LUTRA_TRY(write_value(out, Location{l, i}.packed()));
                 }
         return {};
     }
@@ -180,19 +180,19 @@ private:
     // Of several vectors under one id the first counts, by list and offset, as in look_through().
     void put(Id id, std::int64_t packed) {
         std::int64_t& entry = kind_ == DirectMapKind::array ? array_[std::size_t(id)] : table_.entry(id);
-        if (entry == PlaceTable::kNowhere || packed < entry) entry = packed;
+        if (entry == LocationTable::kNowhere || packed < entry) entry = packed;
     }
 
-    static std::optional<Place> look_through(Id id, const InvertedLists& lists) {
+    static std::optional<Location> look_through(Id id, const InvertedLists& lists) {
         for (std::size_t l = 0; l < lists.nlist(); ++l)
             for (std::size_t i = 0; i < lists.size(l); ++i)
-                if (lists.ids(l)[i] == id) return Place{l, i};
+                if (lists.ids(l)[i] == id) return Location{l, i};
         return std::nullopt;
     }
 
     DirectMapKind kind_ = DirectMapKind::none;
     std::vector<std::int64_t> array_;
-    PlaceTable table_;
+    LocationTable table_;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

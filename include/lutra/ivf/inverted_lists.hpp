@@ -38,12 +38,12 @@ public:
 
     std::span<const Id> ids(std::size_t list) const { return lists_[list].ids; }
     std::span<Id> ids(std::size_t list) { return lists_[list].ids; }
-    /// The block that holds a list's vector `place`.
-    std::byte* block_of(std::size_t list, std::size_t place) {
-        return codes_.data() + lists_[list].offset + place / block_ * block_bytes_;
+    /// The block that holds a list's vector `offset`.
+    std::byte* block_of(std::size_t list, std::size_t offset) {
+        return codes_.data() + lists_[list].offset + offset / block_ * block_bytes_;
     }
-    const std::byte* block_of(std::size_t list, std::size_t place) const {
-        return codes_.data() + lists_[list].offset + place / block_ * block_bytes_;
+    const std::byte* block_of(std::size_t list, std::size_t offset) const {
+        return codes_.data() + lists_[list].offset + offset / block_ * block_bytes_;
     }
 
     /// Asks for the beginning of a list's codes, what hardware that prefetches by itself has not seen when a scan starts.

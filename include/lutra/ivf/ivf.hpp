@@ -109,9 +109,9 @@ public:
                 q, effective_nprobe(params), resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
                     Arena& arena = workspace.arena(worker);
                     const Arena::Frame frame(arena);
-                    const auto hits = arena.take<RangeCollector*>(end - begin);
-                    for (std::size_t i = begin; i < end; ++i) hits[i - begin] = &found[i];
-                    scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), hits, arena);
+                    const auto collectors = arena.take<RangeCollector*>(end - begin);
+                    for (std::size_t i = begin; i < end; ++i) collectors[i - begin] = &found[i];
+                    scan_lists<Coarse, E, RangeCollector>(view(), q.rows(begin, end), effective_nprobe(params), collectors, arena);
                     for (std::size_t i = begin; i < end; ++i) found[i].arrange(params.order);
                 });
             write_range(metric_, found, out);
@@ -121,9 +121,9 @@ public:
 
     /// Cost: one look-up with a direct map (set_direct_map), else a walk over all ids.
     Status reconstruct(Id id, float* out) const {
-        const std::optional<Place> place = direct_map_.find(id, lists_);
-        if (!place) return no_such_id(id, 0, ntotal_);
-        decode(*place, out);
+        const std::optional<Location> location = direct_map_.find(id, lists_);
+        if (!location) return no_such_id(id, 0, ntotal_);
+        decode(*location, out);
         return {};
     }
 
@@ -161,7 +161,7 @@ public:
     }
 
     DirectMapKind direct_map() const { return direct_map_.kind(); }
-    /// Keeps a map from ids to places from now on (8 bytes a vector as an array, about 40 as a hash table).
+    /// Keeps a map from ids to locations from now on (8 bytes a vector as an array, about 40 as a hash table).
     Status set_direct_map(DirectMapKind kind) {
         return guarded("direct map", [&] { return direct_map_.build(kind, lists_), Status(); });
     }
@@ -235,7 +235,7 @@ private:
         const std::size_t n = candidates_for(k, params.order);
         if constexpr (E::kEstimates)
             return params.order == Order::rough ? Candidates(n, &params.filter, arena)
-                                                : Candidates(n, &params.filter, arena, place_ids(), false);
+                                                : Candidates(n, &params.filter, arena, location_ids(), false);
         else
             return Candidates::make(row.distances, row.ids, n, &params.filter, arena);
     }
@@ -245,12 +245,12 @@ private:
         if constexpr (E::kEstimates) {
             const Arena::Frame frame(arena);
             const auto rows = order != Order::rough ? arena.take<float>(Candidates::kGroup * d_) : std::span<float>();
-            const auto prefetch = [&](std::uint64_t place) {
-                const Place p = place_of(place);
+            const auto prefetch = [&](std::uint64_t location) {
+                const Location p = location_of(location);
                 simd::prefetch_bytes(lists_.block_of(p.list, p.offset), encoding_.block_bytes());
             };
-            const auto score = [&](const std::uint64_t* places, std::size_t n, float* scores) {
-                for (std::size_t i = 0; i < n; ++i) decode(place_of(places[i]), rows.data() + i * d_);
+            const auto score = [&](const std::uint64_t* locations, std::size_t n, float* scores) {
+                for (std::size_t i = 0; i < n; ++i) decode(location_of(locations[i]), rows.data() + i * d_);
                 score_rows(metric_, q, rows.data(), n, d_, scores);
                 // An overflow is an answer too: the row itself may be nearer than what is left of it.
                 for (std::size_t i = 0; i < n; ++i) scores[i] = std::min(scores[i], std::numeric_limits<float>::max());
@@ -259,26 +259,26 @@ private:
         }
         found.write(metric_, order, row.distances, row.ids);
     }
-    PlaceIds place_ids() const {
-        return {&lists_, [](const void* lists, std::uint64_t place) {
-                    const Place p = place_of(place);
+    LocationIds location_ids() const {
+        return {&lists_, [](const void* lists, std::uint64_t location) {
+                    const Location p = location_of(location);
                     return static_cast<const InvertedLists*>(lists)->ids(p.list)[p.offset];
                 }};
     }
-    static Place place_of(std::uint64_t place) {
-        return Coarse::kLearns ? Place::unpacked(place) : Place{0, std::size_t(place)};  // one list may be longer
+    static Location location_of(std::uint64_t location) {
+        return Coarse::kLearns ? Location::unpacked(location) : Location{0, std::size_t(location)};  // one list may be longer
     }
 
     void search_tile(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
                      Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto candidates = arena.take<Candidates>(q.n);
-        const auto hits = arena.take<Candidates*>(q.n);
+        const auto collectors = arena.take<Candidates*>(q.n);
         for (std::size_t i = 0; i < q.n; ++i) {
             candidates[i] = make_candidates(k, out.rows_from(i, k), params, arena);
-            hits[i] = &candidates[i];
+            collectors[i] = &candidates[i];
         }
-        scan_lists<Coarse, E, Candidates>(view(), q, nprobe, hits, arena);
+        scan_lists<Coarse, E, Candidates>(view(), q, nprobe, collectors, arena);
         for (std::size_t i = 0; i < q.n; ++i) write_best(q.row(i), k, candidates[i], out.rows_from(i, k), params.order, arena);
     }
 
@@ -302,11 +302,11 @@ private:
         }
     }
 
-    void decode(Place p, float* out) const {
+    void decode(Location p, float* out) const {
         encoding_.decode(lists_.block_of(p.list, p.offset), p.offset % E::kBlock, origin(p.list), out);
     }
 
-    void copy_code(const InvertedLists& from, Place a, Place b) {
+    void copy_code(const InvertedLists& from, Location a, Location b) {
         encoding_.copy(from.block_of(a.list, a.offset), a.offset % E::kBlock, lists_.block_of(b.list, b.offset),
                        b.offset % E::kBlock);
     }

@@ -27,7 +27,7 @@ struct IvfView {
     ListView list(std::size_t l) const { return list(l, 0, lists.size(l)); }
     ListView list(std::size_t l, std::size_t begin, std::size_t end) const {
         ListView view = lists.view(l, begin, end);
-        view.place = std::uint64_t(Place{l, begin}.packed());
+        view.location = std::uint64_t(Location{l, begin}.packed());
         view.number = l;
         if (encoding.by_residual()) view.centroid = coarse.centroid(l);
         return view;
@@ -45,7 +45,7 @@ inline constexpr bool kListsInOrder = std::is_same_v<C, RangeCollector>;
 template <class State, Collector C>
 struct ProbedQueries {
     std::span<const State*> states;
-    std::span<C* const> hits;
+    std::span<C* const> collectors;
     std::span<Id> probes;
     std::span<float> distances;
     std::size_t nprobe = 0;
@@ -72,9 +72,9 @@ inline void sort_probes(std::span<Id> lists, std::span<float> distances, Arena& 
 
 template <class Coarse, class E, Collector C>
 ProbedQueries<typename E::State, C> prepare(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
-                                            std::span<C* const> hits, Arena& arena) {
+                                            std::span<C* const> collectors, Arena& arena) {
     ProbedQueries<typename E::State, C> queries{
-        arena.take<const typename E::State*>(q.n), hits, arena.take<Id>(q.n * nprobe), {}, nprobe};
+        arena.take<const typename E::State*>(q.n), collectors, arena.take<Id>(q.n * nprobe), {}, nprobe};
     if (ivf.encoding.by_residual()) queries.distances = arena.take<float>(q.n * nprobe);
     ivf.coarse.probe(q, nprobe, queries.probes.data(), queries.distances.data(), arena);
     for (std::size_t i = 0; kListsInOrder<C> && i < q.n; ++i)
@@ -91,7 +91,7 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
                 ivf.lists.prefetch(std::size_t(queries.probes[p + 1]));
             if (const Id list = queries.probes[p]; list != kNoId)
                 ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), queries.distances_at(p, 1),
-                                              ivf.list(std::size_t(list)), queries.hits.subspan(i, 1), arena);
+                                              ivf.list(std::size_t(list)), queries.collectors.subspan(i, 1), arena);
         }
 }
 
@@ -106,7 +106,7 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
     const auto visitors = arena.take<std::uint32_t>(n_probes);
     const auto distances = arena.take<float>(queries.distances.empty() ? 0 : n_probes);  // of those visitors to the list's centroid
     const auto states = arena.take<const State*>(queries.n());
-    const auto hits = arena.take<C*>(queries.n());
+    const auto collectors = arena.take<C*>(queries.n());
     const auto for_probes = [&](auto&& f) {  // f(query, probe, list)
         for (std::size_t i = 0; i < queries.n(); ++i)
             for (std::size_t p = i * queries.nprobe + first_probe; p < i * queries.nprobe + end_probe; ++p)
@@ -123,19 +123,19 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
         const std::size_t n = first[l] - begin;
         if (n == 0 || ivf.lists.size(l) == 0) continue;
         for (std::size_t i = 0; i < n; ++i)
-            states[i] = queries.states[visitors[begin + i]], hits[i] = queries.hits[visitors[begin + i]];
+            states[i] = queries.states[visitors[begin + i]], collectors[i] = queries.collectors[visitors[begin + i]];
         const auto own = distances.empty() ? distances : distances.subspan(begin, n);
-        ivf.encoding.template scan<C>(ivf.metric, states.first(n), own, ivf.list(l), hits.first(n), arena);
+        ivf.encoding.template scan<C>(ivf.metric, states.first(n), own, ivf.list(l), collectors.first(n), arena);
     }
 }
 
 }  // namespace detail
 
-/// Scans nprobe lists for each query of a tile into hits [q.n]. Thread-safe with one arena a thread.
+/// Scans nprobe lists for each query of a tile into collectors [q.n]. Thread-safe with one arena a thread.
 template <class Coarse, class E, Collector C>
-void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<C* const> hits, Arena& arena) {
+void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<C* const> collectors, Arena& arena) {
     const Arena::Frame frame(arena);
-    const auto queries = detail::prepare(ivf, q, nprobe, hits, arena);
+    const auto queries = detail::prepare(ivf, q, nprobe, collectors, arena);
     const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
     if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
     const std::size_t first_round = detail::kListsInOrder<C> ? 0 : std::min(E::kFirstLists, nprobe);

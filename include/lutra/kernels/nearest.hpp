@@ -200,13 +200,13 @@ inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<
     const Arena::Frame frame(arena);
     const IdFilter all;
     const auto collectors = arena.take<TopCollector>(points.size());
-    const auto hits = arena.take<TopCollector*>(points.size());
+    const auto pointers = arena.take<TopCollector*>(points.size());
     const auto scores = arena.take<float>(points.size());
     for (std::size_t i = 0; i < points.size(); ++i) {
         collectors[i] = {TopK(&scores[i], found + i, 1), &all};
-        hits[i] = &collectors[i];
+        pointers[i] = &collectors[i];
     }
-    scan_rows<TopCollector>(metric, c, points, hits, arena, kFewPoints);
+    scan_rows<TopCollector>(metric, c, points, pointers, arena, kFewPoints);
     for (std::size_t i = 0; i < points.size(); ++i) {
         if (found[i] != kNoId) continue;
         fill_in_double(metric, points[i], c.rows, c.n, c.d, {found + i, 1}, arena);

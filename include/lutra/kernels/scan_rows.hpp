@@ -1,4 +1,4 @@
-// lutra/kernels/scan_rows.hpp: queries against a run of rows, hits into collectors: the scan of Flat lists and of centroids.
+// lutra/kernels/scan_rows.hpp: queries against a run of rows, results into collectors: the scan of Flat lists and of centroids.
 // SPDX-License-Identifier: MIT
 //
 // Few queries: each walks the rows with the exact kernel (bound by memory). Many: a QueryTile proposes pairs and each is
@@ -24,46 +24,46 @@ struct RowsView {
 namespace detail {
 
 template <Collector C>
-void scan_rows_one(Metric metric, const RowsView& x, const float* query, C& hits) {
+void scan_rows_one(Metric metric, const RowsView& x, const float* query, C& collector) {
     constexpr std::size_t kChunk = 64;
     float scores[kChunk];
     for (std::size_t j = 0; j < x.n; j += kChunk) {
         const std::size_t n = std::min(kChunk, x.n - j);
         score_rows(metric, query, x.rows + j * x.d, n, x.d, scores);
         for (std::size_t i = 0; i < n; ++i)
-            if (scores[i] <= hits.threshold() && hits.wants(x.id(j + i))) hits.push(scores[i], x.id(j + i));
+            if (scores[i] <= collector.threshold() && collector.wants(x.id(j + i))) collector.push(scores[i], x.id(j + i));
     }
 }
 
 template <Collector C>
-void scan_rows_tile(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> hits,
+void scan_rows_tile(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> collectors,
                     Arena& arena) {
     const Arena::Frame frame(arena);
     QueryTile<best> tile(arena, metric, queries, x.d);
-    for (std::size_t i = 0; i < queries.size(); ++i) tile.set_threshold(i, hits[i]->threshold());
+    for (std::size_t i = 0; i < queries.size(); ++i) tile.set_threshold(i, collectors[i]->threshold());
     tile.scan(x.rows, x.n, [&](std::size_t i, std::size_t row) {
         const Id id = x.id(row);
-        if (hits[i]->wants(id)) hits[i]->push(score_row(metric, queries[i], x.rows + row * x.d, x.d), id);
-        return hits[i]->threshold();
+        if (collectors[i]->wants(id)) collectors[i]->push(score_row(metric, queries[i], x.rows + row * x.d, x.d), id);
+        return collectors[i]->threshold();
     });
 }
 
 }  // namespace detail
 
-/// Offers every row to every query's collector: queries [nq] are pointers to d floats, hits [nq] their collectors.
+/// Offers every row to every query's collector: queries [nq] are pointers to d floats, collectors [nq] their collectors.
 /// From min_tile queries on they go together, by default where that pays for rows that come from memory.
 /// Cost: n * nq * d multiply-adds. Allocates nothing once `arena` is warm.
 template <Collector C>
-void scan_rows(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> hits, Arena& arena,
-               std::size_t min_tile = QueryTile<best>::kMinQueries) {
+void scan_rows(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> collectors,
+               Arena& arena, std::size_t min_tile = QueryTile<best>::kMinQueries) {
     using Tile = QueryTile<best>;
     for (std::size_t i = 0; i < queries.size();) {
         const std::size_t n = std::min(queries.size() - i, Tile::kMaxQueries);
         if (n >= min_tile) {
-            detail::scan_rows_tile(metric, x, queries.subspan(i, n), hits.subspan(i, n), arena);
+            detail::scan_rows_tile(metric, x, queries.subspan(i, n), collectors.subspan(i, n), arena);
             i += n;
         } else {
-            detail::scan_rows_one(metric, x, queries[i], *hits[i]);
+            detail::scan_rows_one(metric, x, queries[i], *collectors[i]);
             ++i;
         }
     }

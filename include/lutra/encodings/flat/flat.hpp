@@ -50,9 +50,9 @@ public:
     const State* prepare(Metric, const float* q, Arena&) const { return q; }
 
     template <Collector C>
-    void scan(Metric metric, std::span<const State* const> queries, std::span<const float>, ListView list, std::span<C* const> hits,
-              Arena& arena) const {
-        scan_rows<C>(metric, {reinterpret_cast<const float*>(list.codes), list.ids, list.size, d_}, queries, hits, arena);
+    void scan(Metric metric, std::span<const State* const> queries, std::span<const float>, ListView list,
+              std::span<C* const> collectors, Arena& arena) const {
+        scan_rows<C>(metric, {reinterpret_cast<const float*>(list.codes), list.ids, list.size, d_}, queries, collectors, arena);
     }
 
     static constexpr Fourcc kIvfRecord = "IwFl";

@@ -19,8 +19,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// What a scan finds, in rising order of the place: sums[i] belongs to the vector at place[i], counted from the first block.
 struct Survivors {
-    std::uint32_t* sums = nullptr;    // room for 32 for every block that is scanned
-    std::uint32_t* places = nullptr;  // the same
+    std::uint32_t* sums = nullptr;     // room for 32 for every block that is scanned
+    std::uint32_t* offsets = nullptr;  // the same
     std::size_t n = 0;
 };
 
@@ -58,7 +58,7 @@ void scan_pq4(scalar, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& qu
             if constexpr (Terms) sum = get_term(blocks.terms(block), v % kPq4Block) * queries[q].factor >> 16;
             for (std::size_t m = 0; m < blocks.m; ++m) sum += queries[q].lut[m * 16 + get_code<Layout>(block, m, v % kPq4Block)];
             if (sum >= queries[q].limit) continue;
-            found[q].sums[found[q].n] = sum, found[q].places[found[q].n++] = std::uint32_t(v);
+            found[q].sums[found[q].n] = sum, found[q].offsets[found[q].n++] = std::uint32_t(v);
         }
     }
 }

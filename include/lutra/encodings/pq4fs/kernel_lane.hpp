@@ -80,19 +80,19 @@ inline void keep_below(const std::uint16_t* sums, std::uint32_t limit, std::uint
     std::uint32_t left = mask_at_most(sums, most);
     if (left == ~std::uint32_t{0}) {  // a query without a threshold: in vectors
         for (std::uint32_t slot = 0; slot < kPq4Block; ++slot)
-            found.sums[found.n + slot] = sums[slot], found.places[found.n + slot] = first + slot;
+            found.sums[found.n + slot] = sums[slot], found.offsets[found.n + slot] = first + slot;
         found.n += kPq4Block;
         return;
     }
     for (; left != 0; left &= left - 1) {
         const auto slot = std::uint32_t(std::countr_zero(left));
-        found.sums[found.n] = sums[slot], found.places[found.n++] = first + slot;
+        found.sums[found.n] = sums[slot], found.offsets[found.n++] = first + slot;
     }
 }
 
 inline void keep_below(const std::uint32_t* sums, std::uint32_t limit, std::uint32_t first, Survivors& found) {
     for (std::uint32_t slot = 0; slot < kPq4Block; ++slot)
-        if (sums[slot] < limit) found.sums[found.n] = sums[slot], found.places[found.n++] = first + slot;
+        if (sums[slot] < limit) found.sums[found.n] = sums[slot], found.offsets[found.n++] = first + slot;
 }
 
 }  // namespace detail

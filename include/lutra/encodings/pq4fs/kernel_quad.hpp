@@ -50,11 +50,11 @@ inline __m512i widen16(const std::byte* p) {
 }
 
 // Packs in the register and stores all of it: the instruction that packs to memory is slow on Zen 4.
-inline void keep_below(__m512i sums, __m512i limit, __m512i places, Survivors& found) {
+inline void keep_below(__m512i sums, __m512i limit, __m512i offsets, Survivors& found) {
     const __mmask16 below = _mm512_cmplt_epu32_mask(sums, limit);
     if (below == 0) return;
     _mm512_storeu_si512(found.sums + found.n, _mm512_maskz_compress_epi32(below, sums));
-    _mm512_storeu_si512(found.places + found.n, _mm512_maskz_compress_epi32(below, places));
+    _mm512_storeu_si512(found.offsets + found.n, _mm512_maskz_compress_epi32(below, offsets));
     found.n += std::size_t(__builtin_popcount(below));
 }
 

@@ -170,11 +170,11 @@ public:
 
     template <Collector C>
     void scan(Metric metric, std::span<const State* const> queries, std::span<const float> distances, ListView list,
-              std::span<C* const> hits, Arena& arena) const {
+              std::span<C* const> collectors, Arena& arena) const {
         LUTRA_ASSERT(!by_residual_ || (list.centroid != nullptr && distances.size() == queries.size()));
         const auto scan_from = [&]<std::size_t Q>(std::size_t i, std::integral_constant<std::size_t, Q>) {
             const float* const own = by_residual_ ? distances.data() + i : nullptr;
-            scan_some<Q>(metric, queries.data() + i, own, list, hits.data() + i, arena);
+            scan_some<Q>(metric, queries.data() + i, own, list, collectors.data() + i, arena);
         };
         std::size_t i = 0;
         for (; i + 4 <= queries.size(); i += 4) scan_from(i, std::integral_constant<std::size_t, 4>());
@@ -269,15 +269,15 @@ private:
 
     // Collectors that take one vector at a time want exact scores, unless they say otherwise.
     template <class C>
-    static constexpr bool kAppends = requires(C& c, float (*score)(std::size_t), std::uint64_t (*place)(std::size_t),
+    static constexpr bool kAppends = requires(C& c, float (*score)(std::size_t), std::uint64_t (*location)(std::size_t),
                                               Id (*id)(std::size_t)) {
-        c.append(std::size_t{}, score, place, id);
+        c.append(std::size_t{}, score, location, id);
     };
     // So few sub-quantizers give few different sums: of the many rows that have the k-th, any might be the nearest.
     static constexpr std::size_t kFewSums = 4;
     template <class C>
-    bool wants_exact(const C& hits) const {
-        if constexpr (requires { hits.rough; }) return !hits.rough && (!kAppends<C> || m() <= kFewSums);
+    bool wants_exact(const C& collector) const {
+        if constexpr (requires { collector.rough; }) return !collector.rough && (!kAppends<C> || m() <= kFewSums);
         return true;
     }
 
@@ -285,29 +285,30 @@ private:
     template <Collector C>
     struct Scan {
         Pq4Lut lut;
-        C* hits = nullptr;
+        C* collector = nullptr;
         Pq4Slack slack;
         float threshold = 0;
         std::uint32_t limit = 0;
 
-        void start() { threshold = hits->threshold(), limit = lut.limit(slack.beyond(threshold)); }
+        void start() { threshold = collector->threshold(), limit = lut.limit(slack.beyond(threshold)); }
         void refresh() {
-            if (hits->threshold() != threshold) start();
+            if (collector->threshold() != threshold) start();
         }
     };
 
     template <std::size_t Q, Collector C>
-    void scan_some(Metric metric, const State* const* states, const float* distances, const ListView& list, C* const* hits,
+    void scan_some(Metric metric, const State* const* states, const float* distances, const ListView& list, C* const* collectors,
                    Arena& arena) const {
         const Arena::Frame frame(arena);
         std::array<Scan<C>, Q> scans;
         std::array<Survivors, Q> found;
         for (std::size_t q = 0; q < Q; ++q) {
             scans[q].lut = lut_for(metric, *states[q], distances != nullptr ? distances[q] : 0, list, arena);
-            scans[q].hits = hits[q];
-            if (wants_exact(*hits[q])) scans[q].slack = Pq4Slack(codebook_, metric, scans[q].lut, states[q]->query, list.centroid);
+            scans[q].collector = collectors[q];
+            if (wants_exact(*collectors[q]))
+                scans[q].slack = Pq4Slack(codebook_, metric, scans[q].lut, states[q]->query, list.centroid);
             scans[q].start();
-            if constexpr (requires { hits[q]->prefetch(); }) hits[q]->prefetch();
+            if constexpr (requires { collectors[q]->prefetch(); }) collectors[q]->prefetch();
             found[q] = {arena.take<std::uint32_t>(kChunk).data(), arena.take<std::uint32_t>(kChunk).data(), 0};
         }
         const auto decoded = arena.take<float>(codebook_.dim());
@@ -316,15 +317,15 @@ private:
             scan_chunk(list, first, n, scans, found);
             for (std::size_t q = 0; q < Q; ++q) {
                 if (found[q].n == 0) continue;
-                const auto exact = [&](std::size_t place) {
-                    return decoded_score(metric, states[q]->query, list, first + place, decoded.data());
+                const auto exact = [&](std::size_t offset) {
+                    return decoded_score(metric, states[q]->query, list, first + offset, decoded.data());
                 };
                 const auto rough = [lut = scans[q].lut, sums = found[q].sums](std::size_t i) { return lut.score(sums[i]); };
-                if (wants_exact(*hits[q]))
-                    offer(found[q], list, first, *hits[q], [&](std::size_t i) { return exact(found[q].places[i]); });
+                if (wants_exact(*collectors[q]))
+                    offer(found[q], list, first, *collectors[q], [&](std::size_t i) { return exact(found[q].offsets[i]); });
                 else {
-                    if constexpr (kAppends<C>) keep_least(hits[q]->wants_first(), scans[q].lut, found[q]);
-                    offer(found[q], list, first, *hits[q], rough);
+                    if constexpr (kAppends<C>) keep_least(collectors[q]->wants_first(), scans[q].lut, found[q]);
+                    offer(found[q], list, first, *collectors[q], rough);
                 }
                 scans[q].refresh();
             }
@@ -343,7 +344,7 @@ private:
         else
             scan_pq4<false>(Kernel{}, blocks, queries, found);
         for (std::size_t q = 0; q < Q; ++q) {
-            while (found[q].n != 0 && found[q].places[found[q].n - 1] >= n) --found[q].n;  // slots past the end of the list
+            while (found[q].n != 0 && found[q].offsets[found[q].n - 1] >= n) --found[q].n;  // slots past the end of the list
         }
     }
 
@@ -354,8 +355,8 @@ private:
         const std::uint32_t limit = lut.limit(lut.score(std::uint32_t(least.key)));  // larger sums may round to the same score
         std::size_t n = 0;
         for (std::size_t i = 0; i < found.n; ++i) {
-            const std::uint32_t sum = found.sums[i], place = found.places[i];
-            found.sums[n] = sum, found.places[n] = place;
+            const std::uint32_t sum = found.sums[i], offset = found.offsets[i];
+            found.sums[n] = sum, found.offsets[n] = offset;
             n += sum < limit;
         }
         found.n = n;
@@ -368,24 +369,25 @@ private:
 
     // score(i) of what was found.
     template <Collector C, class Score>
-    static void offer(const Survivors& found, const ListView& list, std::size_t first, C& hits, Score&& score) {
-        const auto id = [ids = list.ids + first, places = found.places](std::size_t i) { return ids[places[i]]; };
+    static void offer(const Survivors& found, const ListView& list, std::size_t first, C& collector, Score&& score) {
+        const auto id = [ids = list.ids + first, offsets = found.offsets](std::size_t i) { return ids[offsets[i]]; };
         if constexpr (kAppends<C>) {
             for (std::size_t begin = 0; begin < found.n; begin += Reservoir::kRun) {
                 const std::size_t n = std::min(Reservoir::kRun, found.n - begin);
                 const auto score_of = [score, begin](std::size_t i) { return score(begin + i); };
                 const auto id_of = [id, begin](std::size_t i) { return id(begin + i); };
-                if (hits.rough)  // places are ids: whose rows are compared next is not looked up again
-                    hits.append(
+                if (collector
+                        .rough)  // a candidate of a refine stage is known by its id: whose row comes next is not looked up again
+                    collector.append(
                         n, score_of, [id_of](std::size_t i) { return std::uint64_t(id_of(i)); }, id_of);
                 else
-                    hits.append(
-                        n, score_of, [&](std::size_t i) { return list.place + first + found.places[begin + i]; }, id_of);
+                    collector.append(
+                        n, score_of, [&](std::size_t i) { return list.location + first + found.offsets[begin + i]; }, id_of);
             }
         } else {
             for (std::size_t i = 0; i < found.n; ++i) {
-                if (!hits.wants(id(i))) continue;
-                if (const float s = score(i); s <= hits.threshold()) hits.push(s, id(i));
+                if (!collector.wants(id(i))) continue;
+                if (const float s = score(i); s <= collector.threshold()) collector.push(s, id(i));
             }
         }
     }
