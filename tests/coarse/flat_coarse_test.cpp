@@ -231,3 +231,18 @@ TEST_CASE("OneList: everything is in list 0") {
     CHECK(lists == std::vector<Id>(3, 0));
     CHECK(one.nlist() == 1);
 }
+
+TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among others") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        const Matrix x = lutra_test::clustered_matrix(512, 72, 60, 7), q = lutra_test::clustered_matrix(64, 72, 60, 8);
+        const FlatCoarse coarse = built(x, metric);
+        lutra::Arena arena;
+        for (const std::size_t nprobe : {1, 20, 64}) {
+            std::vector<Id> together(q.n * nprobe), alone(q.n * nprobe);
+            coarse.probe(q, nprobe, together.data(), nullptr, arena);
+            for (std::size_t i = 0; i < q.n; ++i)
+                coarse.probe(q.view().rows(i, i + 1), nprobe, alone.data() + i * nprobe, nullptr, arena);
+            CHECK(together == alone);
+        }
+    }
+}

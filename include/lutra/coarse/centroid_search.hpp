@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Exact scores decide: a query finds the same centroids alone or in a batch. One query scans them as a Flat list is scanned, or
-// first their bytes (byte_rows.hpp), many go through kernels/top_rows.hpp.
+// first their bytes (kernels/byte_rows.hpp), many go through kernels/top_rows.hpp.
 #pragma once
-#include <lutra/coarse/byte_rows.hpp>
 #include <lutra/core/concepts.hpp>
+#include <lutra/kernels/byte_rows.hpp>
 #include <lutra/kernels/nearest.hpp>
 #include <lutra/kernels/scan_rows.hpp>
 #include <lutra/kernels/top_rows.hpp>

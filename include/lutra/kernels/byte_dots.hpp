@@ -1,4 +1,4 @@
-// lutra/coarse/byte_dots.hpp: products of a query and many rows, both in bytes, rows side by side.  SPDX-License-Identifier: MIT
+// lutra/kernels/byte_dots.hpp: products of a query and many rows, both in bytes, rows side by side.  SPDX-License-Identifier: MIT
 //
 //   codes [groups, padded / 4, 16, 4]     four columns of each of 16 rows, then the next four
 //

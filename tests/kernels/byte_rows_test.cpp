@@ -1,8 +1,7 @@
-// Tests of coarse/byte_rows.hpp against comparing all rows.  SPDX-License-Identifier: MIT
+// Tests of kernels/byte_rows.hpp against comparing all rows.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include <lutra/coarse/byte_rows.hpp>
-#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/kernels/byte_rows.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -171,20 +170,4 @@ TEST_CASE("ByteRows: a row that becomes too long may always be near, and is like
     for (const auto row : before) CHECK(std::binary_search(with_far.begin(), with_far.end(), row));
     rows.set_row(99, x.row(99));
     CHECK(near(rows, x.n, q.row(0), 3) == before);
-}
-
-TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among others") {
-    for (const Metric metric : kMetrics) {
-        const Matrix x = lutra_test::clustered_matrix(512, 72, 60, 7), q = lutra_test::clustered_matrix(64, 72, 60, 8);
-        lutra::FlatCoarse coarse;
-        REQUIRE(coarse.build({x.values.begin(), x.values.end()}, x.n, x.d, metric).ok());
-        Arena arena;
-        for (const std::size_t nprobe : {1, 20, 64}) {
-            std::vector<lutra::Id> together(q.n * nprobe), alone(q.n * nprobe);
-            coarse.probe(q, nprobe, together.data(), nullptr, arena);
-            for (std::size_t i = 0; i < q.n; ++i)
-                coarse.probe(q.view().rows(i, i + 1), nprobe, alone.data() + i * nprobe, nullptr, arena);
-            CHECK(together == alone);
-        }
-    }
 }

@@ -1,4 +1,4 @@
-// lutra/coarse/byte_rows.hpp: rows a second time, in bytes, which say for certain which of them cannot be among the nearest.
+// lutra/kernels/byte_rows.hpp: rows a second time, in bytes, which say for certain which of them cannot be among the nearest.
 // SPDX-License-Identifier: MIT
 //
 //   row less the origin = scale * code + error, code in -127 .. 127; the query the same way (L2). The origin is the median
@@ -7,12 +7,12 @@
 // A lone query is bound by the memory of the rows it compares: bytes are a quarter of it. What may be near by this bound is
 // compared exactly, so the outcome is that of comparing all. Source of the bound: Cauchy and Schwarz.
 #pragma once
-#include <lutra/coarse/byte_dots.hpp>
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/bisect.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
+#include <lutra/kernels/byte_dots.hpp>
 #include <lutra/kernels/centroids.hpp>
 #include <lutra/kernels/distance.hpp>
 
