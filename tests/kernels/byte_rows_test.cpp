@@ -55,29 +55,6 @@ Matrix moved(Matrix x, float scale, float offset) {
 }
 }  // namespace
 
-TEST_CASE("ByteDots: the same sums from the instruction as one by one") {
-    using lutra::detail::ByteDots;
-    for (const std::size_t groups : {1, 3, 4, 9})
-        for (const std::size_t padded : {4, 8, 12, 64, 324}) {
-            lutra::Rng rng(1);
-            const std::size_t n = 16 * groups;
-            std::vector<std::int8_t> q(padded), codes(n * padded);
-            for (auto* all : {&q, &codes})
-                for (auto& v : *all) v = std::int8_t(int(rng.below(255)) - 127);
-            q[2] = q[3] = 127, codes[2] = codes[3] = -127;  // the largest sum of a pair
-            std::vector<std::uint8_t> offset(padded);
-            for (std::size_t t = 0; t < padded; ++t) offset[t] = std::uint8_t(q[t] + ByteDots::kOffset);
-            std::vector<std::int32_t> got(n);
-            ByteDots::run(offset.data(), codes.data(), groups, padded, got.data());
-            for (std::size_t j = 0; j < n; ++j) {
-                std::int32_t want = 0;
-                for (std::size_t t = 0; t < padded; ++t)
-                    want += (std::int32_t(q[t]) + ByteDots::kOffset) * std::int32_t(codes[lutra::detail::byte_place(j, t, padded)]);
-                CHECK(got[j] == want);
-            }
-        }
-}
-
 TEST_CASE("ByteRows: the k nearest may always be near, of any size, offset and number of columns") {
     double ignored = 0;
     for (const Metric metric : kMetrics)

@@ -15,7 +15,7 @@
 #include <immintrin.h>
 #endif
 
-namespace lutra::inline LUTRA_ABI_TAG::detail {
+namespace lutra::inline LUTRA_ABI_TAG {
 
 inline constexpr std::size_t kByteGroup = 16, kByteColumns = 4;
 
@@ -25,83 +25,101 @@ constexpr std::size_t byte_place(std::size_t j, std::size_t t, std::size_t padde
            t % kByteColumns;
 }
 
-// dots [groups * 16]: query [padded] times each row. A kernel's kOffset is what a query's bytes hold beyond its codes: instructions
-// differ in which factor may be negative.
-struct ScalarDots {
-    static constexpr std::int32_t kOffset = 0;
+/// What a query's bytes hold beyond its codes, which are in -127 .. 127 as the rows' are: instructions differ in which factor may
+/// be negative. So a kernel's dots are those of the definition and kByteOffset times the sum of the row's codes.
+template <class Arch>
+inline constexpr std::int32_t kByteOffset = 0;
 
-    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
-                    std::int32_t* dots) {
-        for (std::size_t j = 0; j < groups * kByteGroup; ++j) {
-            dots[j] = 0;
-            for (std::size_t t = 0; t < padded; ++t)
-                dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[byte_place(j, t, padded)]);
-        }
+// dots [groups * 16]: query [padded] times each row.
+inline void byte_dots(scalar, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
+                      std::int32_t* dots) {
+    for (std::size_t j = 0; j < groups * kByteGroup; ++j) {
+        dots[j] = 0;
+        for (std::size_t t = 0; t < padded; ++t)
+            dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[byte_place(j, t, padded)]);
     }
-};
+}
 
-#if defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
-struct VnniDots {
-    static constexpr std::int32_t kOffset = 128;
+#if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
+/// Tag: |q| times c with the sign of q. Both are at most 127, so that two products fit into 16 bits.
+struct Avx2Bytes {};
 
-    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
-                    std::int32_t* dots) {
-        std::size_t g = 0;
-        for (; g + 4 <= groups; g += 4) run_some<4>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
-        for (; g < groups; ++g) run_some<1>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
-    }
+namespace detail {
 
-private:
-    // Several groups at once, for a sum must wait for the one before it.
-    template <std::size_t Groups>
-    static void run_some(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
-        __m512i sum[Groups];
-        LUTRA_UNROLL for (__m512i& s : sum) s = _mm512_setzero_si512();
-        for (std::size_t t = 0; t < padded; t += kByteColumns) {
-            std::int32_t four;
-            std::memcpy(&four, query + t, sizeof four);
-            const __m512i q = _mm512_set1_epi32(four);
-            LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) sum[g] =
-                _mm512_dpbusd_epi32(sum[g], q, _mm512_loadu_si512(codes + g * kByteGroup * padded + t * kByteGroup));
-        }
-        LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) _mm512_storeu_si512(dots + g * kByteGroup, sum[g]);
-    }
-};
-using ByteDots = VnniDots;
-#elif defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
-// |q| times c with the sign of q: both are at most 127, so that two products fit into 16 bits.
-struct Avx2Dots {
-    static constexpr std::int32_t kOffset = 0;
+// Four columns of eight rows.
+inline __m256i byte_products(const std::uint8_t* query, const std::int8_t* codes) {
+    std::int32_t four;
+    std::memcpy(&four, query, sizeof four);
+    const __m256i q = _mm256_set1_epi32(four), c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(c, q));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
 
-    static void run(const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
-                    std::int32_t* dots) {
-        for (std::size_t half = 0; half < 2 * groups; ++half)
-            run_half(query, codes + half / 2 * kByteGroup * padded + half % 2 * 32, padded, dots + half * 8);
+// Eight rows; two sums, for one must wait for the one before it.
+inline void byte_dots_of_8(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
+    __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
+    std::size_t t = 0;
+    for (; t + 2 * kByteColumns <= padded; t += 2 * kByteColumns) {
+        even = _mm256_add_epi32(even, byte_products(query + t, codes + t * kByteGroup));
+        odd = _mm256_add_epi32(odd, byte_products(query + t + kByteColumns, codes + (t + kByteColumns) * kByteGroup));
     }
+    if (t < padded) even = _mm256_add_epi32(even, byte_products(query + t, codes + t * kByteGroup));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots), _mm256_add_epi32(even, odd));
+}
 
-private:
-    // Eight rows; two sums, for one must wait for the one before it.
-    static void run_half(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
-        __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
-        std::size_t t = 0;
-        for (; t + 2 * kByteColumns <= padded; t += 2 * kByteColumns) {
-            even = _mm256_add_epi32(even, products(query + t, codes + t * kByteGroup));
-            odd = _mm256_add_epi32(odd, products(query + t + kByteColumns, codes + (t + kByteColumns) * kByteGroup));
-        }
-        if (t < padded) even = _mm256_add_epi32(even, products(query + t, codes + t * kByteGroup));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots), _mm256_add_epi32(even, odd));
-    }
-    static __m256i products(const std::uint8_t* query, const std::int8_t* codes) {
-        std::int32_t four;
-        std::memcpy(&four, query, sizeof four);
-        const __m256i q = _mm256_set1_epi32(four), c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
-        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(c, q));
-        return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    }
-};
-using ByteDots = Avx2Dots;
-#else
-using ByteDots = ScalarDots;
+}  // namespace detail
+
+inline void byte_dots(Avx2Bytes, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
+                      std::int32_t* dots) {
+    for (std::size_t half = 0; half < 2 * groups; ++half)
+        detail::byte_dots_of_8(query, codes + half / 2 * kByteGroup * padded + half % 2 * 32, padded, dots + half * 8);
+}
 #endif
 
-}  // namespace lutra::inline LUTRA_ABI_TAG::detail
+#if defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
+/// Tag: q is without a sign, c has one.
+struct VnniBytes {};
+template <>
+inline constexpr std::int32_t kByteOffset<VnniBytes> = 128;
+
+namespace detail {
+
+// Several groups at once, for a sum must wait for the one before it.
+template <std::size_t Groups>
+void byte_dots_of_groups(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
+    __m512i sum[Groups];
+    LUTRA_UNROLL for (__m512i& s : sum) s = _mm512_setzero_si512();
+    for (std::size_t t = 0; t < padded; t += kByteColumns) {
+        std::int32_t four;
+        std::memcpy(&four, query + t, sizeof four);
+        const __m512i q = _mm512_set1_epi32(four);
+        LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) sum[g] =
+            _mm512_dpbusd_epi32(sum[g], q, _mm512_loadu_si512(codes + g * kByteGroup * padded + t * kByteGroup));
+    }
+    LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) _mm512_storeu_si512(dots + g * kByteGroup, sum[g]);
+}
+
+}  // namespace detail
+
+inline void byte_dots(VnniBytes, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
+                      std::int32_t* dots) {
+    constexpr std::size_t kTogether = 4;
+    std::size_t g = 0;
+    for (; g + kTogether <= groups; g += kTogether)
+        detail::byte_dots_of_groups<kTogether>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
+    for (; g < groups; ++g) detail::byte_dots_of_groups<1>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
+}
+#endif
+
+/// Tag of the fastest one of this build.
+#if defined(LUTRA_SCALAR_ONLY)
+using BestBytes = scalar;
+#elif defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
+using BestBytes = VnniBytes;
+#elif defined(__AVX2__)
+using BestBytes = Avx2Bytes;
+#else
+using BestBytes = scalar;
+#endif
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

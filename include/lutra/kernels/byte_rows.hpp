@@ -31,7 +31,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 class ByteRows {
 public:
     /// Whether this build has an instruction for it; without one it is slower than what it saves.
-    static constexpr bool kFast = !std::is_same_v<detail::ByteDots, detail::ScalarDots>;
+    static constexpr bool kFast = !std::is_same_v<BestBytes, scalar>;
     static constexpr std::size_t kMaxQueries = 4;  ///< together they are compared with all rows sooner
 
     ByteRows() = default;
@@ -39,10 +39,10 @@ public:
     ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric)
         : n_(n),
           d_(d),
-          padded_(round_up(d, detail::kByteColumns)),
+          padded_(round_up(d, kByteColumns)),
           metric_(metric),
           origin_(d),
-          codes_(round_up(n, detail::kByteGroup) * padded_, std::int8_t{0}),
+          codes_(round_up(n, kByteGroup) * padded_, std::int8_t{0}),
           scales_(n),
           norms_(n),
           errors_(n),
@@ -65,7 +65,7 @@ public:
         slacks_[j] = std::numeric_limits<float>::infinity();
         if (!(squared(row, d_) < kLongest)) return;
         const auto centred = [&](std::size_t t) { return row[t] - origin_[t]; };
-        const auto put = [&](std::size_t c, std::int32_t code) { codes_[detail::byte_place(j, c, padded_)] = std::int8_t(code); };
+        const auto put = [&](std::size_t c, std::int32_t code) { codes_[byte_place(j, c, padded_)] = std::int8_t(code); };
         const Coded coded = encode(centred, put);
         const double length = squared_length(centred, d_);
         scales_[j] = coded.scale, norms_[j] = coded.norm, errors_[j] = coded.error, sums_[j] = coded.sum;
@@ -78,12 +78,12 @@ public:
     std::size_t may_be_near(const float* q, std::size_t k, std::uint32_t* found, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto query = arena.take<std::uint8_t>(padded_);
-        const std::size_t groups = (n_ + detail::kByteGroup - 1) / detail::kByteGroup;
-        const auto dots = arena.take<std::int32_t>(groups * detail::kByteGroup);
+        const std::size_t groups = (n_ + kByteGroup - 1) / kByteGroup;
+        const auto dots = arena.take<std::int32_t>(groups * kByteGroup);
         const auto least = arena.take<std::int32_t>(n_), most = arena.take<std::int32_t>(n_);
         const Query asked = quantize(q, query.data(), arena);
         if (!asked.usable) return 0;
-        detail::ByteDots::run(query.data(), codes_.data(), groups, padded_, dots.data());
+        byte_dots(BestBytes{}, query.data(), codes_.data(), groups, padded_, dots.data());
         find_bounds(asked, dots.data(), least.data(), most.data());
         const std::int32_t limit = kth_least(most, k).key;
         std::size_t n = 0;
@@ -115,7 +115,7 @@ private:
         const float *const scores = scores_.data(), *const slacks = slacks_.data();
         const std::int32_t* const sums = sums_.data();
         for (std::size_t j = 0; j < n_; ++j) {
-            const float product = scale * scales[j] * float(dots[j] - detail::ByteDots::kOffset * sums[j]);
+            const float product = scale * scales[j] * float(dots[j] - kByteOffset<BestBytes> * sums[j]);
             const float score = factor * product + scores[j];
             const float off = -factor * (q.norm * errors[j] + error * norms[j]) + q.slack + slacks[j];
             least[j] = order_key(score - off), most[j] = order_key(score + off);
@@ -161,10 +161,9 @@ private:
         const auto x = arena.take<float>(d_);
         for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - origin_[t] : q[t];
         const double length = squared(x.data(), d_);
-        Query query{
-            encode([&](std::size_t t) { return x[t]; },
-                   [codes](std::size_t t, std::int32_t code) { codes[t] = std::uint8_t(code + detail::ByteDots::kOffset); }),
-            up(std::sqrt(length)), slack(length), true};
+        Query query{encode([&](std::size_t t) { return x[t]; },
+                           [codes](std::size_t t, std::int32_t code) { codes[t] = std::uint8_t(code + kByteOffset<BestBytes>); }),
+                    up(std::sqrt(length)), slack(length), true};
         std::fill(codes + d_, codes + padded_, std::uint8_t{0});
         return query;
     }
