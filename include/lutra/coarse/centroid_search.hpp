@@ -5,6 +5,7 @@
 // first their bytes (kernels/byte_rows.hpp), many go through kernels/top_rows.hpp.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/prefetch.hpp>
 #include <lutra/kernels/byte_rows.hpp>
 #include <lutra/kernels/nearest.hpp>
 #include <lutra/kernels/scan_rows.hpp>
@@ -55,9 +56,7 @@ public:
         constexpr std::size_t kAhead = 4;
         TopK top(distances, lists, nprobe);
         for (std::size_t i = 0; i < candidates.size() + kAhead; ++i) {
-            if (i < candidates.size())
-                for (std::size_t t = 0; t < d_; t += kCacheLine / sizeof(float))
-                    simd::prefetch(centroid(std::size_t(candidates[i])) + t);
+            if (i < candidates.size()) prefetch_bytes(centroid(std::size_t(candidates[i])), d_ * sizeof(float));
             if (i < kAhead) continue;
             const auto list = candidates[i - kAhead];
             top.push(score_row(metric_, q, centroid(std::size_t(list)), d_), Id(list));

@@ -8,6 +8,7 @@
 #include <lutra/core/bisect.hpp>
 #include <lutra/core/collector.hpp>
 #include <lutra/core/order_key.hpp>
+#include <lutra/core/prefetch.hpp>
 #include <lutra/core/workspace.hpp>
 
 #include <algorithm>
@@ -92,10 +93,8 @@ public:
 
     /// Asks for the memory the next candidate goes to.
     void prefetch() const {
-#if defined(__GNUC__)
-        __builtin_prefetch(keys_ + n_, 1);
-        __builtin_prefetch(locations_ + n_, 1);
-#endif
+        prefetch_line_to_write(keys_ + n_);
+        prefetch_line_to_write(locations_ + n_);
     }
 
     /// All that another one has left, already filtered.

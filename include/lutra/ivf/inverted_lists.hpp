@@ -6,7 +6,7 @@
 // runs out of it, all move.
 #pragma once
 #include <lutra/core/concepts.hpp>
-#include <lutra/simd/arch.hpp>
+#include <lutra/core/prefetch.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -47,11 +47,7 @@ public:
     }
 
     /// Asks for the beginning of a list's codes, what hardware that prefetches by itself has not seen when a scan starts.
-    void prefetch(std::size_t list) const {
-        const std::byte* codes = block_of(list, 0);
-        for (std::size_t at = 0; at < std::min(code_bytes(list), kAhead); at += kCacheLine)
-            simd::prefetch(reinterpret_cast<const float*>(codes + at));
-    }
+    void prefetch(std::size_t list) const { prefetch_bytes(block_of(list, 0), std::min(code_bytes(list), kAhead)); }
 
     std::size_t total() const {
         std::size_t sum = 0;

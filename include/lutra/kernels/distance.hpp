@@ -4,6 +4,7 @@
 // a batch, one thread and many, Flat and IVF give the same bits. Each row is summed in the same order wherever it stands.
 // Float error: within (d + 2) * 2^-24 of the sum of the terms' magnitudes.
 #pragma once
+#include <lutra/core/prefetch.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/simd/arch.hpp>
 
@@ -57,7 +58,7 @@ float sum_row(const float* q, const float* x, std::size_t d) {
     B even(0.F), odd(0.F);
     std::size_t i = 0;
     for (; i + 2 * B::size <= d; i += 2 * B::size) {
-        if constexpr (Ahead != 0) simd::prefetch(x + i + Ahead);
+        if constexpr (Ahead != 0) prefetch_line(x + i + Ahead);
         even = Term::add(B::load_unaligned(q + i), B::load_unaligned(x + i), even);
         odd = Term::add(B::load_unaligned(q + i + B::size), B::load_unaligned(x + i + B::size), odd);
     }

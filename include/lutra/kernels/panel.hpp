@@ -17,6 +17,7 @@
 // A sum runs over t in order in one lane, so its bits do not depend on where in a tile or panel the pair stands.
 // Cost: n * Width * d multiply-adds; the panel should stay in the L1 cache (Width * d * 4 bytes: 24 KB at d = 128).
 #pragma once
+#include <lutra/core/prefetch.hpp>
 #include <lutra/simd/arch.hpp>
 
 #include <algorithm>
@@ -73,7 +74,7 @@ inline void pack_panel(const float* const* queries, std::size_t width, std::size
             const bool full = four[0] && four[1] && four[2] && four[3];
             std::size_t t = t0;
             const std::size_t end = std::min(d, t0 + kStrip);
-            for (std::size_t l = 0; l < 4 && full; ++l) simd::prefetch(four[l] + end + kStrip - 1);
+            for (std::size_t l = 0; l < 4 && full; ++l) prefetch_line(four[l] + end + kStrip - 1);
             for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, origin, scale, panel + lane, width);
             for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, origin, scale, panel + lane + l, width);
         }

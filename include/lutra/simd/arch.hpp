@@ -5,6 +5,7 @@
 // between xsimd 8 (Debian 12: hadd, no batch_bool::mask) and later ones (reduce_add, mask).
 #pragma once
 #include <lutra/core/config.hpp>
+#include <lutra/core/prefetch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -28,19 +29,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace simd {
 
-/// Asks for the cache line at p. Any address will do.
-inline void prefetch(const float* p) {
-#if defined(__GNUC__)
-    __builtin_prefetch(p);
-#else
-    static_cast<void>(p);
-#endif
-}
-
-/// Asks for all lines of n bytes.
-inline void prefetch_bytes(const std::byte* p, std::size_t n) {
-    for (std::size_t at = 0; at < n; at += 64) prefetch(reinterpret_cast<const float*>(p + at));
-}
+using lutra::prefetch_bytes;
+inline void prefetch(const void* p) { prefetch_line(p); }
 
 /// a * b + c with the bits that each lane of the fma() of vectors has.
 inline float fma(float a, float b, float c) {
