@@ -1,4 +1,4 @@
-// lutra/core/aligned.hpp: vectors whose memory starts on a cache line, and on huge pages when it is large.
+// lutra/core/aligned.hpp: vectors aligned to cache lines, and on huge pages when they are large.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
@@ -64,7 +64,7 @@ struct AlignedAllocator {
 template <class T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
-/// Memory as an AlignedVector's, without elements: without optimisation a vector walks over all of them to make and to end them.
+/// Memory allocated like an AlignedVector's, but without elements: in unoptimised builds a vector constructs and destroys each one.
 class AlignedBytes {
 public:
     explicit AlignedBytes(std::size_t n) : bytes_(static_cast<std::byte*>(detail::allocate_aligned(n)), Free{n}) {}

@@ -1,4 +1,4 @@
-// lutra/core/bisect.hpp: the k-th least of many numbers by bisection: a vectorised count for each step, no branch to predict.
+// lutra/core/bisect.hpp: the k-th smallest of many integers by bisection: one vectorised count per step, no mispredicted branch.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
@@ -10,14 +10,14 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A key, and how many are at or below it.
+/// A key, and how many keys are at or below it.
 struct KeyCount {
     std::int32_t key = 0;
     std::size_t n = 0;
 };
 
-/// One of the keys, which at least k of them are at or below, and at most k + more: the more may come, the sooner it is found.
-/// Where so many are equal that there is none, the k-th least. 1 <= k <= keys.size(). Cost: at most 35 passes.
+/// One of the keys: at least k and at most k + more keys are at or below it; a larger `more` takes fewer passes. If ties leave no
+/// such key: the k-th smallest. Needs: 1 <= k <= keys.size(). Cost: at most 35 passes.
 inline KeyCount kth_least(std::span<const std::int32_t> keys, std::size_t k, std::size_t more = 0) {
     std::int32_t least = keys[0], most = keys[0];
     for (const std::int32_t key : keys) least = std::min(least, key);

@@ -1,4 +1,5 @@
-// lutra/core/collector.hpp: where a scan puts what it finds: the k best, or all within a radius.
+// lutra/core/collector.hpp: collectors receive the results of a scan: the k best, or all within a radius. The contracts Collector
+// and TopKCollector, and the two plain models; reservoir.hpp has the fast one.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/hits.hpp>
@@ -15,22 +16,25 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What a scan asks of a collector. It reads threshold() often and calls the others only for rows at or below it. Beyond these a
-/// collector may offer, as Reservoir does: append(n, score, place, id), which takes many rows at once by their places and applies
-/// threshold and filter itself; wants_first(), how many of the very first rows are enough if they are the best; prefetch(). Scores
-/// given to append() may be estimates (Encoding::kEstimates). Those given to push() are exact, unless a collector has a member
-/// `rough` that is true.
+/// What a scan requires of a collector. The scan reads threshold() often and calls the other members only for rows at or below it.
+/// Scores given to push() are exact, unless the collector has a member `rough` that is true.
+///
+/// Optional, as in Reservoir:
+///   append(n, score, location, id)   many candidates at once, by location; the collector applies threshold and filter itself, and
+///                                    scores may be estimates (Encoding::kEstimates)
+///   wants_first()                    how many of the best of the first candidates suffice
+///   prefetch()
 template <class C>
 concept Collector = requires(C& c, const C& cc, float score, Id id) {
-    { cc.threshold() } -> std::same_as<float>;  // scores above it cannot matter any more
+    { cc.threshold() } -> std::same_as<float>;  // higher scores cannot enter any more
     { cc.wants(id) } -> std::same_as<bool>;     // the caller's id filter
     c.push(score, id);
 };
 
-/// A collector of the k best, as a search makes one for each query.
-///   make(distances, ids, k, filter, arena)   distances [k], ids [k]: where the answer will be; free to be used before
-///   take_over(other)                         everything another one of the same query has found, already filtered
-///   write(metric, order, distances, ids)     the answer, -1 behind the last. The last call
+/// A collector of the k best; a search makes one per query.
+///   make(distances, ids, k, filter, arena)   distances [k], ids [k] will hold the result; they may serve as scratch memory before
+///   take_over(other)                         adds the results of another collector of the same query, already filtered
+///   write(metric, order, distances, ids)     writes the result, -1 behind the last hit. The last call
 template <class C>
 concept TopKCollector = Collector<C> && requires(C& c, const C& cc, float* distances, Id* ids, std::size_t k,
                                                  const IdFilter* filter, Arena& arena, Metric metric, Order order) {
@@ -39,7 +43,7 @@ concept TopKCollector = Collector<C> && requires(C& c, const C& cc, float* dista
     c.write(metric, order, distances, ids);
 };
 
-/// The k best of the ids a filter lets through, in a heap inside the result row.
+/// The k best that pass the id filter, in a heap inside the result row.
 struct TopCollector {
     TopK top;
     const IdFilter* filter = nullptr;
@@ -58,11 +62,11 @@ struct TopCollector {
 };
 static_assert(TopKCollector<TopCollector>);
 
-/// Everything strictly nearer than a radius. Allocates: a range search's answer has no bound known before.
+/// Every vector strictly nearer than a radius. Allocates: the number of hits is not known beforehand.
 struct RangeCollector {
     float radius = 0;  ///< as a score: negated for inner product
     const IdFilter* filter = nullptr;
-    bool rough = false;  ///< estimates will do
+    bool rough = false;  ///< estimated scores are good enough
     std::vector<std::pair<float, Id>> hits = {};
 
     float threshold() const { return radius; }
@@ -70,14 +74,14 @@ struct RangeCollector {
     void push(float score, Id id) {
         if (score < radius) hits.emplace_back(score, id);
     }
-    /// Hits that came in the order of the rows; that is what Order::any asks for.
+    /// Sorts the hits for best_first. They arrive in the order of the rows, which Order::any asks for.
     void arrange(Order order) {
         if (order == Order::best_first) std::sort(hits.begin(), hits.end());
     }
 };
 static_assert(Collector<RangeCollector>);
 
-/// The answer of a range search: each query's hits, already in order, as distances. If memory runs out `out` is as before.
+/// Writes the result of a range search: each query's hits, already in order, as distances. If memory runs out `out` is unchanged.
 inline void write_range(Metric metric, const std::vector<RangeCollector>& found, RangeHits& out) {
     std::size_t total = 0;
     for (const RangeCollector& c : found) total += c.hits.size();

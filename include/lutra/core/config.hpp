@@ -1,7 +1,7 @@
 // lutra/core/config.hpp: version, the ABI tag, and every macro a user may set.  SPDX-License-Identifier: MIT
 //
-//   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels everywhere: no xsimd, no intrinsics
-//   LUTRA_ASSERT(x)     define it to change what happens when a precondition fails (default: assert)
+//   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels only: no xsimd, no intrinsics
+//   LUTRA_ASSERT(x)     define it to change what a failed precondition does (default: assert)
 //
 // Set by the CMake target lutra::compiled, never by hand:
 //   LUTRA_COMPILED      index_factory.hpp and save_load.hpp declare only; what they declare is compiled once, in that target

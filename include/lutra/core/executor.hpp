@@ -1,4 +1,4 @@
-// lutra/core/executor.hpp: who does the work: the caller alone (default), or the caller's threads.
+// lutra/core/executor.hpp: Executor runs numbered tasks: in the calling thread (default) or on the caller's threads.
 // The library starts no thread of its own; parallel/threads.hpp has a pool for those who want one.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -15,8 +15,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// The tasks of one run, as a pool sees them: none of them throws. What the first that failed threw is kept for the caller; those
-/// that have not begun by then do nothing.
+/// The tasks of one run, wrapped for a pool: they never throw. The first exception is kept for the caller; tasks that have not
+/// begun by then do nothing.
 template <class F>
 class Tasks {
 public:
@@ -52,15 +52,15 @@ private:
 
 }  // namespace detail
 
-/// A handle to something that can run numbered tasks. Two pointers and a count, copied freely; the pool it names must
-/// outlive it. Results never depend on it: what comes out for a row does not depend on which rows share its task.
+/// A handle to a pool that runs numbered tasks: two pointers and a count, cheap to copy. The pool must outlive it. Results do not
+/// depend on the executor: the result of a row does not depend on which rows share its task.
 ///
-/// Your own threads: give a function that calls task(context, i, worker) once for each i < n, from any threads, and
-/// returns when all are done. `worker` must be < workers, and no two tasks may run at once under the same number.
+/// Your own threads: pass a function that calls task(context, i, worker) once for each i < n, from any threads, and returns when
+/// all tasks are done. `worker` must be < workers, and no two tasks may run at the same time under one worker number.
 ///
-/// Exceptions: a pool never sees one. What a task throws, memory running out for one, is thrown again by for_each() in the thread
-/// that called it, after the pool's function has returned; tasks that had not begun are skipped. The pool's function may itself
-/// throw once no task runs any more: that goes to the caller too.
+/// Exceptions: tasks never throw into the pool. for_each() rethrows the first exception of a task, such as std::bad_alloc, in the
+/// calling thread after the pool's function has returned; tasks that had not begun are skipped. The pool's function may itself
+/// throw once no task is running: for_each() passes that on to the caller too.
 class Executor {
 public:
     using Task = void (*)(void* context, std::size_t i, std::size_t worker);
@@ -71,7 +71,7 @@ public:
 
     std::size_t workers() const { return workers_; }
 
-    /// f(i, worker) for every i < n, in any order. Throws what the first f that failed threw.
+    /// Calls f(i, worker) for every i < n, in any order. Rethrows the first exception of an f.
     template <class F>
     void for_each(std::size_t n, F&& f) const {
         if (run_ == nullptr || n <= 1) {
@@ -84,7 +84,7 @@ public:
         tasks.rethrow();
     }
 
-    /// f(begin, end, worker) for the ranges [0, grain), [grain, 2 grain) ... that cover [0, n). grain >= 1, unless n is 0.
+    /// Calls f(begin, end, worker) for the ranges [0, grain), [grain, 2 grain) ... that cover [0, n). grain >= 1, unless n is 0.
     template <class F>
     void for_ranges(std::size_t n, std::size_t grain, F&& f) const {
         if (n == 0) return;

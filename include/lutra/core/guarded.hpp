@@ -1,8 +1,9 @@
-// lutra/core/guarded.hpp: memory that runs out becomes a Status, at the outermost public calls.  SPDX-License-Identifier: MIT
+// lutra/core/guarded.hpp: turns out-of-memory exceptions into a Status, at the outermost public calls.
+// SPDX-License-Identifier: MIT
 //
-// Inside the library a failed allocation travels as C++ sends it, out of an executor's tasks too (executor.hpp). Work is ordered so
-// that it leaves nothing half done: all that can fail comes before the first change.
-// Without exceptions operator new does not come back when there is no memory: the process ends, and nothing here is compiled.
+// Inside the library a failed allocation is a std::bad_alloc, which passes through an executor's tasks too (executor.hpp). Nothing
+// is left half done: each call does everything that can fail before its first change. Built with -fno-exceptions, operator new ends
+// the process when memory runs out, and guarded() just calls f.
 #pragma once
 #include <lutra/core/result.hpp>
 
@@ -13,9 +14,9 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// f(), which gives a Status or a Result. Where it throws std::bad_alloc, or std::length_error of a size beyond all memory:
-/// Errc::out_of_memory; a lutra::Error: its Status. `call` names the call in the message. Other exceptions are those of the
-/// caller's own functions (executor, filter, progress, stream) and go on to the caller. Costs nothing unless something is thrown.
+/// Returns f(), a Status or a Result. If f throws std::bad_alloc, or std::length_error for an impossible size: Errc::out_of_memory;
+/// if f throws a lutra::Error: its Status. `call` names the call in the message. Other exceptions come from the caller's own
+/// functions (executor, filter, progress, stream) and pass through. Costs nothing unless an exception is thrown.
 template <class F>
 std::invoke_result_t<F> guarded([[maybe_unused]] std::string_view call, F&& f) {
 #if LUTRA_HAS_EXCEPTIONS

@@ -1,4 +1,4 @@
-// lutra/core/hits.hpp: what searches give back.  SPDX-License-Identifier: MIT
+// lutra/core/hits.hpp: search results: the k best per query, or all within a radius.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 
@@ -7,8 +7,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Where a search writes: distances [nq, k] and ids [nq, k], owned by the caller, best first in each row. A slot for which
-/// there was no vector has id -1 (and the worst possible distance).
+/// The result of a search: distances [nq, k] and ids [nq, k], in memory of the caller, best first in each row. A slot without a
+/// neighbour has id -1 and the worst possible distance.
 struct HitsView {
     float* distances = nullptr;
     Id* ids = nullptr;
@@ -16,7 +16,7 @@ struct HitsView {
     HitsView rows_from(std::size_t row, std::size_t k) const { return {distances + row * k, ids + row * k}; }
 };
 
-/// The same, owned.
+/// The same in memory of its own.
 struct Hits {
     Hits() = default;
     Hits(std::size_t queries, std::size_t neighbours)
@@ -29,7 +29,7 @@ struct Hits {
     std::vector<Id> ids;           // [nq, k]
 };
 
-/// What a range search found: query i's hits are [lims[i], lims[i + 1]), in the order SearchParams::order asks for.
+/// The result of a range search: the hits of query i are [lims[i], lims[i + 1]), in the order given by SearchParams::order.
 struct RangeHits {
     std::vector<std::size_t> lims;  // [nq + 1]
     std::vector<float> distances;

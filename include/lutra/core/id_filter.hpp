@@ -1,4 +1,4 @@
-// lutra/core/id_filter.hpp: which ids a search may return: a bitmap or a predicate.  SPDX-License-Identifier: MIT
+// lutra/core/id_filter.hpp: IdFilter restricts a search to some ids, by a bitmap or a predicate.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 
@@ -8,20 +8,19 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A view of the caller's bitmap or function; empty by default: everything passes. Asked only about vectors whose score
-/// could still enter the result, so a predicate's indirect call is not paid per vector scanned.
+/// A view of the caller's bitmap or function; empty by default: every id passes. The filter is asked only about vectors whose score
+/// could still enter the result, so the indirect call of a predicate is not paid per vector scanned.
 class IdFilter {
 public:
     IdFilter() = default;
 
-    /// Bit i (of byte i / 8, lowest first) says whether id i passes. Ids outside [0, n_bits) do not.
+    /// Id i passes if bit i is set (in byte i / 8, lowest bit first). Ids outside [0, n_bits) do not pass.
     static IdFilter bitmap(const std::uint8_t* bits, std::size_t n_bits) {
         IdFilter f;
         f.bits_ = bits, f.n_bits_ = n_bits, f.active_ = true;
         return f;
     }
-    /// `f(id)` says whether it passes; f is called from every worker at once and must outlive the search, so it has to have a
-    /// name: a temporary would be gone when the statement ends.
+    /// An id passes if f(id) is true. Workers call f at the same time. f must outlive the search, so a temporary does not compile.
     template <class F>
     static IdFilter predicate(const F& f) {
         IdFilter filter;

@@ -1,4 +1,4 @@
-// lutra/core/params.hpp: what a call may be told: how to search, and with whose threads and memory.
+// lutra/core/params.hpp: optional arguments of a call: search parameters, and resources (threads, memory, progress).
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/executor.hpp>
@@ -12,7 +12,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// How to search, for one call. Zero means the index's own setting.
+/// Search parameters of one call. 0 means the index's own setting.
 struct SearchParams {
     std::size_t nprobe = 0;           ///< lists visited per query; more than nlist means all, as everywhere
     IdFilter filter = {};             ///< which ids may be returned
@@ -20,29 +20,29 @@ struct SearchParams {
     Order order = Order::best_first;  ///< see Order
 };
 
-/// What set_nprobe() says where there is nothing to set.
+/// The error of set_nprobe() for an index without lists.
 inline Status no_lists(std::string_view spec, std::size_t nprobe) {
     return {Errc::unsupported, "nprobe = {}: {} has no lists; a number of them is asked for by \"IVF\" in the factory string",
             nprobe, spec};
 }
 
-/// What set_k_factor() says where there is nothing to set.
+/// The error of set_k_factor() for an index without a refine stage.
 inline Status no_refine_stage(std::string_view spec, float k_factor) {
     return {Errc::unsupported, "k_factor = {}: {} has no refine stage; one is added by \",RFlat\" in the factory string", k_factor,
             spec};
 }
 
-/// With what to work: all optional. The default is the calling thread, memory of the call's own, and no reports.
-///   executor    whose threads; a single query is spread over them too when it has enough to scan
+/// Resources for one call; every field is optional. The default: the calling thread, memory owned by the call, no progress reports.
+///   executor    runs the work in parallel; a single query is split over its workers too when it has enough to scan
 ///   workspace   scratch memory kept between searches, so that they allocate nothing; one per calling thread
-///   progress    told about train() and add(), and able to cancel them
+///   progress    receives the progress of train() and add(), and may cancel them
 struct Resources {
     Executor executor = {};
     Workspace* workspace = nullptr;
     Progress progress = {};
 };
 
-/// The caller's workspace, or one for this call; with an arena for every worker.
+/// The caller's workspace, or else one owned by this call; it has an arena for every worker.
 class BorrowedWorkspace {
 public:
     explicit BorrowedWorkspace(const Resources& resources)

@@ -1,4 +1,4 @@
-// lutra/core/progress.hpp: how train() and add() tell where they are, and how they are asked to stop.
+// lutra/core/progress.hpp: progress reports of train() and add(), and their cancellation.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
@@ -23,7 +23,7 @@ public:
     explicit Progress(F& f)
         : context_(std::addressof(f)), report_([](void* c, const ProgressEvent& e) { return bool((*static_cast<F*>(c))(e)); }) {}
 
-    /// Errc::cancelled if the function asks to stop.
+    /// Calls the function; Errc::cancelled if it returns false.
     Status report(std::string_view stage, std::size_t done, std::size_t total) const {
         if (report_ == nullptr || report_(context_, {stage, done, total})) return {};
         return {Errc::cancelled, "{}: cancelled by the progress callback after {} of {}; the index is as it was before the call",

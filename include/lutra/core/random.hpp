@@ -1,7 +1,7 @@
-// lutra/core/random.hpp: seeded numbers that are the same on every platform.
+// lutra/core/random.hpp: seeded random numbers that are the same on every platform.
 // The engine is std::mt19937, whose output the standard fixes; the distributions of <random> are not fixed, so they are
-// not used. permutation() draws as faiss does (semantics 2: identity, then swap i with i + next mod (n - i)), so that
-// training samples agree.  SPDX-License-Identifier: MIT
+// not used. permutation() draws as faiss does (identity, then swap i with i + next mod (n - i)), so that training samples
+// agree.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
 
@@ -19,9 +19,9 @@ public:
     explicit Rng(std::uint32_t seed) : engine_(seed) {}
 
     std::uint32_t next() { return std::uint32_t(engine_()); }
-    /// In [0, n); n > 0. The bias of the remainder is below n / 2^32.
+    /// An integer in [0, n); n > 0. The bias of the remainder is below n / 2^32.
     std::size_t below(std::size_t n) { return next() % n; }
-    /// In [0, 1), a multiple of 2^-24.
+    /// A float in [0, 1), a multiple of 2^-24.
     float uniform() { return float(next() >> 8) * 0x1p-24F; }
     /// Mean 0, variance 1, bell-shaped (the sum of twelve uniforms): only additions, so equal bits everywhere.
     float normal() {

@@ -1,4 +1,4 @@
-// lutra/core/result.hpp: how calls fail: Status (code + message) and Result<T> (a value or a Status).
+// lutra/core/result.hpp: errors as values: Status (code + message) and Result<T> (a value or a Status).
 // Nothing here throws, except Result::value() on an error when exceptions are on.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/message.hpp>
@@ -26,8 +26,8 @@ enum class Errc : std::uint8_t {
     out_of_memory  ///< the call changed nothing; without exceptions the process ends instead (guarded.hpp)
 };
 
-/// The outcome of a call that can fail: a code and a text that says what was wrong and what is accepted.
-/// Half a kilobyte by value, no allocation. Every fallible call is cold, or once per batch.
+/// The outcome of a call that can fail: a code and a message that says what was wrong and what is accepted.
+/// Half a kilobyte by value, no allocation; calls that can fail are rare, or once per batch.
 class [[nodiscard]] Status {
 public:
     Status() = default;
@@ -46,7 +46,7 @@ private:
     Message message_;
 };
 
-/// What Result::value() throws.
+/// The exception of Result::value().
 class Error : public std::exception {
 public:
     explicit Error(const Status& status) : status_(status) {}
@@ -68,8 +68,8 @@ namespace detail {
 }
 }  // namespace detail
 
-/// A T or the Status that says why there is none.
-///   value()         the T; throws lutra::Error (or stops the process without exceptions) if there is none
+/// A T, or the Status that says why there is none.
+///   value()         the T; on an error throws lutra::Error, or ends the process in builds without exceptions
 ///   operator*, ->   the T; precondition: ok()
 template <class T>
 class [[nodiscard]] Result {
@@ -102,7 +102,7 @@ private:
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
 
-/// Leaves the enclosing function with the Status of `expression` unless it is ok.
+/// Returns the Status of `expression` from the enclosing function unless it is ok.
 #define LUTRA_TRY(expression)                                                                        \
     do {                                                                                             \
         if (::lutra::Status lutra_status_ = (expression); !lutra_status_.ok()) return lutra_status_; \

@@ -1,4 +1,4 @@
-// lutra/core/topk.hpp: the k best (score, id) pairs seen so far, kept as a heap inside the caller's output row.
+// lutra/core/topk.hpp: the k best (score, id) pairs seen so far, in a heap inside the caller's result row.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
@@ -10,12 +10,11 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What the user sees of a score, which is lower for what is nearer: inner products change their sign back. A zero is +0.
+/// The distance that a user sees for a score: scores are lower for nearer vectors, so inner products are negated back. Zero is +0.
 inline float distance_of(Metric metric, float score) { return metric == Metric::l2 ? score + 0.F : 0.F - score; }
 
-/// Scores: lower is better, always. Equal scores go to the lower id, so the outcome does not depend on the order in which
-/// candidates arrive, nor on who found them. -0 equals +0. The largest float is a score like others; NaN and +infinity never
-/// enter.
+/// Lower scores are better, always. Ties go to the lower id, so the result does not depend on the order in which candidates arrive
+/// or on the worker that found them. -0 equals +0. The largest float is an ordinary score; NaN and +infinity never enter.
 ///
 /// The memory is the caller's: scores [k] and ids [k], usually the very row of the result. push() is O(log k).
 class TopK {
@@ -28,7 +27,7 @@ public:
     }
 
     std::size_t k() const { return k_; }
-    /// What a score must not exceed to have a chance: the k-th best so far, or the largest float before there are k.
+    /// The threshold: the k-th best score so far, or the largest float while there are fewer than k. Higher scores cannot enter.
     float worst() const { return scores_[0]; }
     bool accepts(float score, Id id) const { return before(score, id, scores_[0], ids_[0]); }
 
@@ -36,7 +35,7 @@ public:
         if (accepts(score, id)) sift_down(0, k_, score, id);
     }
 
-    /// f(score, id) for all that are in it, in no order.
+    /// Calls f(score, id) for all pairs, in no order.
     template <class F>
     void for_each(F&& f) const {
         for (std::size_t i = 0; i < k_; ++i)

@@ -1,4 +1,4 @@
-// lutra/core/types.hpp: the values every part speaks in: ids, metrics, matrices.  SPDX-License-Identifier: MIT
+// lutra/core/types.hpp: basic value types: ids, metrics, orders, matrix views.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
 
@@ -12,19 +12,18 @@ namespace lutra::inline LUTRA_ABI_TAG {
 using Id = std::int64_t;
 inline constexpr Id kNoId = -1;
 
-/// How near two vectors are. The numbers are those of faiss's files.
+/// How the distance of two vectors is computed. The numbers are those of faiss's files.
 ///   l2              squared Euclidean distance, smallest first
 ///   inner_product   dot product, largest first
 /// Cosine is not a metric of its own: it is L2norm + inner_product.
 enum class Metric : std::int32_t { inner_product = 0, l2 = 1 };
 
-/// In which order the hits of a query are written.
-///   best_first   nearest first; of equally near ones the lower id
-///   any          search(): whatever is quicker. range_search(): in the order of the rows, as they were added, with lists one
-///                list after the other
-///   rough        as any, for who will compare them exactly: an encoding's estimates decide which hits these are, and are their
-///                distances; those of queries beyond 2^60 are in a unit of their own, and a range search then gives all that it
-///                visits. Where scores are exact, as any
+/// The order in which the hits of a query are written.
+///   best_first   nearest first; equal distances: lower id first
+///   any          search(): whichever is fastest. range_search(): the order in which rows were added; with lists, list by list
+///   rough        as any, for a caller that compares the hits exactly afterwards: the encoding's estimates select the hits and are
+///                written as their distances. For queries beyond 2^60 the estimates are in another unit, and a range search returns
+///                every row it visits. Encodings with exact scores treat rough as any
 enum class Order : std::uint8_t { best_first, any, rough };
 
 constexpr std::string_view metric_name(Metric m) { return m == Metric::l2 ? "l2" : "inner product"; }

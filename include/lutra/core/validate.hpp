@@ -1,4 +1,4 @@
-// lutra/core/validate.hpp: the checks every call makes of the rows it is given.  SPDX-License-Identifier: MIT
+// lutra/core/validate.hpp: checks of the rows given to a call: shape, null pointers, finite values.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
@@ -10,14 +10,14 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// bad_argument unless x has d columns, and memory if it has rows. `call` names the call in the message.
+/// bad_argument unless x has d columns, and a pointer if it has rows. `call` names the call in the message.
 inline Status check_shape(std::string_view call, MatrixView x, std::size_t d) {
     if (x.d != d) return {Errc::bad_argument, "{}: rows have {} columns; this index takes d = {}", call, x.d, d};
     if (x.n != 0 && x.data == nullptr) return {Errc::bad_argument, "{}: {} rows at a null pointer", call, x.n};
     return {};
 }
 
-/// The same for a call that learns from rows: bad_argument too if there are none.
+/// The same for a call that needs rows, such as train(): bad_argument too if there are none.
 inline Status check_some_rows(std::string_view call, MatrixView x, std::size_t d) {
     LUTRA_TRY(check_shape(call, x, d));
     if (x.n == 0) return {Errc::bad_argument, "{}: no rows given; at least one is needed", call};
@@ -29,7 +29,7 @@ namespace detail {
 inline bool is_finite(float v) { return (std::bit_cast<std::uint32_t>(v) & 0x7f800000U) != 0x7f800000U; }
 }  // namespace detail
 
-/// not_finite if a row has a NaN or an infinity; the message has the row and the column.
+/// not_finite if a row has a NaN or an infinity; the message names row and column.
 inline Status check_finite(std::string_view call, MatrixView x) {
     for (std::size_t i = 0; i < x.n; ++i) {
         const float* row = x.row(i);

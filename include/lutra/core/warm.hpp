@@ -1,7 +1,7 @@
-// lutra/core/warm.hpp: memory for searches, taken before the first of them.  SPDX-License-Identifier: MIT
+// lutra/core/warm.hpp: warm() allocates the memory of searches before the first one.  SPDX-License-Identifier: MIT
 //
-// A workspace grows by what its workers meet, and which worker of a pool meets what is chance. warm() lets each of them meet
-// everything: searches in the calling thread whose tasks are done under every worker's number.
+// A worker's arena grows with the tasks it runs, and which worker of a pool runs which task is chance. So warm() runs searches in
+// the calling thread and repeats their largest task under every worker number.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
@@ -14,11 +14,11 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Takes into `workspace` what searches of `index` need: from now on search(q, k, out, params, resources) allocates nothing, with
-/// this k and these params, up to nq queries, resources.workspace = &workspace and any executor of `workers` workers, whichever of
-/// them takes which task. Good as long as the index does not change. (A range search allocates its answer all the same.)
+/// Grows `workspace` to what searches of `index` need. After that search(q, k, out, params, resources) allocates nothing, with this
+/// k and these params, up to nq queries, resources.workspace = &workspace and any executor of `workers` workers. Valid until the
+/// index changes. (A range search still allocates its result.)
 ///
-/// Cost: about 6 nq + 130 workers searches of one query. Memory: that of the largest search for every worker, twice.
+/// Cost: about 6 nq + 130 workers searches of one query. Memory: twice that of the largest search, for every worker.
 /// Errors: those of search().
 template <SearchIndex I>
 Status warm(Workspace& workspace, std::size_t workers, const I& index, std::size_t nq, std::size_t k,
@@ -26,8 +26,8 @@ Status warm(Workspace& workspace, std::size_t workers, const I& index, std::size
 
 namespace detail {
 
-/// An executor of so many workers in one thread. The first task, which is as large as any, is done under all their numbers: a
-/// search's tasks may be done again, the answer of a rehearsal is nobody's.
+/// An executor of `workers` workers in one thread. It repeats the first task, which is as large as any, under every worker number:
+/// tasks of a search may be repeated, as nobody reads the result.
 struct Rehearsal {
     std::size_t workers;
 
@@ -47,7 +47,7 @@ Status warm(Workspace& workspace, std::size_t workers, const I& index, std::size
         Resources resources;
         resources.executor = rehearsal.executor(), resources.workspace = &workspace;
         Hits hits(nq, k);
-        // Few queries take other ways than many, and so does one that is not a number, or whose distances overflow.
+        // Small and large batches run different code, and so do queries with NaN or with distances that overflow.
         for (const float value : {0.F, 3e38F, std::numeric_limits<float>::quiet_NaN()}) {
             const std::vector<float> rows(nq * index.dim(), value);
             const auto search = [&](std::size_t n) {

@@ -1,4 +1,4 @@
-// lutra/core/workspace.hpp: memory that calls borrow and give back, so that a warmed-up search allocates nothing.
+// lutra/core/workspace.hpp: reusable scratch memory, so that a search allocates nothing after warm-up.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/aligned.hpp>
@@ -15,8 +15,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 class Workspace;
 
-/// A stack of memory for one worker: take() moves a cursor, a Frame moves it back. Chunks are kept, so the same sequence
-/// of calls finds all its memory there the second time. Not thread-safe: one Arena per worker.
+/// A stack allocator for one worker: take() moves a cursor, a Frame moves it back. Chunks are kept, so the same sequence of calls
+/// allocates nothing the second time. Not thread-safe: one Arena per worker.
 class Arena {
 public:
     /// Uninitialised memory for n values, cache-line aligned, valid until the enclosing Frame ends.
@@ -26,17 +26,17 @@ public:
         return {static_cast<T*>(take_bytes(n <= kMost / sizeof(T) ? n * sizeof(T) : kMost)), n};
     }
 
-    /// Memory for a search inside a search, kept as long as this is.
+    /// The workspace of a search inside a search; it lives as long as this arena.
     Workspace& nested();
 
-    /// One piece of memory, twice the most that was ever taken at a time, in place of many: whatever takes no more than that, in
-    /// any sizes, finds it there. Nothing may be taken now.
+    /// Replaces all chunks by one of twice the largest size ever in use, so that sequences of take() of any sizes up to that size
+    /// in all need no allocation. Needs: nothing is taken.
     void settle();
 
     Arena();
     ~Arena();
 
-    /// All that was taken since construction is given back at destruction.
+    /// A scope: its destructor gives back everything taken since its construction.
     class Frame {
     public:
         explicit Frame(Arena& arena) : arena_(arena), chunk_(arena.chunk_), used_(arena.used_), taken_(arena.taken_) {}
@@ -72,12 +72,12 @@ private:
     std::unique_ptr<Workspace> nested_;
 };
 
-/// One Arena per worker. Keep one for each thread that calls search and pass it in: after the first few calls of a size nothing is
-/// allocated by the workers that took part. warm() (warm.hpp) makes sure of all of them before the first call. Without a workspace
-/// every call makes its own and frees it.
+/// One Arena per worker. Keep a Workspace per calling thread and pass it to every search: after the first few calls of a size, the
+/// workers that took part allocate nothing. warm() (warm.hpp) prepares all workers before the first call. A call without a
+/// workspace makes its own and frees it.
 class Workspace {
 public:
-    /// Makes sure arenas [0, workers) exist. Call it before the workers start.
+    /// Creates arenas [0, workers). Call it before the workers start.
     void reserve(std::size_t workers) {
         while (arenas_.size() < workers) arenas_.push_back(std::make_unique<Arena>());
     }
