@@ -5,6 +5,7 @@
 #pragma once
 #include <lutra/cluster/copies.hpp>
 #include <lutra/cluster/pruned_assignment.hpp>
+#include <lutra/core/counting_sort.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
@@ -16,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -79,7 +79,7 @@ public:
           resources_(resources),
           workspace_(resources),
           centroids_(config.metric, AlignedVector<float>(k * x.d, 0.F), k, x.d) {
-        best_.resize(x.n), scores_.resize(x.n), first_.resize(k + 1), members_.resize(x.n);
+        best_.resize(x.n), scores_.resize(x.n);
     }
 
     Status run(std::uint32_t seed, std::size_t done, std::size_t total) {
@@ -91,7 +91,7 @@ public:
             objective_.push_back(objective());
             const bool stands = best_ == before;
             before = best_;
-            group();
+            clusters_.assign(best_, k_);
             update();
             if (i + 1 < config_.iterations && !stands)
                 split_large();
@@ -180,15 +180,6 @@ private:
         return sum;
     }
 
-    // Counting sort: the rows of cluster j are members_[first_[j]] .. members_[first_[j + 1] - 1], in rising order.
-    void group() {
-        std::fill(first_.begin(), first_.end(), std::size_t{0});
-        for (const std::int32_t j : best_) ++first_[std::size_t(j) + 1];
-        std::partial_sum(first_.begin(), first_.end(), first_.begin());
-        std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
-        for (std::size_t i = 0; i < x_.n; ++i) members_[next[std::size_t(best_[i])]++] = i;
-    }
-
     bool counts(std::size_t row) const { return weights_.empty() || weights_[row] > 0; }
 
     // Rows with a weight, each set of equal ones once: what another centroid could divide.
@@ -225,9 +216,9 @@ private:
         float* c = centroid(j);
         double total = 0;
         std::fill_n(sum, x_.d, 0.0);
-        for (std::size_t m = first_[j]; m < first_[j + 1]; ++m) {
-            const float* row = x_.row(members_[m]);
-            const double weight = weights_.empty() ? 1.0 : double(weights_[members_[m]]);
+        for (const std::size_t i : clusters_.of(j)) {
+            const float* row = x_.row(i);
+            const double weight = weights_.empty() ? 1.0 : double(weights_[i]);
             for (std::size_t t = 0; t < x_.d; ++t) sum[t] += weight * double(row[t]);
             total += weight;
         }
@@ -320,9 +311,9 @@ private:
     Centroids centroids_;
     std::vector<std::int32_t> best_;  // [n] cluster of each row
     std::vector<float> scores_;       // [n] of that cluster
-    std::vector<std::size_t> first_, members_;
-    std::vector<bool> copies_;       // [n] whether an equal row comes before it, once there were empty clusters
-    std::vector<double> objective_;  // costs: inner products are negated
+    Grouped clusters_;                // the rows of each
+    std::vector<bool> copies_;        // [n] whether an equal row comes before it, once there were empty clusters
+    std::vector<double> objective_;   // costs: inner products are negated
     std::optional<PrunedAssignment> pruned_;
 };
 

@@ -11,6 +11,7 @@
 // Ids and scores are those of nearest(): a pair is left out only where its exact score is larger, and where rounding might decide
 // between two centroids, their exact scores do.
 #pragma once
+#include <lutra/core/counting_sort.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/kernels/nearest.hpp>
 
@@ -19,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <vector>
 
@@ -39,13 +39,9 @@ public:
                      const Resources& resources)
         : x_(x), metric_(metric), resources_(resources), workspace_(resources), group_of_(group_of.begin(), group_of.end()) {
         const std::size_t k = group_of.size();
-        first_.resize(n_groups + 1), members_.resize(k), moved_.resize(n_groups);
+        first_.resize(n_groups + 1), members_.resize(k), place_.resize(k), moved_.resize(n_groups);
         norms_.resize(x.n), bounds_.resize(n_groups * x.n);
-        for (const std::int32_t g : group_of_) ++first_[std::size_t(g) + 1];
-        std::partial_sum(first_.begin(), first_.end(), first_.begin());
-        std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
-        place_.resize(k);
-        for (std::size_t j = 0; j < k; ++j) place_[j] = next[std::size_t(group_of_[j])]++, members_[place_[j]] = Id(j);
+        counting_sort_by(group_of, std::span(first_), [&](std::size_t at, std::size_t j) { place_[j] = at, members_[at] = Id(j); });
     }
 
     /// Takes over centroids [k, d]. Once before every round of assign().
@@ -176,13 +172,10 @@ private:
     void compare_own(const Tile& tile, std::span<Proposal> proposals, std::span<const std::int32_t> own,
                      std::span<std::int32_t> list, Arena& arena) {
         const Arena::Frame frame(arena);
-        const auto ends = arena.take<std::size_t>(moved_.size() + 1);
-        std::fill(ends.begin(), ends.end(), std::size_t{0});
-        for (const std::int32_t g : own) ++ends[std::size_t(g) + 1];
-        std::partial_sum(ends.begin(), ends.end(), ends.begin());
-        for (std::size_t i = 0; i < tile.n; ++i) list[ends[std::size_t(own[i])]++] = std::int32_t(i);
-        for (std::size_t g = 0, begin = 0; g < moved_.size(); begin = ends[g++])
-            compare(tile, proposals, g, list.subspan(begin, ends[g] - begin), arena);
+        const auto first = arena.take<std::size_t>(moved_.size() + 1);
+        counting_sort_by(own, first, [&](std::size_t at, std::size_t i) { list[at] = std::int32_t(i); });
+        for (std::size_t g = 0; g < moved_.size(); ++g)
+            compare(tile, proposals, g, list.subspan(first[g], first[g + 1] - first[g]), arena);
     }
 
     void compare(const Tile& tile, std::span<Proposal> proposals, std::size_t g, std::span<const std::int32_t> list, Arena& arena) {

@@ -4,6 +4,7 @@
 // Source: hierarchical k-means as in Nister and Stewenius, CVPR 2006; the refining rounds across groups are ours.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
+#include <lutra/core/counting_sort.hpp>
 #include <lutra/core/guarded.hpp>
 
 #include <algorithm>
@@ -35,20 +36,6 @@ inline Result<AlignedVector<float>> two_level_kmeans(MatrixView x, std::size_t k
                                                      const Resources& resources = {});
 
 namespace detail {
-
-/// Items in order of a number each has, [numbers + 1] bounds.
-struct Grouped {
-    std::vector<std::size_t> first, items;
-
-    Grouped(std::span<const std::int32_t> number_of, std::size_t numbers) : first(numbers + 1), items(number_of.size()) {
-        for (const std::int32_t g : number_of) ++first[std::size_t(g) + 1];
-        std::partial_sum(first.begin(), first.end(), first.begin());
-        std::vector<std::size_t> next(first.begin(), first.end() - 1);
-        for (std::size_t i = 0; i < items.size(); ++i) items[next[std::size_t(number_of[i])]++] = i;
-    }
-    std::size_t size(std::size_t g) const { return first[g + 1] - first[g]; }
-    std::span<const std::size_t> of(std::size_t g) const { return {items.data() + first[g], size(g)}; }
-};
 
 class TwoLevel {
 public:

@@ -4,6 +4,7 @@
 // with all the queries that visit it at once (list-major), so that codes are read once for many queries.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/counting_sort.hpp>
 #include <lutra/ivf/direct_map.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
 
@@ -107,20 +108,17 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
     const auto distances = arena.take<float>(queries.distances.empty() ? 0 : n_probes);  // of those visitors to the list's centroid
     const auto states = arena.take<const State*>(queries.n());
     const auto collectors = arena.take<C*>(queries.n());
-    const auto for_probes = [&](auto&& f) {  // f(query, probe, list)
+    const auto visit = [&](auto&& f) {
         for (std::size_t i = 0; i < queries.n(); ++i)
             for (std::size_t p = i * queries.nprobe + first_probe; p < i * queries.nprobe + end_probe; ++p)
-                if (const Id list = queries.probes[p]; list != kNoId) f(i, p, std::size_t(list));
+                if (const Id list = queries.probes[p]; list != kNoId) f(std::size_t(list), i, p);
     };
-    std::fill(first.begin(), first.end(), 0U);
-    for_probes([&](std::size_t, std::size_t, std::size_t list) { ++first[list + 1]; });
-    for (std::size_t l = 0; l < nlist; ++l) first[l + 1] += first[l];
-    for_probes([&](std::size_t i, std::size_t p, std::size_t list) {  // first[l] becomes the end of l
-        if (!distances.empty()) distances[first[list]] = queries.distances[p];
-        visitors[first[list]++] = std::uint32_t(i);
+    counting_sort(first, visit, [&](std::size_t at, std::size_t i, std::size_t p) {
+        if (!distances.empty()) distances[at] = queries.distances[p];
+        visitors[at] = std::uint32_t(i);
     });
-    for (std::size_t l = 0, begin = 0; l < nlist; begin = first[l], ++l) {
-        const std::size_t n = first[l] - begin;
+    for (std::size_t l = 0; l < nlist; ++l) {
+        const std::size_t begin = first[l], n = first[l + 1] - begin;
         if (n == 0 || ivf.lists.size(l) == 0) continue;
         for (std::size_t i = 0; i < n; ++i)
             states[i] = queries.states[visitors[begin + i]], collectors[i] = queries.collectors[visitors[begin + i]];
