@@ -1,4 +1,4 @@
-// lutra/coarse/centroid_search.hpp: which of some centroids are best for a query: every one is compared.
+// lutra/coarse/centroid_search.hpp: the best centroids for each query, comparing all of them.
 // SPDX-License-Identifier: MIT
 //
 // Exact scores decide: a query finds the same centroids alone or in a batch. One query scans them as a Flat list is scanned, or
@@ -26,7 +26,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 class CentroidSearch {
 public:
     CentroidSearch() = default;
-    /// without_bytes: assign() is what it is for, and queries alone need not be fast.
+    /// without_bytes: keeps no bytes of the centroids, for owners that use assign() and need no fast lone queries.
     CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool without_bytes = false)
         : centroids_(metric, std::move(centroids), k, d), k_(k), d_(d), metric_(metric) {
         if (ByteRows::kFast && !without_bytes && k >= kLeastForBytes && d >= kLeastColumns)
@@ -38,7 +38,7 @@ public:
     Metric metric() const { return metric_; }
     const float* centroid(std::size_t j) const { return centroids_.row(j); }
 
-    /// lists and distances as CoarseQuantizer's; nprobe <= k(). Ties go to the lower number.
+    /// lists and distances as in CoarseQuantizer; nprobe <= k(). Ties go to the lower number.
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         if (distances == nullptr) distances = arena.take<float>(q.n * nprobe).data();
@@ -50,7 +50,7 @@ public:
         if (nprobe == k_) fill_up(lists, q.n);
     }
 
-    /// The best nprobe of some lists for q [d], by the exact scores of their centroids.
+    /// The best nprobe among given lists for q [d], by the exact scores of their centroids.
     template <class Number>
     void rank(const float* q, std::span<const Number> candidates, std::size_t nprobe, Id* lists, float* distances) const {
         constexpr std::size_t kAhead = 4;
@@ -64,7 +64,8 @@ public:
         top.write(metric_);
     }
 
-    /// lists [x.n]: the best one for each row, that probe() gives first; some number below k() for a row that is not finite.
+    /// lists [x.n]: the best list of each row, the one that probe() gives first; some number below k() for a row that is not
+    /// finite.
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto numbers = arena.take<std::int32_t>(x.n);
@@ -72,7 +73,7 @@ public:
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = numbers[i];
     }
 
-    /// Component t of centroid j becomes `value`; then, once, complete(). Cannot fail for inner product.
+    /// Sets component t of centroid j; call complete() once after the last. Cannot fail for inner product.
     void set_component(std::size_t j, std::size_t t, float value) {
         centroids_.row(j)[t] = value;
         centroids_.prepare_row(j);
@@ -83,7 +84,7 @@ public:
 private:
     static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // less is compared sooner than chosen from
 
-    // By float distances: -1 where there are none, because they overflow or the query has NaN.
+    // By float distances; -1 where distances overflow or the query has NaN.
     void compare(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
 #if !defined(LUTRA_SCALAR_ONLY)
         if (q.n >= TopRows<best>::kMinQueries && nprobe <= k_ / 4) return probe_many(q, nprobe, lists, distances, arena);
@@ -127,7 +128,7 @@ private:
         return !bytes_.empty() && nprobe <= k_ / 8 && (nprobe >= kManyLists || k_ * d_ * sizeof(float) > kInCache);
     }
 
-    // One query: what may be near by its bytes is compared.
+    // One query: centroids that may be near by their bytes are compared exactly.
     void probe_by_bytes(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto near = arena.take<std::uint32_t>(k_ + 1);
@@ -136,7 +137,7 @@ private:
         rank<std::uint32_t>(q.data, near.first(n), nprobe, lists, distances);
     }
 
-    // All lists were asked for: none may be missing because the query or a centroid has NaN.
+    // If all lists are asked for, none may be missing because the query or a centroid has NaN.
     void fill_up(Id* lists, std::size_t n) const {
         for (Id* row = lists; n-- > 0; row += k_)
             if (row[k_ - 1] == kNoId) std::iota(row, row + k_, Id{0});

@@ -1,8 +1,9 @@
-// lutra/coarse/flat_coarse.hpp: the partition of "IVF{n}": every centroid is compared.  SPDX-License-Identifier: MIT
+// lutra/coarse/flat_coarse.hpp: the coarse quantizer of "IVF{n}": compares a query with every centroid.
+// SPDX-License-Identifier: MIT
 //
-// Exact distances decide, in probe() and in assign(): L2, and inner product with centroids of length 1, store a row in the list
-// that a search for it visits first. Inner product with centroids as long as k-means made them (list_order.hpp) stores it in the
-// nearest list, and visits lists by what their best row may score. Cost: nlist * d multiply-adds a row; one query reads the
+// Exact distances decide in probe() and assign(). L2, and inner product with centroids of length 1: a row is stored in the list
+// that a search for it visits first. Inner product with centroids of any length (list_order.hpp): a row is stored in the nearest
+// list, and lists are visited by the score their best row may have. Cost: nlist * d multiply-adds a row; one query reads the
 // centroids once. Memory: 8 nlist d bytes for L2, 4 for inner product with centroids of length 1, else 12.
 #pragma once
 #include <lutra/coarse/centroid_search.hpp>
@@ -33,7 +34,7 @@ public:
     std::size_t nlist() const { return near_.k(); }
     const float* centroid(std::size_t list) const { return near_.centroid(list); }
     std::string token() const { return {}; }
-    /// What a row's list is found among: by L2, or by inner product with centroids of length 1.
+    /// The search that assigns rows to lists: by L2, or by inner product with centroids of length 1.
     const CentroidSearch& near() const { return near_; }
 
     static constexpr bool takes_lengths() { return true; }
@@ -45,7 +46,7 @@ public:
     }
     void assign(MatrixView x, Id* lists, Arena& arena) const { near_.assign(x, lists, arena); }
 
-    /// A Flat record of the centroids; of no rows before training.
+    /// Writes the centroids as a Flat record; without rows before training.
     Status save(Writer& out, std::size_t d, Metric metric) const {
         return write_flat_record(out, {centroid(0), nlist(), d}, nlist() != 0 ? metric_ : metric);
     }
@@ -60,7 +61,7 @@ public:
         return coarse;
     }
 
-    /// The centroids of the record that begins with this fourcc; none before training.
+    /// Reads the centroids from the record that begins with this fourcc; none before training.
     static Status read(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist, AlignedVector<float>& centroids) {
         IndexHeader header;
         if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI, IxFl (a Flat coarse quantizer)", in.position());
@@ -73,7 +74,7 @@ public:
 
 private:
     CentroidSearch near_;
-    ListOrder order_;  // empty: near_ says what is visited, too
+    ListOrder order_;  // empty: near_ chooses the lists to visit, too
     Metric metric_ = Metric::l2;
 };
 static_assert(CoarseQuantizer<FlatCoarse>);

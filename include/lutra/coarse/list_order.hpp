@@ -1,12 +1,12 @@
-// lutra/coarse/list_order.hpp: which lists may hold the largest inner products, where rows differ in length.
+// lutra/coarse/list_order.hpp: ranks lists by the largest inner product they may hold, for rows of different lengths.
 // SPDX-License-Identifier: MIT
 //
 //   <q, x> = <q, c> + <q, x - c>           x in the list of centroid c
 //   lists by   <q, c> + 2 |q| rms / sqrt(d)     rms: root mean square of |x - c| over the list's rows
 //
-// A residual of length rms whose direction knows nothing of q adds |q| rms / sqrt(d), give or take: two of these are what the best
-// of some dozen rows have. Rows are stored by L2, so residuals are short, and long rows, the likely answers, lie together. The sum
-// is an inner product of one column more: (q, |q|) and (c, 2 rms / sqrt(d)).
+// The product of q with a residual of length rms and random direction has deviation |q| rms / sqrt(d); the best of some dozen rows
+// lies about two deviations up. Rows are stored by L2, so residuals are short, and long rows, the likely answers, lie together. The
+// sum is an inner product with one column more: (q, |q|) and (c, 2 rms / sqrt(d)).
 #pragma once
 #include <lutra/coarse/centroid_search.hpp>
 #include <lutra/core/types.hpp>
@@ -21,10 +21,10 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Centroids [nlist, d] in the order of a query. Const calls are thread-safe with one arena a thread.
+/// Owns centroids [nlist, d] with that column. Const calls are thread-safe with one arena a thread.
 class ListOrder {
 public:
-    /// What a list may have beyond its centroid, in |q| rms / sqrt(d); ivf/README.md has the measurements.
+    /// Deviations of |q| rms / sqrt(d) added to a centroid's score; ivf/README.md has the measurements.
     static constexpr float kReach = 2;
 
     ListOrder() = default;
@@ -33,7 +33,7 @@ public:
 
     bool empty() const { return search_.k() == 0; }
 
-    /// rms [nlist]. Cannot fail. Cost: nlist, and d for each list whose rms is another than before.
+    /// rms [nlist]. Cannot fail. Cost: nlist, and d for each list whose rms has changed.
     void set_spreads(std::span<const float> rms) {
         if (empty() || std::ranges::equal(rms, rms_)) return;
         const float factor = kReach / std::sqrt(float(d()));
@@ -62,7 +62,7 @@ private:
         out[d()] = length(q, d());
     }
 
-    // A column of zeros behind the others: no list has rows yet.
+    // The centroids with a last column of zeros: no list has rows yet.
     static AlignedVector<float> extended(MatrixView centroids) {
         AlignedVector<float> rows(centroids.n * (centroids.d + 1), 0.F);
         for (std::size_t j = 0; j < centroids.n; ++j)
@@ -71,7 +71,7 @@ private:
     }
 
     CentroidSearch search_;
-    std::vector<float> rms_;  // as told last
+    std::vector<float> rms_;  // of the last set_spreads()
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,4 +1,4 @@
-// lutra/coarse/one_list.hpp: no partition: every row is in list 0. Ivf<OneList, E> is a plain, exhaustive index of E.
+// lutra/coarse/one_list.hpp: no partition: every row is in list 0. Ivf<OneList, E> is an exhaustive index.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/concepts.hpp>

@@ -1,7 +1,7 @@
-// lutra/ivf/direct_map.hpp: from an id to the location where its vector is stored.  SPDX-License-Identifier: MIT
+// lutra/ivf/direct_map.hpp: maps an id to the location of its vector: list and offset.  SPDX-License-Identifier: MIT
 //
-// Optional, as in faiss: an array for ids 0 .. n-1, a hash table for any ids, or none: then reconstruct() looks through all
-// the ids. Always derived from the lists; a file keeps only its kind worth trusting, the content is made anew at load.
+// Optional, as in faiss: an array for ids 0 .. n-1, a hash table for any ids, or none; without a map reconstruct() walks over all
+// ids. On load only the map's kind is used; its entries are rebuilt from the lists.
 #pragma once
 #include <lutra/io/record.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
@@ -17,7 +17,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Where a vector is.
+/// Where a vector is stored.
 struct Location {
     std::size_t list = 0, offset = 0;
 
@@ -28,13 +28,13 @@ struct Location {
 /// The numbers are those of faiss's files.
 enum class DirectMapKind : std::int8_t { none = 0, array = 1, hash = 2 };
 
-/// Ids and their locations by open addressing; at most three in four slots are taken. Nothing allocates but reserve().
+/// A hash table of ids and locations: open addressing, at most three in four slots taken. Only reserve() allocates.
 class LocationTable {
 public:
     static constexpr std::int64_t kNowhere = -1;
 
     std::size_t size() const { return size_; }
-    /// Room for n ids, so that entry() cannot fail. If this does, the table is as before.
+    /// Makes room for n ids, so that entry() cannot fail. If memory runs out the table is unchanged.
     void reserve(std::size_t n) {
         const std::size_t slots = std::bit_ceil(std::max<std::size_t>(4, n + (n + 2) / 3));
         if (slots <= slots_.size()) return;
@@ -49,7 +49,7 @@ public:
         size_ = 0;
     }
 
-    /// The location of an id >= 0; kNowhere, to be set, if it is new.
+    /// The packed location of an id >= 0. A new id has kNowhere, which the caller sets.
     std::int64_t& entry(Id id) {
         Slot& slot = slots_[slot_of(id)];
         size_ += slot.id == kNoId;
@@ -65,7 +65,7 @@ private:
         std::int64_t packed = kNowhere;
     };
 
-    // Where the id is, or the free slot where it would be. Multiplied by 2^64 over the golden ratio, ids in a row lie far apart.
+    // The slot of the id, or the free one it would get. Consecutive ids lie far apart: they are multiplied by 2^64 / golden ratio.
     std::size_t slot_of(Id id) const {
         std::size_t at = std::size_t(std::uint64_t(id) * 0x9e3779b97f4a7c15U >> 32) & (slots_.size() - 1);
         while (slots_[at].id != id && slots_[at].id != kNoId) at = (at + 1) & (slots_.size() - 1);
@@ -80,8 +80,8 @@ class DirectMap {
 public:
     DirectMapKind kind() const { return kind_; }
 
-    /// Makes the map of these lists. An array needs ids below the number of vectors; others get a hash table instead. If memory
-    /// runs out the map is as before.
+    /// Builds the map of these lists. An array needs ids below the number of vectors; other ids get a hash table instead. If memory
+    /// runs out the map is unchanged.
     void build(DirectMapKind kind, const InvertedLists& lists) {
         DirectMap made;
         made.kind_ = kind;
@@ -90,15 +90,15 @@ public:
         *this = std::move(made);
     }
 
-    /// Room for n vectors in all, whose ids are all below n or not: then append() and rebuild() cannot fail. If this does, the map
-    /// is as before.
+    /// Makes room for n vectors in all, so that append() and rebuild() cannot fail; ids_below_n: whether all ids are below n. If
+    /// memory runs out the map is unchanged.
     void reserve(std::size_t n, bool ids_below_n) {
         if (kind_ == DirectMapKind::none) return;
         if (kind_ == DirectMapKind::hash || !ids_below_n) return table_.reserve(n);
         if (n > array_.capacity()) array_.reserve(array_.empty() ? n : n + n / 2);
     }
 
-    /// The map of what the lists hold now, after reserve().
+    /// Rebuilds the map from the lists, after reserve().
     void rebuild(const InvertedLists& lists) {
         const std::size_t n = lists.total();
         if (kind_ == DirectMapKind::array && !ids_below(lists, n)) kind_ = DirectMapKind::hash;
@@ -108,7 +108,7 @@ public:
             for (std::size_t i = 0; i < lists.size(l); ++i) put(lists.ids(l)[i], Location{l, i}.packed());
     }
 
-    /// Takes in what has come to the lists since, after reserve(): vectors first[l] .. size(l) - 1 of each list l.
+    /// Adds the vectors first[l] .. size(l) - 1 of each list l, after reserve().
     void append(std::span<const std::size_t> first, const InvertedLists& lists) {
         if (kind_ == DirectMapKind::none) return;
         const std::size_t n = lists.total();
@@ -128,7 +128,7 @@ public:
         table_ = LocationTable();
     }
 
-    /// Where `id` is: the first in the lists under that id. Without a map: a search through all ids.
+    /// The location of the first vector in the lists with this id. Cost: one look-up; without a map a walk over all ids.
     std::optional<Location> find(Id id, const InvertedLists& lists) const {
         if (kind_ == DirectMapKind::none) return look_through(id, lists);
         std::int64_t packed = kind_ == DirectMapKind::hash ? table_.find(id) : LocationTable::kNowhere;
@@ -137,7 +137,7 @@ public:
         return Location{std::size_t(packed >> 32), std::size_t(packed & 0xffffffff)};
     }
 
-    /// The map of `lists`; pairs of a hash table in the order of the lists, so that a file depends on what is stored only.
+    /// Writes the map of `lists`; the pairs of a hash table in the order of the lists, so that equal indexes give equal files.
     Status save(Writer& out, const InvertedLists& lists) const {
         LUTRA_TRY(write_value(out, std::int8_t(kind_)));
         LUTRA_TRY(write_counted(out, array_.data(), array_.size()));
@@ -152,7 +152,7 @@ public:
         return {};
     }
 
-    /// Reads past the map in a file and says what kind it was; build() it when the lists are there.
+    /// Reads the map's kind and skips its entries; call build() when the lists are loaded.
     static Status load_kind(Reader& in, DirectMapKind& kind) {
         std::int8_t number = 0;
         std::vector<std::int64_t> entries;
@@ -177,7 +177,7 @@ private:
         return true;
     }
 
-    // Of several vectors under one id the first counts, by list and offset, as in look_through().
+    // Of several vectors with one id the first by list and offset counts, as in look_through().
     void put(Id id, std::int64_t packed) {
         std::int64_t& entry = kind_ == DirectMapKind::array ? array_[std::size_t(id)] : table_.entry(id);
         if (entry == LocationTable::kNowhere || packed < entry) entry = packed;

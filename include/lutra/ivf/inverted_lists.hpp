@@ -1,9 +1,9 @@
-// lutra/ivf/inverted_lists.hpp: the lists of an IVF index: codes in blocks, and ids. Knows bytes, not encodings.
+// lutra/ivf/inverted_lists.hpp: the inverted lists of an index: codes in blocks, and ids. Knows bytes, not encodings.
 // SPDX-License-Identifier: MIT
 //
-// The codes of all lists lie in one piece of memory, on huge pages when it is large: a scan is then limited by memory and
-// not by page walks (measured: a third faster than lists allocated one by one). Each list has room for some more; when one
-// runs out of it, all move.
+// The codes of all lists lie in one allocation, on huge pages when it is large, so that memory and not page walks limits a scan
+// (measured: a third faster than lists allocated one by one). Each list has spare room; when one list runs out of it, all lists
+// move.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/prefetch.hpp>
@@ -38,7 +38,7 @@ public:
 
     std::span<const Id> ids(std::size_t list) const { return lists_[list].ids; }
     std::span<Id> ids(std::size_t list) { return lists_[list].ids; }
-    /// The block that holds a list's vector `offset`.
+    /// The block of the vector at `offset` in a list.
     std::byte* block_of(std::size_t list, std::size_t offset) {
         return codes_.data() + lists_[list].offset + offset / block_ * block_bytes_;
     }
@@ -46,7 +46,7 @@ public:
         return codes_.data() + lists_[list].offset + offset / block_ * block_bytes_;
     }
 
-    /// Asks for the beginning of a list's codes, what hardware that prefetches by itself has not seen when a scan starts.
+    /// Prefetches the beginning of a list's codes; the hardware prefetcher follows once the scan runs.
     void prefetch(std::size_t list) const { prefetch_bytes(block_of(list, 0), std::min(code_bytes(list), kAhead)); }
 
     std::size_t total() const {
@@ -55,9 +55,9 @@ public:
         return sum;
     }
 
-    /// Room for more [nlist] vectors in each list, so that what follows cannot fail. If this does, the lists are as before. The
-    /// first time just as much as is asked for; later, if any list lacks it, every list gets half as much again, so that many small
-    /// additions cost little each.
+    /// Makes room for more [nlist] vectors in each list, so that adding them cannot fail. If memory runs out the lists are
+    /// unchanged. The first call allocates exactly what is asked for; later, if any list lacks room, every list gets half as much
+    /// again, so that many small additions cost little each.
     void reserve(std::span<const std::size_t> more) {
         bool fits = true;
         for (std::size_t l = 0; l < nlist(); ++l) {
@@ -68,15 +68,15 @@ public:
         if (!fits) move_all(more);
     }
 
-    /// Zeroes the codes of `more` slots that were reserved. They can be filled through block_of() before the list grows: what fails
-    /// until then has changed nothing.
+    /// Zeroes the codes of `more` reserved slots. They are filled through block_of() before the list grows, so an error until then
+    /// changes nothing.
     void prepare(std::size_t list, std::size_t more) {
         const List& l = lists_[list];
         const std::size_t before = code_bytes(list), after = blocks(size(list) + more) * block_bytes_;
         LUTRA_ASSERT(blocks(size(list) + more) <= l.blocks);
         if (after != before) std::memset(codes_.data() + l.offset + before, 0, after - before);
     }
-    /// Adds `more` slots that were prepared, ids -1, to be filled through ids(). Cannot fail.
+    /// Adds `more` prepared slots with id -1, to be filled through ids(). Cannot fail.
     void admit(std::size_t list, std::size_t more) { lists_[list].ids.resize(size(list) + more, kNoId); }
     void grow(std::size_t list, std::size_t more) {
         prepare(list, more);
@@ -86,13 +86,13 @@ public:
     /// Keeps the first `size` vectors of a list.
     void truncate(std::size_t list, std::size_t size) { lists_[list].ids.resize(size); }
 
-    /// Forgets all vectors and gives their memory back. Cannot fail.
+    /// Removes all vectors and frees their memory. Cannot fail.
     void clear() {
         for (List& l : lists_) l = List();
         codes_ = AlignedVector<std::byte>();
     }
 
-    /// Takes over codes and ids as the whole content of the only list.
+    /// Makes codes and ids the content of the only list.
     void adopt(AlignedVector<std::byte> codes, std::vector<Id> ids) {
         LUTRA_ASSERT(nlist() == 1 && codes.size() == blocks(ids.size()) * block_bytes_);
         lists_[0] = {0, blocks(ids.size()), std::move(ids)};

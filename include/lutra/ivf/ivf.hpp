@@ -1,10 +1,10 @@
-// lutra/ivf/ivf.hpp: vectors in inverted lists: a partition says which list, an encoding says how they are stored.
+// lutra/ivf/ivf.hpp: an index of inverted lists: a coarse quantizer chooses the lists, an encoding stores and compares the vectors.
 // SPDX-License-Identifier: MIT
 //
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// What changes an index is in ivf_change.hpp, files are in ivf_file.hpp. Source of the idea: Sivic and Zisserman, ICCV 2003; Jegou
-// et al., IEEE TPAMI 33(1), 2011.
+// ivf_change.hpp has the calls that change an index, ivf_file.hpp its file record. Sources: Sivic and Zisserman, ICCV 2003; Jegou,
+// Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>
@@ -48,7 +48,7 @@ public:
     std::size_t ntotal() const { return ntotal_; }
     Metric metric() const { return metric_; }
     bool is_trained() const { return coarse_.nlist() == nlist_ && encoding_.is_trained(); }
-    /// 0 for OneList: there is no partition, so there is nothing to set.
+    /// 0 for OneList, which has no partition.
     std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
     std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
     Status set_nprobe(std::size_t nprobe) {
@@ -71,10 +71,10 @@ public:
         return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + coarse_.token() + "," + encoding_.token() : encoding_.token();
     }
 
-    /// Finds the centroids (10 iterations of k-means; for inner product spherical, unless lengths_matter()) and trains the
-    /// encoding, on residuals if it is by_residual(). Errors: bad_argument, too_few_rows (n < nlist), not_finite, cancelled;
-    /// bad_argument if there are vectors already, or if the encoding is not for the metric. Memory, beside that of k-means: the
-    /// encoding's training rows, 4 d bytes each, and as much again for their residuals.
+    /// Trains the centroids (10 iterations of k-means; spherical for inner product, unless lengths_matter()) and the encoding, on
+    /// residuals if it is by_residual(). Errors: bad_argument (shapes, an index that holds vectors, an encoding that is not for the
+    /// metric), too_few_rows (n < nlist), not_finite, cancelled. Memory, beside that of k-means: the encoding's training rows, 4 d
+    /// bytes each, and as much again for their residuals.
     Status train(MatrixView x, const Resources& resources = {});
 
     Status add(MatrixView x, const Resources& resources = {});
@@ -119,7 +119,7 @@ public:
         });
     }
 
-    /// Cost: one look-up with a direct map (set_direct_map), else a walk over all ids.
+    /// Cost: one look-up with a direct map, else a walk over all ids.
     Status reconstruct(Id id, float* out) const {
         const std::optional<Location> location = direct_map_.find(id, lists_);
         if (!location) return no_such_id(id, 0, ntotal_);
@@ -161,7 +161,8 @@ public:
     }
 
     DirectMapKind direct_map() const { return direct_map_.kind(); }
-    /// Keeps a map from ids to locations from now on (8 bytes a vector as an array, about 40 as a hash table).
+    /// Builds a direct map of this kind and keeps it up to date from now on; none drops it. Memory: 8 bytes a vector as an array,
+    /// 20 to 45 as a hash table, which ids at or above ntotal() need.
     Status set_direct_map(DirectMapKind kind) {
         return guarded("direct map", [&] { return direct_map_.build(kind, lists_), Status(); });
     }
@@ -191,7 +192,8 @@ private:
         return std::min(params.nprobe != 0 ? params.nprobe : nprobe_, nlist_);
     }
 
-    // Where lengths say nothing rows are parted by direction, as faiss does. L2 knows directions and lengths.
+    // Inner product: lists by direction (spherical k-means), as in faiss, unless lengths matter; then plain k-means by L2, whose
+    // lists part directions and lengths (README.md).
     KMeansConfig coarse_config(MatrixView x) const {
         KMeansConfig config;
         config.iterations = 10;
@@ -215,17 +217,17 @@ private:
         return check_trained("search");
     }
 
-    // What residuals in a list are taken from; null for an encoding of whole rows.
+    // The centroid that residuals in a list are taken from; null for an encoding of whole rows.
     const float* origin(std::size_t list) const { return encoding_.by_residual() ? coarse_.centroid(list) : nullptr; }
 
     template <class F>
     static void for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
-        constexpr std::size_t kProbes = std::size_t{1} << 20;  // probed lists held at a time: 12 MB for each worker
+        constexpr std::size_t kProbes = std::size_t{1} << 20;  // probed lists of a tile, 12 bytes each: 12 MB for each worker
         const std::size_t most = std::min(E::kQueryTile, std::max<std::size_t>(16, kProbes / nprobe));
         executor.for_ranges(q.n, std::min(most, (q.n + executor.workers() - 1) / executor.workers()), f);
     }
 
-    // Of so many candidates the k best are written. Where scores are estimates, the best are among somewhat more.
+    // The number of candidates to keep for the k best: somewhat more than k if scores are estimates.
     std::size_t candidates_for(std::size_t k, Order order) const {
         if constexpr (E::kEstimates)
             if (order != Order::rough) return std::max(k, std::min(encoding_.with_estimates(k), ntotal_));
@@ -240,7 +242,7 @@ private:
             return Candidates::make(row.distances, row.ids, n, &params.filter, arena);
     }
 
-    // The k best of one query's candidates, by their decoded vectors where scores are estimates.
+    // Writes the k best of one query's candidates; if scores are estimates, by the exact scores of their decoded vectors.
     void write_best(const float* q, std::size_t k, Candidates& found, HitsView row, Order order, Arena& arena) const {
         if constexpr (E::kEstimates) {
             const Arena::Frame frame(arena);
@@ -252,7 +254,7 @@ private:
             const auto score = [&](const std::uint64_t* locations, std::size_t n, float* scores) {
                 for (std::size_t i = 0; i < n; ++i) decode(location_of(locations[i]), rows.data() + i * d_);
                 score_rows(metric_, q, rows.data(), n, d_, scores);
-                // An overflow is an answer too: the row itself may be nearer than what is left of it.
+                // A decoded vector whose distance overflows stays a candidate: the row it stands for may be nearer.
                 for (std::size_t i = 0; i < n; ++i) scores[i] = std::min(scores[i], std::numeric_limits<float>::max());
             };
             if (order != Order::rough) found.rescore(k, prefetch, score);
@@ -282,7 +284,8 @@ private:
         for (std::size_t i = 0; i < q.n; ++i) write_best(q.row(i), k, candidates[i], out.rows_from(i, k), params.order, arena);
     }
 
-    // Waking the workers costs some microseconds: about as much as scanning a quarter of a million floats.
+    // Waking the workers costs some microseconds, about as much as scanning a quarter of a million floats; sharing pays from twice
+    // that on.
     bool worth_sharing(std::size_t nprobe) const {
         return double(ntotal_) / double(nlist_) * double(nprobe) * double(d_) > 1 << 19;
     }
@@ -311,7 +314,7 @@ private:
                        b.offset % E::kBlock);
     }
 
-    // Where others have filled the lists.
+    // After a file has filled the lists.
     void count_loaded() { ntotal_ = lists_.total(), next_id_ = std::min(highest_id(), kMaxId) + 1; }
     Id highest_id() const {
         Id highest = kNoId;

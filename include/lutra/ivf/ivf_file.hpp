@@ -1,9 +1,9 @@
-// lutra/ivf/ivf_file.hpp: Ivf::save and Ivf::load: faiss's records of an IVF index, and of one list alone.
+// lutra/ivf/ivf_file.hpp: Ivf::save() and Ivf::load(): faiss's records of an IVF index, and of an index with one list.
 // SPDX-License-Identifier: MIT
 //
 //   IVF    fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
-//   Flat   the encoding's record; with ids of the caller's inside an id map: "IxM2", header, record, ids;
-//          "IxMp" for what comes from such a file. An id map around lists becomes their ids
+//   Flat   the encoding's record. Ids of the caller's put it inside an id map: "IxM2", header, record, ids; an index that was
+//          loaded from an "IxMp" keeps that kind. Loading an id map around lists stores its ids in the lists
 #pragma once
 #include <lutra/core/id_map.hpp>
 #include <lutra/ivf/ivf.hpp>

@@ -1,4 +1,5 @@
-// lutra/ivf/list_spreads.hpp: how far the rows of each list lie from its centroid.  SPDX-License-Identifier: MIT
+// lutra/ivf/list_spreads.hpp: the spread of each list: the root mean square distance of its rows to its centroid.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/kernels/distance.hpp>
@@ -12,8 +13,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Sums of squared distances of rows, as they are stored, to the centroid of their list. Row after row is added, so a sum does not
-/// depend on how many came together, and a file's rows have it again.
+/// Sums of the squared distances of stored (decoded) rows to their list's centroid. Rows are added one after the other, so a sum
+/// does not depend on the batches they came in, and loading a file gives the same sums.
 class ListSpreads {
 public:
     ListSpreads() = default;
@@ -30,8 +31,8 @@ public:
     /// Root mean squares [nlist].
     std::span<const float> rms() const { return rms_; }
 
-    /// The squared distance of a row [d] to a centroid; the largest float where that overflows, and 0 with NaN, which files may
-    /// bring: such a row must not hide the others of its list.
+    /// The squared distance of a row [d] to a centroid; the largest float if it overflows. 0 for a row with NaN, which files may
+    /// hold: such a row must not hide the others of its list.
     static double between(const float* row, const float* centroid, std::size_t d) {
         const float squared = score_row(Metric::l2, row, centroid, d);
         return squared == squared ? double(std::min(squared, std::numeric_limits<float>::max())) : 0;

@@ -1,4 +1,5 @@
-// lutra/ivf/lists_file.hpp: inverted lists in a file: "ilar", row by row, and "ilbl", in blocks.  SPDX-License-Identifier: MIT
+// lutra/ivf/lists_file.hpp: reads and writes inverted lists: "ilar", row by row, and "ilbl", in blocks.
+// SPDX-License-Identifier: MIT
 //
 // ilar
 //   full   the size of every list; written when more than half of them hold something
@@ -93,8 +94,8 @@ inline Status read_list(Reader& in, std::size_t list, InvertedLists& lists) {
 
 }  // namespace detail
 
-/// Into `lists`, which has the right number of lists and geometry already: rows of one vector a block.
-/// nlist is what the index record said; an untrained index has no lists yet and may not have vectors.
+/// Reads "ilar" into `lists`, which has its number of lists and geometry already: blocks of one vector.
+/// nlist: as in the index record; an untrained index has no lists yet and may not have vectors.
 inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
     Fourcc kind;
     std::uint64_t n = 0, code_size = 0;
@@ -113,7 +114,7 @@ inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
     return {};
 }
 
-/// The lists of an encoding of blocks. `nlist` may exceed lists.nlist() for an untrained index.
+/// Writes the lists of an encoding in blocks. `nlist` may exceed lists.nlist() for an untrained index.
 template <Encoding E>
 Status write_block_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, const E& encoding) {
     LUTRA_TRY(write_fourcc(out, "ilbl"));
@@ -151,8 +152,8 @@ inline Status read_block_list(Reader& in, std::size_t l, std::size_t block, std:
 
 }  // namespace detail
 
-/// Into `lists`, which has the right number of lists and geometry, or none if the index is untrained. origin(l): what the residuals
-/// of list l are taken from, or null.
+/// Reads "ilbl" into `lists`, which has its number of lists and geometry, or no lists if the index is untrained. origin(l): the
+/// centroid that residuals of list l are taken from, or null.
 template <Encoding E, class Origin>
 Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, InvertedLists& lists, Origin&& origin) {
     Fourcc kind;

@@ -1,7 +1,7 @@
-// lutra/ivf/scan_lists.hpp: which list is scanned for which query, and in what order.  SPDX-License-Identifier: MIT
+// lutra/ivf/scan_lists.hpp: scans the probed lists, in an order that suits one query or a batch.  SPDX-License-Identifier: MIT
 //
-// One query, or queries that hardly share lists: query by query, nearest list first (query-major). A batch: list by list,
-// with all the queries that visit it at once (list-major), so that codes are read once for many queries.
+// Query-major, for one query or for queries that hardly share lists: query by query, nearest list first. List-major, for a batch:
+// list by list with all the queries that visit it, so that codes are read once for many queries.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/counting_sort.hpp>
@@ -17,7 +17,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The parts of an index a search needs, by reference.
+/// The parts of an index that a search needs, by reference.
 template <CoarseQuantizer Coarse, Encoding E>
 struct IvfView {
     const Coarse& coarse;
@@ -37,12 +37,12 @@ struct IvfView {
 
 namespace detail {
 
-// All that is near enough is wanted, so the order of the lists is free: that of the rows, for Order::any.
+// A range search wants every row within the radius, so lists may come in any order: rising, which Order::any asks for.
 template <class C>
 inline constexpr bool kListsInOrder = std::is_same_v<C, RangeCollector>;
 
-/// Queries with what was prepared for them: states [n], collectors [n], probed lists [n, nprobe], and the distances of those lists'
-/// centroids where codes are of residuals.
+/// A tile of queries, prepared: states [n], collectors [n], probed lists [n, nprobe], and for codes of residuals the distances of
+/// those lists' centroids.
 template <class State, Collector C>
 struct ProbedQueries {
     std::span<const State*> states;
@@ -52,13 +52,13 @@ struct ProbedQueries {
     std::size_t nprobe = 0;
 
     std::size_t n() const { return states.size(); }
-    /// Of `n` probes from p on; none where there are none.
+    /// The distances of `n` probes from p on; empty if none are kept.
     std::span<float> distances_at(std::size_t p, std::size_t n) const {
         return distances.empty() ? distances : distances.subspan(p, n);
     }
 };
 
-// Lists in rising order, and their distances, if there are any, with them.
+// Sorts lists in rising order, and their distances, if any, with them.
 inline void sort_probes(std::span<Id> lists, std::span<float> distances, Arena& arena) {
     if (distances.empty()) {
         std::ranges::sort(lists);
@@ -96,7 +96,7 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
         }
 }
 
-// Each query's probes [first_probe, end_probe). A counting sort finds the queries of each list, in rising order.
+// Scans each query's probes [first_probe, end_probe), list-major. A counting sort finds the queries of each list, in rising order.
 template <class Coarse, class E, class State, Collector C>
 void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C>& queries, std::size_t first_probe,
                      std::size_t end_probe, Arena& arena) {
@@ -134,6 +134,7 @@ template <class Coarse, class E, Collector C>
 void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<C* const> collectors, Arena& arena) {
     const Arena::Frame frame(arena);
     const auto queries = detail::prepare(ivf, q, nprobe, collectors, arena);
+    // The counting sort walks over the counters of all lists, probed or not: 256 of them, 1 KB a query, cost less than one list.
     const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
     if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
     const std::size_t first_round = detail::kListsInOrder<C> ? 0 : std::min(E::kFirstLists, nprobe);
@@ -141,14 +142,14 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
     if (first_round != nprobe) detail::scan_list_major(ivf, queries, first_round, nprobe, arena);
 }
 
-/// A run of one list, short enough to be one task.
+/// A piece of one list, short enough to be one task.
 struct ListPiece {
     std::size_t list = 0, begin = 0, end = 0;
-    std::size_t probe = 0;  ///< which of the query's lists it is
+    std::size_t probe = 0;  ///< the list's rank among the query's probes
 };
 
-/// The lists of one query cut into pieces of `least` vectors (a multiple of the block), or of more where that would make more than
-/// a thousand: the memory in the arena depends on nothing but nprobe.
+/// Cuts the lists of one query into pieces of `least` vectors (a multiple of the block), or longer ones if that made more than a
+/// thousand: so the memory taken from the arena depends on nprobe alone.
 inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<const Id> probes, std::size_t least, Arena& arena) {
     constexpr std::size_t kCuts = 1024;
     std::size_t total = 0;
@@ -163,13 +164,13 @@ inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<cons
     return pieces.first(p);
 }
 
-/// One query over all workers: its lists are cut into pieces, each worker w keeps its own best in own[w], own[0] gets those of all.
-/// `q` has one row; `executor` and `workspace` are those of the call.
+/// Scans one query with all workers: pieces of its lists are the tasks, worker w collects in own[w], and own[0] takes over the
+/// others. `q` has one row; `executor` and `workspace` are those of the call.
 template <class Coarse, class E>
 void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<typename E::Candidates> own,
                              const Executor& executor, BorrowedWorkspace& workspace) {
     using Candidates = typename E::Candidates;
-    constexpr std::size_t kPiece = 1024;
+    constexpr std::size_t kPiece = 1024;  // vectors: tens of microseconds of Flat; less would be spent on taking the task
     Arena& arena = workspace.arena(0);
     const Arena::Frame frame(arena);
     Candidates* const first = own.data();

@@ -1,10 +1,10 @@
-// lutra/refine/refine.hpp: an index whose candidates are compared again with the rows themselves: "...,RFlat".
+// lutra/refine/refine.hpp: "...,RFlat": a refine stage compares the candidates of a base index exactly.
 // SPDX-License-Identifier: MIT
 //
-// The base, usually one with small codes, is asked for k * k_factor candidates; their exact distances decide which k are the
-// best. Every row is kept as floats, in the order it came: its place. The base knows the rows by their places, so a candidate
-// leads straight to its row; ids of the caller's are one array beside the rows, and absent while they are the places.
-// Main path: search() -> a tile of queries -> base.search() -> rescore(). Files: refine_file.hpp.
+// The base, usually one with small codes, proposes k * k_factor candidates; their exact distances select the k best. Every row is
+// kept as floats in the order of adding; its number there is its place. Places are the ids of the base, so a candidate leads
+// straight to its row. Ids of the caller's are an array beside the rows, which is empty while ids are places. Main path: search()
+// -> a tile of queries -> base.search() -> rescore(). Files: refine_file.hpp.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
@@ -28,18 +28,17 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// See SearchIndex for the calls. Memory per vector: what the base takes, 4 d bytes, and 8 for an id that is not its place.
 ///
-///   search         max(k, k * k_factor) candidates, rounded down, at most ntotal(). Distances are the bits Flat gives. The base
-///                  decides what is a candidate, also among candidates it holds for equally near
-///   range_search   everything in the lists visited, by its exact distance: what "IVF{n},Flat" answers with the same lists and
-///                  nprobe. k_factor plays no part, for no radius of the base's distances bounds the exact ones. Cost: an exact
-///                  distance of every vector there
-///   reconstruct    the row as it was given; one look-up where ids are places, else a walk over all ids
+///   search         compares max(k, k * k_factor) candidates, rounded down, at most ntotal(). Distances have the bits of Flat. Ties
+///                  among candidates are broken by the base
+///   range_search   compares every vector in the visited lists exactly, so it returns what "IVF{n},Flat" returns with the same
+///                  lists and nprobe. k_factor has no effect: no radius of the base's estimates bounds the exact distances
+///   reconstruct    the row as it was added; one look-up if ids are places, else a walk over all ids
 template <SearchIndex Base>
 class Refine {
 public:
-    static constexpr float kMaxFactor = 1000;  ///< what faiss's files may hold
+    static constexpr float kMaxFactor = 1000;  ///< accepted in files, too
 
-    /// Around a base, trained or not; vectors in it are forgotten, for their rows cannot be had back.
+    /// Refines a base, trained or not. Removes the base's vectors: their original rows are lost.
     explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()) { base_.reset(); }
 
     const Base& base() const { return base_; }
@@ -55,7 +54,7 @@ public:
     std::string spec() const { return base_.spec() + ",RFlat"; }
 
     float k_factor() const { return k_factor_; }
-    /// For searches that do not say otherwise, and in files. Errors: bad_argument unless 1 to kMaxFactor.
+    /// The k_factor of searches whose params leave it 0; saved in files. Errors: bad_argument unless 1 to kMaxFactor.
     Status set_k_factor(float k_factor) {
         if (!(k_factor >= 1 && k_factor <= kMaxFactor))
             return {Errc::bad_argument, "k_factor = {}; accepted: 1 to {}", k_factor, kMaxFactor};
@@ -223,8 +222,8 @@ private:
     Refine(Base base, AlignedVector<float> rows)  // places and their rows
         : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
 
-    static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
-    static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;
+    static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;       // so that the next one can be counted
+    static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;  // visited rows of a tile: 117 MB, with the base's
     static constexpr std::size_t kAheadFloats = 1024;
 
     const float* row(std::size_t place) const { return rows_.data() + place * dim(); }
@@ -240,13 +239,13 @@ private:
         return std::clamp(wanted < float(most) ? std::size_t(wanted) : most, std::min(k, most), most);
     }
 
-    // As many as keep the candidates in a few megabytes for each worker.
+    // Queries per tile: 2^19 candidates, 12 bytes each, are 6 MB for each worker. Bases take at most 4096 queries at a time.
     static std::size_t queries_at_once(std::size_t wanted, std::size_t workers) {
         constexpr std::size_t kCandidates = std::size_t{1} << 19;
         return workers * std::clamp<std::size_t>(kCandidates / wanted, 1, 4096);
     }
 
-    /// f(params, resources) as the base takes them: ids are places, there is a workspace, k_factor is the base's own.
+    /// Calls f(params, resources) with arguments for the base: a filter of places, estimates in any order, a workspace.
     template <class F>
     Status with_places(const SearchParams& params, const Resources& resources, F&& f) const {
         return guarded("search", [&]() -> Status {
@@ -262,8 +261,8 @@ private:
         });
     }
 
-    // One query so far that the exact distances of candidates overflow, and too few are left while there are other rows: to the
-    // base, whose numbers overflow sooner, all are alike there. So all rows are compared, whatever lists they are in.
+    // For a query so far from 0 that exact distances of candidates overflow and fewer than k are left. The base's estimates
+    // overflow sooner, so they say nothing about the order of rows: all rows are compared, whatever lists they are in.
     void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places) const {
         TopK top(out.distances, out.ids, k);
         for (std::size_t place = 0; place < ntotal(); ++place)
@@ -271,7 +270,7 @@ private:
         top.write(metric());
     }
 
-    // The best k of found [q.n, wanted] by their exact distances.
+    // Writes the best k of found [q.n, wanted] by their exact distances.
     void rescore(MatrixView q, std::size_t k, std::size_t wanted, const Id* found, HitsView out, const Executor& executor) const {
         constexpr std::size_t kFloatsPerTask = std::size_t{1} << 18;  // waking a worker costs as much as some thousand
         const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / (wanted * dim()));
@@ -290,8 +289,9 @@ private:
         near.arrange(order);
     }
 
-    // push(exact score, id) for the row at each place; places below 0 are empty slots. Rows lie anywhere in memory, so they are
-    // asked for about 4 KB ahead. Visiting them by place, or giving up on a row halfway, was no faster: bench/DEAD_ENDS.md.
+    // Calls push(exact score, id) for the row at each place; places below 0 are empty slots. Rows are scattered in memory, so they
+    // are prefetched about 4 KB ahead. Visiting them by place, or stopping halfway through a row, was no faster:
+    // bench/DEAD_ENDS.md.
     template <class Push>
     void score_places(const float* q, std::span<const Id> places, Push&& push) const {
         const std::size_t ahead = std::clamp<std::size_t>(kAheadFloats / dim(), 1, 8);
@@ -302,12 +302,12 @@ private:
             push(score_row(metric(), q, row(place), dim()), id_of(place));
         }
     }
-    // What is longer is left to the hardware, which has seen the beginning.
+    // At most 4 KB of a row: the hardware prefetcher fetches the rest of longer ones.
     void prefetch_row(std::size_t place) const {
         for (std::size_t t = 0; t < std::min(dim(), kAheadFloats); t += kCacheLine / sizeof(float)) simd::prefetch(row(place) + t);
     }
 
-    // All that can fail comes before the base is touched; then the base takes all rows or none; the rest cannot fail.
+    // Everything that can fail comes before the base changes; the base adds all rows or none; the rest cannot fail.
     template <class IdOf>
     Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
         LUTRA_TRY(check_shape("add", x, dim()));
@@ -319,7 +319,8 @@ private:
         return {};
     }
 
-    // The first time just as much as is asked for; later half as much again, so that many small additions cost little each.
+    // The first call reserves exactly what is asked for; later ones half as much again, so that many small additions cost little
+    // each.
     Status reserve(std::string_view call, std::size_t more, bool are_places) {
         return guarded(call, [&] {
             const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
@@ -341,14 +342,14 @@ private:
         if (x.n != 0) std::memcpy(rows_.data() + before * dim(), x.data, x.n * dim() * sizeof(float));
     }
 
-    // Rows to their new places, which are not behind the old ones.
+    // Moves rows to their new places, which are at or before the old ones.
     void move_rows(std::span<const Id> to) {
         for (std::size_t place = 0; place < to.size(); ++place)
             if (to[place] != kNoId && to[place] != Id(place))
                 std::memcpy(rows_.data() + std::size_t(to[place]) * dim(), row(place), dim() * sizeof(float));
     }
 
-    // In an index without lists ids of the caller's stay as they are, also when they happen to be places.
+    // In an index without lists ids of the caller's stay, even if they equal the places.
     void drop_ids_if_places() {
         if (nlist() == 0) return;
         for (std::size_t place = 0; place < ids_.size(); ++place)
@@ -369,12 +370,12 @@ private:
     }
 
     Base base_;      // its ids are places
-    std::size_t d_;  // the base's, which may cost a call to ask for
+    std::size_t d_;  // base_.dim(), which may be an indirect call
     Metric metric_;
     AlignedVector<float> rows_;  // [ntotal, d], by place
     std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
-    Id next_id_ = 0;             // the first id add() gives: above all that were given
-    bool from_map_ = false;      // of a file: it is kept also where ids are places
+    Id next_id_ = 0;             // the next id of add(): above all ids so far
+    bool from_map_ = false;      // loaded from an id map, which files keep even if ids are places
     IdMapKind id_map_ = IdMapKind::two_way;
     float k_factor_ = 1;
 };

@@ -1,8 +1,8 @@
-// lutra/refine/refine_file.hpp: Refine::save, and a Refine from the parts of a file: faiss's record of a refined index.
+// lutra/refine/refine_file.hpp: Refine::save(), and Refine::assemble() from the parts of a file: faiss's record of a refine stage.
 // SPDX-License-Identifier: MIT
 //
-//   "IxRF"   header, the base's record, a Flat record with the rows, k_factor; with ids of the caller's inside an id map:
-//            "IxM2", header, the record, ids; "IxMp" for what comes from such a file
+//   "IxRF"   header, the base's record, a Flat record with the rows, k_factor. Ids of the caller's put it inside an id map: "IxM2",
+//            header, the record, ids; an index that was loaded from an "IxMp" keeps that kind
 //
 // Reading begins in factory/save_load.hpp, which knows who reads the base's record.
 #pragma once
@@ -39,7 +39,7 @@ Status Refine<Base>::save(Writer& out) const {
     });
 }
 
-/// What was read from a file, put together: the base with its vectors, and their rows [base.ntotal(), d] by place.
+/// Puts together the parts read from a file: the base with its vectors, and their rows [base.ntotal(), d] by place.
 /// Errors: bad_file if the base's ids are not places, or k_factor is out of range.
 template <SearchIndex Base>
 Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows, float k_factor) {

@@ -1,5 +1,5 @@
-// lutra/transform/l2norm.hpp: "L2norm": every row is scaled to length 1 before anything else sees it.
-// With inner product this makes the distance a cosine.  SPDX-License-Identifier: MIT
+// lutra/transform/l2norm.hpp: the transform "L2norm": scales every row and query to length 1, before any other part sees them.
+// With inner product the distance is then the cosine.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/io/record.hpp>
 #include <lutra/kernels/normalize.hpp>

@@ -1,4 +1,4 @@
-// lutra/transform/transformed.hpp: an index whose rows and queries go through L2norm first.  SPDX-License-Identifier: MIT
+// lutra/transform/transformed.hpp: Transformed<Base>, an index behind a transform (L2norm).  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
@@ -12,8 +12,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// See SearchIndex for the calls. What reconstruct() gives back is the transformed row. train() and add() need memory for a
-/// copy of the rows they are given; search() takes it from the workspace.
+/// See SearchIndex for the calls. reconstruct() returns the transformed row. train() and add() allocate a copy of their rows;
+/// search() takes it from the workspace.
 template <SearchIndex Base>
 class Transformed {
 public:
