@@ -48,6 +48,12 @@ target_link_libraries(headers_alone PRIVATE lutra::lutra)
 target_compile_options(headers_alone PRIVATE -O0 -g0)
 lutra_build_test(headers_alone)
 
+# An index's own headers are enough for all it does but files.
+add_executable(typed odr/typed.cpp)
+target_link_libraries(typed PRIVATE lutra::lutra)
+target_compile_options(typed PRIVATE -O0 -g0)
+lutra_run_test(typed)
+
 # Two translation units with every header link into one program.
 add_executable(two_units odr/two_units.cpp odr/other_unit.cpp)
 target_link_libraries(two_units PRIVATE lutra::lutra)

@@ -9,7 +9,7 @@
 #include <lutra/core/collector.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
-#include <lutra/core/id_map.hpp>
+#include <lutra/core/ids.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/result.hpp>
 

@@ -10,6 +10,7 @@
 #include <lutra/factory/save_load.hpp>
 #include <lutra/factory/words.hpp>
 #include <lutra/io/file.hpp>
+#include <lutra/io/id_map_record.hpp>
 #include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
 
@@ -56,19 +57,6 @@ inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
     if (index->dim() != header.d)
         return Status{Errc::bad_file, "transform to {} columns before an index of d = {}", header.d, index->dim()};
     for (std::int32_t i = 0; i < transforms; ++i) index = Index(Transformed<Index>(std::move(*index)));
-    return index;
-}
-
-inline Result<Index> load_with_id_map(IdMapKind kind, Reader& in, std::size_t depth) {
-    IndexHeader header;
-    std::vector<Id> map;
-    LUTRA_TRY(read_header(in, header));
-    Result<Index> index = load_record(in, depth + 1);
-    LUTRA_TRY(index.status());
-    LUTRA_TRY(read_counted(in, map));
-    if (map.size() != index->ntotal())
-        return Status{Errc::bad_file, "id map of {} ids for {} vectors", map.size(), index->ntotal()};
-    LUTRA_TRY(index->map_ids(map, kind));
     return index;
 }
 
@@ -121,8 +109,7 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
 inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
     if (depth >= kMaxNesting) return too_deep();
     if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
-    for (const IdMapKind kind : {IdMapKind::one_way, IdMapKind::two_way})
-        if (fourcc == id_map_record(kind)) return load_with_id_map(kind, in, depth);
+    if (const auto kind = id_map_kind(fourcc)) return read_id_map(in, *kind, [&] { return load_record(in, depth + 1); });
     if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
     if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
     return unexpected_record(

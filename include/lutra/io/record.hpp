@@ -1,7 +1,6 @@
 // lutra/io/record.hpp: the pieces every record of faiss's index format is made of: a four-character code, the common
 // header, counted arrays.  SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/core/id_map.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/io/stream.hpp>
 
@@ -32,8 +31,6 @@ struct Fourcc {
 
 inline Status read_fourcc(Reader& in, Fourcc& fourcc) { return in.read(fourcc.text.data(), fourcc.text.size()); }
 inline Status write_fourcc(Writer& out, Fourcc fourcc) { return out.write(fourcc.text.data(), fourcc.text.size()); }
-
-inline Fourcc id_map_record(IdMapKind kind) { return kind == IdMapKind::one_way ? Fourcc("IxMp") : Fourcc("IxM2"); }
 
 inline Status unexpected_record(Fourcc found, std::string_view accepted, std::uint64_t position) {
     const auto shown = found.printable();

@@ -3,13 +3,13 @@
 //
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_change.hpp has the calls that change an index, ivf_file.hpp its file record. Sources: Sivic and Zisserman, ICCV 2003; Jegou,
-// Douze, Schmid, IEEE TPAMI 33(1), 2011.
+// ivf_change.hpp, which this includes, has the calls that change an index, ivf_file.hpp its file record. Sources: Sivic and Zisserman,
+// ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
-#include <lutra/core/id_map.hpp>
+#include <lutra/core/ids.hpp>
 #include <lutra/core/reservoir.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/ivf/direct_map.hpp>
@@ -128,21 +128,7 @@ public:
     }
 
     /// Ids first .. first + n - 1 into out [n, d], in one walk over all ids. On not_found the rows that exist are written.
-    Status reconstruct_n(Id first, std::size_t n, float* out) const {
-        return guarded("reconstruct", [&]() -> Status {
-            std::vector<bool> seen(std::min(n, ntotal_ + 1),
-                                   false);  // that many cannot all be there: the first missing one is among them
-            for (std::size_t l = 0; l < lists_.nlist(); ++l)
-                for (std::size_t i = 0; i < lists_.size(l); ++i) {
-                    const std::uint64_t at = std::uint64_t(lists_.ids(l)[i]) - std::uint64_t(first);
-                    if (at >= n || (at < seen.size() && seen[at])) continue;
-                    if (at < seen.size()) seen[at] = true;
-                    decode({l, i}, out + at * d_);
-                }
-            const auto missing = std::find(seen.begin(), seen.end(), false);
-            return missing == seen.end() ? Status{} : no_such_id(first, std::size_t(missing - seen.begin()), ntotal_);
-        });
-    }
+    Status reconstruct_n(Id first, std::size_t n, float* out) const;
 
     /// Removes every vector whose id the filter accepts; the others keep their order. A plain Flat index numbers its rows by
     /// position, so there the rows behind a removed one move up; with ids of the caller's, and in lists, ids stay.
@@ -154,7 +140,7 @@ public:
 
     void reset() {
         lists_.clear();
-        ntotal_ = 0, next_id_ = 0, positional_ = true;
+        ntotal_ = 0, next_id_ = NextId(), positional_ = true;
         direct_map_.clear();
         spreads_.clear();
         coarse_.set_spreads(spreads_.rms());
@@ -182,8 +168,7 @@ public:
     bool ids_are_places() const;
 
 private:
-    static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;  // so that the next one can be counted
-    static constexpr std::size_t kListsPerTask = 16;                  // lists filled by one worker at a time
+    static constexpr std::size_t kListsPerTask = 16;  // lists filled by one worker at a time
 
     static Result<Ivf> load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe, Coarse coarse);
 
@@ -315,7 +300,10 @@ private:
     }
 
     // After a file has filled the lists.
-    void count_loaded() { ntotal_ = lists_.total(), next_id_ = std::min(highest_id(), kMaxId) + 1; }
+    void count_loaded() {
+        ntotal_ = lists_.total(), next_id_ = NextId();
+        next_id_.pass(highest_id());
+    }
     Id highest_id() const {
         Id highest = kNoId;
         for (std::size_t l = 0; l < lists_.nlist(); ++l)
@@ -347,7 +335,6 @@ private:
     void encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows);
     std::size_t remove_from(std::size_t list, const std::vector<bool>& goes, std::size_t at);
     Status check_mergeable(const Ivf& other) const;
-    Status check_shift(Id shift) const;
     void take_over(const InvertedLists& from, std::size_t list, Id shift);
     double squared_residuals(std::size_t list, std::size_t begin, std::size_t end, double sum, float* row) const;
     void count_spread(std::size_t list, std::size_t begin, float* row);
@@ -355,7 +342,7 @@ private:
     std::size_t d_;
     Metric metric_;
     std::size_t nlist_, nprobe_ = 1, ntotal_ = 0;
-    Id next_id_ = 0;                         // the first id add() gives: above all that were given
+    NextId next_id_;
     bool positional_ = true;                 // ids are those add() gave
     IdMapKind id_map_ = IdMapKind::two_way;  // in files, where ids are not positional
     Coarse coarse_;

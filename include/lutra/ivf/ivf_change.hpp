@@ -1,9 +1,10 @@
-// lutra/ivf/ivf_change.hpp: what changes an Ivf: train, add, remove_ids, merge_from, map_ids.  SPDX-License-Identifier: MIT
+// lutra/ivf/ivf_change.hpp: what is done beside searching an Ivf: train, add, remove_ids, merge_from, map_ids, reconstruct_n.
+// SPDX-License-Identifier: MIT
 //
 // Each call first does all that can fail: it looks at the rows, takes memory, and fills room that nobody sees yet. What follows
 // copies and counts. So an error, an exception of the caller's own functions too, leaves the index as it was.
 #pragma once
-#include <lutra/core/id_map.hpp>
+#include <lutra/core/ids.hpp>
 #include <lutra/ivf/ivf.hpp>
 
 #include <algorithm>
@@ -83,10 +84,9 @@ Status Ivf<Coarse, E>::add(MatrixView x, const Resources& resources) {
     return guarded("add", [&]() -> Status {
         LUTRA_TRY(check_add(x));
         if (x.n == 0) return {};
-        if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
-            return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
+        LUTRA_TRY(next_id_.check_room(x.n));
         return append(
-            x, [first = next_id_](std::size_t i) { return first + Id(i); }, resources);
+            x, [first = next_id_.value()](std::size_t i) { return first + Id(i); }, resources);
     });
 }
 
@@ -95,10 +95,7 @@ Status Ivf<Coarse, E>::add_with_ids(MatrixView x, const Id* ids, const Resources
     return guarded("add", [&]() -> Status {
         LUTRA_TRY(check_add(x));
         if (x.n == 0) return {};
-        if (ids == nullptr) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
-        for (std::size_t i = 0; i < x.n; ++i)
-            if (ids[i] < 0 || ids[i] > kMaxId)
-                return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
+        LUTRA_TRY(check_given_ids(ids, x.n));
         LUTRA_TRY(append(
             x, [ids](std::size_t i) { return ids[i]; }, resources));
         positional_ = false;
@@ -141,7 +138,7 @@ Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resourc
         if (!squared.empty()) spreads_.set(l, squared[l], lists_.size(l));
     }
     coarse_.set_spreads(spreads_.rms());
-    next_id_ = std::max(next_id_, highest + 1);
+    next_id_.pass(highest);
     ntotal_ += x.n;
     direct_map_.append(before, lists_);
     return {};
@@ -217,7 +214,7 @@ Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
         coarse_.set_spreads(spreads_.rms());
         if (renumbers) {
             std::iota(lists_.ids(0).begin(), lists_.ids(0).end(), Id{0});
-            next_id_ = Id(ntotal_);
+            next_id_ = NextId(Id(ntotal_));
         }
         direct_map_.rebuild(lists_);
         return removed;
@@ -247,7 +244,8 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
         LUTRA_TRY(check_mergeable(other));
         if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
         if (other.ntotal_ == 0) return {};
-        LUTRA_TRY(other.check_shift(shift));
+        for (std::size_t l = 0; l < other.lists_.nlist(); ++l)
+            for (const Id id : other.lists_.ids(l)) LUTRA_TRY(check_shift(id, shift));
         std::vector<std::size_t> sizes(lists_.nlist()), before(lists_.nlist());
         for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l), before[l] = lists_.size(l);
         const std::size_t n = ntotal_ + other.ntotal_;
@@ -262,8 +260,8 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
         }
         coarse_.set_spreads(spreads_.rms());
         if (positional_) id_map_ = other.id_map_;
-        positional_ = positional_ && other.positional_ && shift == next_id_;
-        next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
+        positional_ = positional_ && other.positional_ && shift == next_id_.value();
+        next_id_.pass(other.next_id_, shift);
         ntotal_ = n;
         direct_map_.append(before, lists_);
         other.reset();
@@ -289,15 +287,6 @@ Status Ivf<Coarse, E>::check_mergeable(const Ivf& other) const {
     for (std::size_t l = 0; Coarse::kLearns && l < nlist_; ++l)
         if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
             return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training", l};
-    return {};
-}
-
-template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::check_shift(Id shift) const {
-    for (std::size_t l = 0; l < lists_.nlist(); ++l)
-        for (const Id id : lists_.ids(l))
-            if (shift < 0 ? id + shift < 0 : id > kMaxId - shift)
-                return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
     return {};
 }
 
@@ -330,6 +319,25 @@ Status Ivf<Coarse, E>::map_ids(std::span<const Id> map, std::optional<IdMapKind>
         id_map_ = kind.value_or(id_map_);
         direct_map_.rebuild(lists_);
         return {};
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+bool Ivf<Coarse, E>::ids_are_places() const {
+    if constexpr (!Coarse::kLearns) return positional_;
+    PlaceCheck check(ntotal_);
+    for (std::size_t l = 0; l < lists_.nlist(); ++l) check.take(lists_.ids(l));
+    return check.all();
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::reconstruct_n(Id first, std::size_t n, float* out) const {
+    return guarded("reconstruct", [&] {
+        WantedIds wanted(first, n, ntotal_);
+        for (std::size_t l = 0; l < lists_.nlist(); ++l)
+            for (std::size_t i = 0; i < lists_.size(l); ++i)
+                if (const auto at = wanted.meet(lists_.ids(l)[i])) decode({l, i}, out + *at * d_);
+        return wanted.status();
     });
 }
 

@@ -5,7 +5,7 @@
 //   Flat   the encoding's record. Ids of the caller's put it inside an id map: "IxM2", header, record, ids; an index that was
 //          loaded from an "IxMp" keeps that kind. Loading an id map around lists stores its ids in the lists
 #pragma once
-#include <lutra/core/id_map.hpp>
+#include <lutra/io/id_map_record.hpp>
 #include <lutra/ivf/ivf.hpp>
 #include <lutra/ivf/lists_file.hpp>
 
@@ -22,10 +22,9 @@ Status Ivf<Coarse, E>::write_record(Writer& out) const {
     if constexpr (!Coarse::kLearns) {
         const ListView list = lists_.nlist() != 0 ? lists_.view(0) : ListView{};
         if (positional_) return encoding_.save_alone(out, metric_, list);
-        LUTRA_TRY(write_fourcc(out, id_map_record(id_map_)));
-        LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_}));
-        LUTRA_TRY(encoding_.save_alone(out, metric_, list));
-        return write_counted(out, list.ids, list.size);
+        return write_id_map(
+            out, id_map_, {d_, ntotal_, is_trained(), metric_}, [&] { return encoding_.save_alone(out, metric_, list); },
+            [&](std::size_t i) { return list.ids[i]; });
     } else {
         LUTRA_TRY(write_fourcc(out, E::kIvfRecord));
         LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_, encoding_.note()}));
@@ -105,14 +104,6 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader&
     index.nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist);
     LUTRA_TRY(index.set_direct_map(map));
     return index;
-}
-
-template <CoarseQuantizer Coarse, Encoding E>
-bool Ivf<Coarse, E>::ids_are_places() const {
-    if constexpr (!Coarse::kLearns) return positional_;
-    PlaceCheck check(ntotal_);
-    for (std::size_t l = 0; l < lists_.nlist(); ++l) check.take(lists_.ids(l));
-    return check.all();
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -4,11 +4,12 @@
 // The base, usually one with small codes, proposes k * k_factor candidates; their exact distances select the k best. Every row is
 // kept as floats in the order of adding; its number there is its place. Places are the ids of the base, so a candidate leads
 // straight to its row. Ids of the caller's are an array beside the rows, which is empty while ids are places. Main path: search()
-// -> a tile of queries -> base.search() -> rescore(). Files: refine_file.hpp.
+// -> a tile of queries -> base.search() -> rescore(). refine_change.hpp, which this includes, has the calls that change an index,
+// refine_file.hpp its file record.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
-#include <lutra/core/id_map.hpp>
+#include <lutra/core/ids.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/kernels/distance.hpp>
 
@@ -62,31 +63,9 @@ public:
         return {};
     }
 
-    Status train(MatrixView x, const Resources& resources = {}) {
-        LUTRA_TRY(base_.train(x, resources));
-        forget_rows();
-        return {};
-    }
-
-    Status add(MatrixView x, const Resources& resources = {}) {
-        if (x.n > std::uint64_t(kMaxId + 1 - next_id_))
-            return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", x.n, next_id_, kMaxId};
-        return append(
-            x, [first = next_id_](std::size_t i) { return first + Id(i); }, ids_.empty() && next_id_ == Id(ntotal()), resources);
-    }
-
-    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
-        LUTRA_TRY(check_shape("add", x, dim()));
-        if (ids == nullptr && x.n != 0) return {Errc::bad_argument, "add: {} ids at a null pointer", x.n};
-        bool are_places = ids_.empty() && nlist() != 0;  // without lists only ids that add() gave follow their rows
-        for (std::size_t i = 0; i < x.n; ++i) {
-            if (ids[i] < 0 || ids[i] > kMaxId)
-                return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
-            are_places = are_places && ids[i] == Id(ntotal() + i);
-        }
-        return append(
-            x, [ids](std::size_t i) { return ids[i]; }, are_places, resources);
-    }
+    Status train(MatrixView x, const Resources& resources = {});
+    Status add(MatrixView x, const Resources& resources = {});
+    Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {});
 
     Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
                   const Resources& resources = {}) const {
@@ -143,62 +122,13 @@ public:
     }
 
     /// Ids first .. first + n - 1 into out [n, d]. On not_found the rows that exist are written.
-    Status reconstruct_n(Id first, std::size_t n, float* out) const {
-        return guarded("reconstruct", [&]() -> Status {
-            std::vector<bool> seen(std::min(n, ntotal() + 1),
-                                   false);  // that many cannot all be there: the first missing one is among them
-            for (std::size_t place = 0; place < ntotal(); ++place) {
-                const std::uint64_t at = std::uint64_t(id_of(place)) - std::uint64_t(first);
-                if (at >= n || (at < seen.size() && seen[at])) continue;
-                if (at < seen.size()) seen[at] = true;
-                std::memcpy(out + at * dim(), row(place), dim() * sizeof(float));
-            }
-            const auto missing = std::find(seen.begin(), seen.end(), false);
-            return missing == seen.end() ? Status{} : no_such_id(first, std::size_t(missing - seen.begin()), ntotal());
-        });
-    }
+    Status reconstruct_n(Id first, std::size_t n, float* out) const;
 
     /// As everywhere: in an index without lists the rows behind a removed one move up, unless ids are the caller's.
-    Result<std::size_t> remove_ids(const IdFilter& filter) {
-        return guarded("remove", [&]() -> Result<std::size_t> {
-            const bool keep_ids = nlist() != 0 || !ids_.empty();
-            std::vector<Id> to(ntotal()), ids;  // the new place of each row, -1 if it goes; the ids of those that stay
-            Id kept = 0;
-            for (std::size_t place = 0; place < to.size(); ++place) {
-                to[place] = filter.accepts(id_of(place)) ? kNoId : kept++;
-                if (keep_ids && to[place] != kNoId) ids.push_back(id_of(place));
-            }
-            const auto goes = [&](Id place) { return to[std::size_t(place)] == kNoId; };
-            Result<std::size_t> removed = base_.remove_ids(IdFilter::predicate(goes));
-            if (!removed.ok() || *removed == 0) return removed;
-            // Without lists the base has numbered its rows anew. The map needs no memory after remove_ids(), so it does not fail.
-            if (nlist() != 0) LUTRA_TRY(base_.map_ids(to, std::nullopt));
-            move_rows(to);
-            rows_.resize(std::size_t(kept) * dim());
-            if (!keep_ids) next_id_ = kept;
-            ids_ = std::move(ids);
-            drop_ids_if_places();
-            return removed;
-        });
-    }
+    Result<std::size_t> remove_ids(const IdFilter& filter);
 
     /// Errors: bad_argument if the bases do not take each other's vectors, or if an id would leave the range of ids.
-    Status merge_from(Refine& other, Id shift) {
-        if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
-        if (other.ntotal() == 0) return base_.merge_from(other.base_, 0);  // says whether they are alike
-        LUTRA_TRY(other.check_shift(shift));
-        const std::size_t before = ntotal(), n = other.ntotal();
-        const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_ && next_id_ == Id(before);
-        const IdMapKind id_map = has_map() ? id_map_ : other.id_map_;
-        if (other.dim() == dim()) LUTRA_TRY(reserve("merge", n, are_places));
-        LUTRA_TRY(base_.merge_from(other.base_, Id(before)));
-        append_rows(
-            {other.rows_.data(), n, dim()}, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
-        next_id_ = std::max(next_id_, std::min(other.next_id_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
-        id_map_ = id_map;
-        other.reset();
-        return {};
-    }
+    Status merge_from(Refine& other, Id shift);
 
     void reset() {
         base_.reset();
@@ -222,7 +152,6 @@ private:
     Refine(Base base, AlignedVector<float> rows)  // places and their rows
         : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
 
-    static constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;       // so that the next one can be counted
     static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;  // visited rows of a tile: 117 MB, with the base's
     static constexpr std::size_t kAheadFloats = 1024;
 
@@ -307,77 +236,31 @@ private:
         for (std::size_t t = 0; t < std::min(dim(), kAheadFloats); t += kCacheLine / sizeof(float)) simd::prefetch(row(place) + t);
     }
 
-    // Everything that can fail comes before the base changes; the base adds all rows or none; the rest cannot fail.
-    template <class IdOf>
-    Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
-        LUTRA_TRY(check_shape("add", x, dim()));
-        if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
-        LUTRA_TRY(reserve("add", x.n, are_places));
-        LUTRA_TRY(base_.add(x, resources));
-        append_rows(x, id_of_row, are_places);
-        for (std::size_t i = 0; i < x.n; ++i) next_id_ = std::max(next_id_, id_of_row(i) + 1);
-        return {};
-    }
-
-    // The first call reserves exactly what is asked for; later ones half as much again, so that many small additions cost little
-    // each.
-    Status reserve(std::string_view call, std::size_t more, bool are_places) {
-        return guarded(call, [&] {
-            const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
-            if (need * dim() > rows_.capacity()) rows_.reserve(room * dim());
-            if (!are_places && need > ids_.capacity()) ids_.reserve(room);
-            return Status();
-        });
-    }
-
-    template <class IdOf>
-    void append_rows(MatrixView x, IdOf id_of_row, bool are_places) {
-        const std::size_t before = ntotal();
-        if (!are_places && ids_.empty()) {
-            ids_.resize(before);
-            std::iota(ids_.begin(), ids_.end(), Id{0});
-        }
-        for (std::size_t i = 0; !are_places && i < x.n; ++i) ids_.push_back(id_of_row(i));
-        rows_.resize((before + x.n) * dim());
-        if (x.n != 0) std::memcpy(rows_.data() + before * dim(), x.data, x.n * dim() * sizeof(float));
-    }
-
-    // Moves rows to their new places, which are at or before the old ones.
-    void move_rows(std::span<const Id> to) {
-        for (std::size_t place = 0; place < to.size(); ++place)
-            if (to[place] != kNoId && to[place] != Id(place))
-                std::memcpy(rows_.data() + std::size_t(to[place]) * dim(), row(place), dim() * sizeof(float));
-    }
-
-    // In an index without lists ids of the caller's stay, even if they equal the places.
-    void drop_ids_if_places() {
-        if (nlist() == 0) return;
-        for (std::size_t place = 0; place < ids_.size(); ++place)
-            if (ids_[place] != Id(place)) return;
-        ids_.clear();
-    }
-
     void forget_rows() {
         rows_.clear(), ids_.clear();
-        next_id_ = 0, from_map_ = false;
+        next_id_ = NextId(), from_map_ = false;
     }
 
-    Status check_shift(Id shift) const {
-        for (std::size_t place = 0; place < ntotal(); ++place)
-            if (const Id id = id_of(place); shift < 0 ? id + shift < 0 : id > kMaxId - shift)
-                return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
-        return {};
-    }
+    // refine_change.hpp
+    template <class IdOf>
+    Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources);
+    Status reserve(std::string_view call, std::size_t more, bool are_places);
+    template <class IdOf>
+    void append_rows(MatrixView x, IdOf id_of_row, bool are_places);
+    void move_rows(std::span<const Id> to);
+    void drop_ids_if_places();
 
     Base base_;      // its ids are places
     std::size_t d_;  // base_.dim(), which may be an indirect call
     Metric metric_;
     AlignedVector<float> rows_;  // [ntotal, d], by place
     std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
-    Id next_id_ = 0;             // the next id of add(): above all ids so far
+    NextId next_id_;
     bool from_map_ = false;      // loaded from an id map, which files keep even if ids are places
     IdMapKind id_map_ = IdMapKind::two_way;
     float k_factor_ = 1;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
+
+#include <lutra/refine/refine_change.hpp>

@@ -1,0 +1,134 @@
+// lutra/core/ids.hpp: the rules of ids that all indexes share: how large they are, which is next, what merges and maps make of
+// them. SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/result.hpp>
+#include <lutra/core/types.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// One below the largest number, so that the next id can be counted.
+inline constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;
+
+/// Which of faiss's two records an id map is in. Their bytes are the same; of what it has read from the first faiss finds no
+/// vector by its id again: it refuses reconstruct().
+enum class IdMapKind : std::uint8_t {
+    one_way,  ///< "IxMp", IDMap
+    two_way   ///< "IxM2", IDMap2
+};
+
+/// The ids that add() gives: 0, 1, 2 ... in a fresh index, and always above all that an index has held.
+class NextId {
+public:
+    NextId() = default;
+    explicit NextId(Id next) : next_(next) {}
+
+    Id value() const { return next_; }
+    /// bad_argument if there are no n ids left.
+    Status check_room(std::size_t n) const {
+        if (n <= std::uint64_t(kMaxId + 1 - next_)) return {};
+        return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", n, next_, kMaxId};
+    }
+    /// `highest` has been given, perhaps by the caller; -1: none.
+    void pass(Id highest) { next_ = std::max(next_, std::min(highest, kMaxId) + 1); }
+    /// After a merge: all that `other` has held is here, too, shifted.
+    void pass(NextId other, Id shift) {
+        next_ = std::max(next_, std::min(other.next_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
+    }
+
+private:
+    Id next_ = 0;
+};
+
+/// bad_argument unless ids [n] of the caller's, which may be null if there are none, are 0 to kMaxId each.
+inline Status check_given_ids(const Id* ids, std::size_t n) {
+    if (ids == nullptr && n != 0) return {Errc::bad_argument, "add: {} ids at a null pointer", n};
+    for (std::size_t i = 0; i < n; ++i)
+        if (ids[i] < 0 || ids[i] > kMaxId)
+            return {Errc::bad_argument, "add: id {} of row {}; accepted: 0 to {}", ids[i], i, kMaxId};
+    return {};
+}
+
+/// bad_argument if a merge must not shift this id so.
+inline Status check_shift(Id id, Id shift) {
+    if (shift < 0 ? id + shift >= 0 : id <= kMaxId - shift) return {};
+    return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
+}
+
+/// bad_file unless `map` has an entry for the id, and that is an id.
+inline Status check_mapped(Id id, std::span<const Id> map) {
+    if (id < 0 || std::uint64_t(id) >= map.size())
+        return {Errc::bad_file, "id {} is not a place in an id map of {}", id, map.size()};
+    if (map[std::size_t(id)] < 0) return {Errc::bad_file, "id map holds the id {}; accepted: 0 or more", map[std::size_t(id)]};
+    return {};
+}
+
+/// What reconstruct() says where no vector has the id first + missing, which may be beyond all ids.
+inline Status no_such_id(Id first, std::size_t missing, std::size_t ntotal) {
+    constexpr Id kLargest = std::numeric_limits<Id>::max();
+    if (missing > std::uint64_t(kLargest) - std::uint64_t(first))
+        return {Errc::not_found, "reconstruct: ids from {} on; ids end at {}", first, kLargest};
+    return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", first + Id(missing), ntotal};
+}
+
+/// For reconstruct_n: the ids first .. first + n - 1, each to be met once, in a walk over all ids of an index.
+class WantedIds {
+public:
+    /// Of n ids more than ntotal cannot all be there, and the first that is missing is among ntotal + 1.
+    WantedIds(Id first, std::size_t n, std::size_t ntotal)
+        : first_(first), n_(n), ntotal_(ntotal), met_(std::min(n, ntotal + 1), false) {}
+
+    /// Where the vector of this id belongs, counted from `first`; nothing if it is not wanted, or has been met before.
+    std::optional<std::size_t> meet(Id id) {
+        const std::uint64_t at = std::uint64_t(id) - std::uint64_t(first_);
+        if (at >= n_ || (at < met_.size() && met_[at])) return std::nullopt;
+        if (at < met_.size()) met_[at] = true;
+        return at;
+    }
+    /// not_found if one was not met.
+    Status status() const {
+        const auto missing = std::find(met_.begin(), met_.end(), false);
+        return missing == met_.end() ? Status{} : no_such_id(first_, std::size_t(missing - met_.begin()), ntotal_);
+    }
+
+private:
+    Id first_;
+    std::size_t n_, ntotal_;
+    std::vector<bool> met_;
+};
+
+/// Whether numbers come as 0 .. n - 1, each once, in any order, possibly in several runs.
+class PlaceCheck {
+public:
+    explicit PlaceCheck(std::size_t n) : seen_(n, false) {}
+
+    void take(std::span<const Id> ids) {
+        for (const Id id : ids) {
+            good_ = good_ && std::uint64_t(id) < seen_.size() && !seen_[std::size_t(id)];
+            if (!good_) return;
+            seen_[std::size_t(id)] = true;
+            ++count_;
+        }
+    }
+    bool all() const { return good_ && count_ == seen_.size(); }
+
+private:
+    std::vector<bool> seen_;
+    std::size_t count_ = 0;
+    bool good_ = true;
+};
+
+inline bool are_places(std::span<const Id> ids, std::size_t n) {
+    PlaceCheck check(n);
+    check.take(ids);
+    return check.all();
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

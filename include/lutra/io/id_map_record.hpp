@@ -1,0 +1,52 @@
+// lutra/io/id_map_record.hpp: the record of an id map, around that of an index whose ids are places: "IxMp" and "IxM2".
+// SPDX-License-Identifier: MIT
+//
+//   fourcc, header, the record of the index, n ids: number i of the index is called by the i-th of them
+#pragma once
+#include <lutra/core/ids.hpp>
+#include <lutra/io/record.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+inline Fourcc id_map_record(IdMapKind kind) { return kind == IdMapKind::one_way ? Fourcc("IxMp") : Fourcc("IxM2"); }
+
+/// The kind of id map that begins with this fourcc, if one does.
+inline std::optional<IdMapKind> id_map_kind(Fourcc fourcc) {
+    for (const IdMapKind kind : {IdMapKind::one_way, IdMapKind::two_way})
+        if (fourcc == id_map_record(kind)) return kind;
+    return std::nullopt;
+}
+
+/// write_index() writes the index's own record; id(i) is what its number i is called, i < header.ntotal.
+template <class WriteIndex, class IdOf>
+Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, WriteIndex&& write_index, IdOf&& id) {
+    LUTRA_TRY(write_fourcc(out, id_map_record(kind)));
+    LUTRA_TRY(write_header(out, header));
+    LUTRA_TRY(write_index());
+    LUTRA_TRY(write_value(out, header.ntotal));
+    for (std::size_t i = 0; i < header.ntotal; ++i) LUTRA_TRY(write_value(out, Id(id(i))));
+    return {};
+}
+
+/// What follows the fourcc. read_index() reads the index's own record, a Result<Index>; its vectors get their ids by map_ids().
+template <class ReadIndex>
+auto read_id_map(Reader& in, IdMapKind kind, ReadIndex&& read_index) -> decltype(read_index()) {
+    IndexHeader header;
+    std::vector<Id> map;
+    LUTRA_TRY(read_header(in, header));
+    auto index = read_index();
+    LUTRA_TRY(index.status());
+    LUTRA_TRY(read_counted(in, map));
+    if (map.size() != index->ntotal())
+        return Status{Errc::bad_file, "id map of {} ids for {} vectors", map.size(), index->ntotal()};
+    LUTRA_TRY(index->map_ids(map, kind));
+    return index;
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

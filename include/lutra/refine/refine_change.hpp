@@ -1,0 +1,183 @@
+// lutra/refine/refine_change.hpp: what is done beside searching a Refine: train, add, remove_ids, merge_from, map_ids,
+// reconstruct_n. SPDX-License-Identifier: MIT
+//
+// Everything that can fail comes before the base changes; the base makes all of a change or none; the rest cannot fail.
+#pragma once
+#include <lutra/core/ids.hpp>
+#include <lutra/refine/refine.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <SearchIndex Base>
+Status Refine<Base>::train(MatrixView x, const Resources& resources) {
+    LUTRA_TRY(base_.train(x, resources));
+    forget_rows();
+    return {};
+}
+
+template <SearchIndex Base>
+Status Refine<Base>::add(MatrixView x, const Resources& resources) {
+    LUTRA_TRY(next_id_.check_room(x.n));
+    const Id first = next_id_.value();
+    return append(
+        x, [first](std::size_t i) { return first + Id(i); }, ids_.empty() && first == Id(ntotal()), resources);
+}
+
+template <SearchIndex Base>
+Status Refine<Base>::add_with_ids(MatrixView x, const Id* ids, const Resources& resources) {
+    LUTRA_TRY(check_shape("add", x, dim()));
+    LUTRA_TRY(check_given_ids(ids, x.n));
+    bool are_places = ids_.empty() && nlist() != 0;  // without lists only ids that add() gave follow their rows
+    for (std::size_t i = 0; i < x.n; ++i) are_places = are_places && ids[i] == Id(ntotal() + i);
+    return append(
+        x, [ids](std::size_t i) { return ids[i]; }, are_places, resources);
+}
+
+template <SearchIndex Base>
+template <class IdOf>
+Status Refine<Base>::append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
+    LUTRA_TRY(check_shape("add", x, dim()));
+    if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
+    LUTRA_TRY(reserve("add", x.n, are_places));
+    LUTRA_TRY(base_.add(x, resources));
+    append_rows(x, id_of_row, are_places);
+    for (std::size_t i = 0; i < x.n; ++i) next_id_.pass(id_of_row(i));
+    return {};
+}
+
+// The first call reserves exactly what is asked for; later ones half as much again, so that many small additions cost little each.
+template <SearchIndex Base>
+Status Refine<Base>::reserve(std::string_view call, std::size_t more, bool are_places) {
+    return guarded(call, [&] {
+        const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
+        if (need * dim() > rows_.capacity()) rows_.reserve(room * dim());
+        if (!are_places && need > ids_.capacity()) ids_.reserve(room);
+        return Status();
+    });
+}
+
+template <SearchIndex Base>
+template <class IdOf>
+void Refine<Base>::append_rows(MatrixView x, IdOf id_of_row, bool are_places) {
+    const std::size_t before = ntotal();
+    if (!are_places && ids_.empty()) {
+        ids_.resize(before);
+        std::iota(ids_.begin(), ids_.end(), Id{0});
+    }
+    for (std::size_t i = 0; !are_places && i < x.n; ++i) ids_.push_back(id_of_row(i));
+    rows_.resize((before + x.n) * dim());
+    if (x.n != 0) std::memcpy(rows_.data() + before * dim(), x.data, x.n * dim() * sizeof(float));
+}
+
+template <SearchIndex Base>
+Result<std::size_t> Refine<Base>::remove_ids(const IdFilter& filter) {
+    return guarded("remove", [&]() -> Result<std::size_t> {
+        const bool keep_ids = nlist() != 0 || !ids_.empty();
+        std::vector<Id> to(ntotal()), ids;  // the new place of each row, -1 if it goes; the ids of those that stay
+        Id kept = 0;
+        for (std::size_t place = 0; place < to.size(); ++place) {
+            to[place] = filter.accepts(id_of(place)) ? kNoId : kept++;
+            if (keep_ids && to[place] != kNoId) ids.push_back(id_of(place));
+        }
+        const auto goes = [&](Id place) { return to[std::size_t(place)] == kNoId; };
+        Result<std::size_t> removed = base_.remove_ids(IdFilter::predicate(goes));
+        if (!removed.ok() || *removed == 0) return removed;
+        // Without lists the base has numbered its rows anew. The map needs no memory after remove_ids(), so it does not fail.
+        if (nlist() != 0) LUTRA_TRY(base_.map_ids(to, std::nullopt));
+        move_rows(to);
+        rows_.resize(std::size_t(kept) * dim());
+        if (!keep_ids) next_id_ = NextId(kept);
+        ids_ = std::move(ids);
+        drop_ids_if_places();
+        return removed;
+    });
+}
+
+// Moves rows to their new places, which are at or before the old ones.
+template <SearchIndex Base>
+void Refine<Base>::move_rows(std::span<const Id> to) {
+    for (std::size_t place = 0; place < to.size(); ++place)
+        if (to[place] != kNoId && to[place] != Id(place))
+            std::memcpy(rows_.data() + std::size_t(to[place]) * dim(), row(place), dim() * sizeof(float));
+}
+
+// In an index without lists ids of the caller's stay, even if they equal the places.
+template <SearchIndex Base>
+void Refine<Base>::drop_ids_if_places() {
+    if (nlist() == 0) return;
+    for (std::size_t place = 0; place < ids_.size(); ++place)
+        if (ids_[place] != Id(place)) return;
+    ids_.clear();
+}
+
+template <SearchIndex Base>
+Status Refine<Base>::merge_from(Refine& other, Id shift) {
+    if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
+    if (other.ntotal() == 0) return base_.merge_from(other.base_, 0);  // says whether they are alike
+    for (std::size_t place = 0; place < other.ntotal(); ++place) LUTRA_TRY(check_shift(other.id_of(place), shift));
+    const std::size_t before = ntotal(), n = other.ntotal();
+    const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_.value() && shift == Id(before);
+    const IdMapKind id_map = has_map() ? id_map_ : other.id_map_;
+    if (other.dim() == dim()) LUTRA_TRY(reserve("merge", n, are_places));
+    LUTRA_TRY(base_.merge_from(other.base_, Id(before)));
+    append_rows(
+        {other.rows_.data(), n, dim()}, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
+    next_id_.pass(other.next_id_, shift);
+    id_map_ = id_map;
+    other.reset();
+    return {};
+}
+
+/// Gives the vectors other ids: number i becomes map[i].
+template <SearchIndex Base>
+Status Refine<Base>::map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) {
+    return guarded("map ids", [&]() -> Status {
+        Id highest = kNoId;
+        bool places = nlist() != 0;
+        for (std::size_t place = 0; place < ntotal(); ++place) {
+            LUTRA_TRY(check_mapped(id_of(place), map));
+            const Id id = map[std::size_t(id_of(place))];
+            highest = std::max(highest, id), places = places && id == Id(place);
+        }
+        if (!places && ids_.empty()) {
+            std::vector<Id> ids(ntotal());
+            std::iota(ids.begin(), ids.end(), Id{0});
+            ids_ = std::move(ids);
+        }
+
+        // Nothing fails any more.
+        for (Id& id : ids_) id = map[std::size_t(id)];
+        if (places) ids_.clear();
+        next_id_ = NextId();
+        next_id_.pass(highest);
+        if (kind) id_map_ = *kind, from_map_ = true;
+        return {};
+    });
+}
+
+template <SearchIndex Base>
+bool Refine<Base>::ids_are_places() const {
+    return ids_.empty() || (nlist() != 0 && are_places(ids_, ntotal()));
+}
+
+template <SearchIndex Base>
+Status Refine<Base>::reconstruct_n(Id first, std::size_t n, float* out) const {
+    return guarded("reconstruct", [&] {
+        WantedIds wanted(first, n, ntotal());
+        for (std::size_t place = 0; place < ntotal(); ++place)
+            if (const auto at = wanted.meet(id_of(place))) std::memcpy(out + *at * dim(), row(place), dim() * sizeof(float));
+        return wanted.status();
+    });
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
