@@ -14,6 +14,7 @@
 #include <lutra/core/counting_sort.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/kernels/nearest.hpp>
+#include <lutra/kernels/rounding.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -107,10 +108,10 @@ private:
 
     float reach(std::size_t row) const { return metric_ == Metric::l2 ? 1.F : norms_[row]; }
 
-    // More than what the rounding of d products and sums and of an exact score can do to a score: is_clear() counts them.
+    // More than what rounding can do to a score: (|x| + |c|)^2 is no less than the sum of the squares.
     float rounding(std::size_t row) const {
         const float longest = centroids_.view().longest, sum = norms_[row] + longest;
-        return float(x_.d + 8) * 0x1p-22F * (metric_ == Metric::l2 ? sum * sum : norms_[row] * longest);
+        return rounding_slack(x_.d) * (metric_ == Metric::l2 ? sum * sum : norms_[row] * longest);
     }
 
     float lower_bound(std::size_t row, float score) const {

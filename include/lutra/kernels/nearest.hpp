@@ -13,6 +13,7 @@
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/panel.hpp>
 #include <lutra/kernels/rank_in_double.hpp>
+#include <lutra/kernels/rounding.hpp>
 #include <lutra/kernels/scan_rows.hpp>
 
 #include <algorithm>
@@ -41,8 +42,8 @@ struct Proposal {
 };
 
 /// Whether the centroid proposed is the nearest by exact scores (distance.hpp), too: whether the second is worse by more than both
-/// ways of computing may be off. u = 2^-24, a = |x'|, b = longest |c'|, D = the second's distance, r = roundings_of_sum(d); for
-/// each of the two, L2:
+/// ways of computing may be off. What rounding.hpp counts, more closely, for a point that is not clear costs k distances. u =
+/// 2^-24, a = |x'|, b = longest |c'|, D = the second's distance, r = roundings_of_sum(d); for each of the two, L2:
 ///   the product, in one chain                d u 2 a b
 ///   the term; the sum of both                r u b^2 + u (2 a b + b^2)
 ///   x' and c' in place of x and c            2 u (a + b)^2
@@ -52,7 +53,7 @@ inline bool is_clear(const CentroidsView& c, const Proposal& p) {
     constexpr float kUnit = 0x1.04p-24F;  // u and what terms of higher order add
     const float a = std::sqrt(p.squared), b = c.longest_near, gap = p.second - p.score;
     const float chain = float(c.d + 2), sum = float(roundings_of_sum(c.d) + 2);
-    const float underflow = 4 * chain * std::numeric_limits<float>::min();
+    const float underflow = underflow_slack(c.d);
     if (c.metric == Metric::inner_product) return gap > kUnit * 2 * (chain + sum) * a * b + underflow;
     const float distance = std::max(0.F, (p.second == TopK::kEmpty ? p.score : p.second) + p.squared);
     const float off = 2 * (chain * 2 * a * b + sum * b * b) + 4 * (a + b) * (a + b) + 2 * sum * distance;

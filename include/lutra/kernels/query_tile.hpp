@@ -1,18 +1,18 @@
 // lutra/kernels/query_tile.hpp: a tile of queries against runs of rows; only pairs under a threshold come out.
 // SPDX-License-Identifier: MIT
 //
-// The fused product of panel.hpp proposes, the caller's exact distance decides. With u = 2^-24 the product of d terms is
-// off by at most d u |q||x|, so lowering every proposal by `slack` = (4 d + 32) u times the squared lengths (L2), or times
-// |q||x| (inner product), makes it a lower bound of the exact score: no pair that belongs in the result is lost, and about
-// none that does not is proposed. For L2 the bound is
+// The fused product of panel.hpp proposes, the caller's exact distance decides. Lowering every proposal by `slack` (rounding.hpp)
+// times the squared lengths (L2), or times |q||x| (inner product), makes it a lower bound of the exact score: no pair that belongs
+// in the result is lost, and about none that does not is proposed. For L2 the bound is
 //     (1 - slack) (|x|^2 + |q|^2) - 2 q.x  <=  exact,   compared as   (1 - slack) |x|^2 - 2 q.x  <=  threshold - (1 - slack) |q|^2
-// Squares and products below the smallest normal float m lose more than that: (4 d + 32) m is taken off as well. A squared
-// length that overflows counts as -infinity, and a comparison with NaN proposes the pair.
+// Where that underflows, underflow_slack() is taken off as well. A squared length that overflows counts as -infinity, and a
+// comparison with NaN proposes the pair.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/panel.hpp>
+#include <lutra/kernels/rounding.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -69,11 +69,7 @@ public:
     static constexpr std::size_t kMinQueries = kLanes / 2;
 
     QueryTile(Arena& arena, Metric metric, std::span<const float* const> queries, std::size_t d)
-        : metric_(metric),
-          d_(d),
-          n_queries_(queries.size()),
-          slack_(float(4 * d + 32) * 0x1p-24F),
-          underflow_(float(4 * d + 32) * std::numeric_limits<float>::min()) {
+        : metric_(metric), d_(d), n_queries_(queries.size()), slack_(rounding_slack(d)), underflow_(underflow_slack(d)) {
         const std::size_t padded = round_up(n_queries_, kLanes);
         panels_ = arena.take<float>(padded * d);
         offsets_ = arena.take<float>(padded), limits_ = arena.take<float>(padded);

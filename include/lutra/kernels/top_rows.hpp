@@ -5,7 +5,7 @@
 //   limit  [W]      just above the n-th best of each lane, by bisection: a step counts all lanes of a vector at once
 //   found           rows under a lane's limit, n and a few more; each is scored exactly, and the n best are sorted
 //
-// The written scores are off by at most `slack` (query_tile.hpp says why): with the limit raised by twice that, no row that
+// The written scores are off by at most `slack` (rounding.hpp): with the limit raised by twice that, no row that
 // belongs to the n best is missed. Against a heap that is fed while the product runs, d = 128, k = 1024, n = 32: 143 exact
 // scores a query become 35.
 #pragma once
@@ -14,6 +14,7 @@
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/nearest.hpp>
 #include <lutra/kernels/panel.hpp>
+#include <lutra/kernels/rounding.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -38,7 +39,7 @@ public:
     static constexpr std::size_t kMinQueries = kLanes / 2;
 
     TopRows(Arena& arena, const CentroidsView& c, std::size_t n)
-        : c_(c), n_(n), room_(n + n / 4 + 16), slack_(float(4 * c.d + 32) * 0x1p-24F) {
+        : c_(c), n_(n), room_(n + n / 4 + 16), slack_(rounding_slack(c.d)) {
         panel_ = arena.take<float>(kWidth * c.d), scores_ = arena.take<float>(kWidth * c.k);
         found_ = arena.take<std::uint32_t>(kWidth * (room_ + 1));
     }
@@ -119,7 +120,7 @@ private:
     // By how much scores near `limit` may be off. Rows that are far from the origin, and farther from q than the limit, do not
     // count.
     float slack_of(const float* q, float limit) const {
-        const float squared = squared_length(q), underflow = float(4 * c_.d + 32) * std::numeric_limits<float>::min();
+        const float squared = squared_length(q), underflow = underflow_slack(c_.d);
         if (c_.metric == Metric::inner_product)
             return slack_ * std::sqrt(squared + underflow) * std::sqrt(c_.longest * c_.longest + underflow) + underflow;
         const bool far_is_farther = std::sqrt(squared) + std::sqrt(std::max(0.F, limit + squared)) < 0.9F * c_.far;
