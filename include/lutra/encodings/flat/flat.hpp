@@ -1,4 +1,5 @@
-// lutra/encodings/flat/flat.hpp: rows as they are: 4 d bytes each, exact distances.  SPDX-License-Identifier: MIT
+// lutra/encodings/flat/flat.hpp: the encoding "Flat": uncompressed rows, 4 d bytes each, exact distances.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/io/flat_record.hpp>
@@ -17,7 +18,7 @@ public:
     static constexpr std::string_view kName = "Flat";
     static constexpr std::size_t kBlock = 1;
     static constexpr std::size_t kQueryTile = 4096;  // enough that many share a list
-    static constexpr std::size_t kFirstLists = 0;    // in rounds it was slower: bench/DEAD_ENDS.md
+    static constexpr std::size_t kFirstLists = 0;    // two rounds were slower: bench/DEAD_ENDS.md
     static constexpr bool kEstimates = false;
     using Candidates = TopCollector;
     using State = float;  // a query needs no preparation: its state is its row

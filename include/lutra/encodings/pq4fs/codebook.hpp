@@ -17,7 +17,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// Centroids per sub-quantizer.
 inline constexpr std::size_t kPq4Centroids = 16;
 
-/// The fine centroids, in two orders: as in files, and with the 16 of a sub-quantizer side by side for kernels.
+/// The fine centroids in two orders: as in files, and with the 16 of a sub-quantizer side by side for kernels.
 class Pq4Codebook {
 public:
     Pq4Codebook(std::size_t d, std::size_t m) : d_(d), m_(m) {}
@@ -39,13 +39,13 @@ public:
         for (std::size_t m = 0; m < m_; ++m) set_lanes(m);
         find_far();
     }
-    /// Those of one sub-quantizer, [16, dsub], where all are set. After the last one: find_far().
+    /// Sets the centroids [16, dsub] of one sub-quantizer, in a codebook that is complete. Call find_far() after the last.
     void set(std::size_t m, const float* centroids) {
         std::copy_n(centroids, kPq4Centroids * dsub(), centroids_.data() + m * kPq4Centroids * dsub());
         set_lanes(m);
     }
 
-    /// True if some centroids are far from all others (far_pieces.hpp), as outliers leave them; far(m): bit c is set for those.
+    /// True if outliers have drawn some centroids far from all others (far_pieces.hpp); bit c of far(m) is set for those.
     bool has_far() const { return !far_.empty(); }
     std::uint32_t far(std::size_t m) const { return far_.empty() ? 0 : far_[m]; }
     void find_far() {
@@ -58,9 +58,9 @@ public:
             if ((far(m) >> code % kPq4Centroids & 1) == 0 && c - c == 0) largest_ = std::max(largest_, std::abs(c));
         }
     }
-    /// The largest magnitude of a component of those that are not far, as of then.
+    /// The largest magnitude of a component of the centroids that are not far, as of the last find_far().
     float largest() const { return largest_; }
-    /// No decoded vector, less its origin, is longer.
+    /// The largest length of a decoded vector, less its origin.
     double longest() const { return longest_; }
 
 private:

@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/encode.hpp: the nearest of 16 centroids for each slice of a row, sixteen rows at a time.
+// lutra/encodings/pq4fs/encode.hpp: encodes rows, sixteen at a time: the nearest of 16 centroids for each slice.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/aligned.hpp>
@@ -72,7 +72,7 @@ void nearest_of_16(Arch, const float* centroids, const float* slice, std::size_t
 }
 #endif
 
-// For those lanes whose squares overflow floats.
+// The codes of lanes whose squared distances overflow floats.
 inline void nearest_of_16_far(const float* centroids, const float* slice, std::size_t dsub, float* codes, const float* scores) {
     for (std::size_t l = 0; l < kEncodeLanes; ++l) {
         if (scores[l] - scores[l] == 0) continue;
@@ -89,7 +89,7 @@ inline void nearest_of_16_far(const float* centroids, const float* slice, std::s
     }
 }
 
-// set(m, codes) for every slice of sixteen rows lanes [d, 16]; all of them a second time if a square overflows.
+// Calls set(m, codes) for every slice of sixteen rows lanes [d, 16]; for all slices a second time if a square overflows.
 template <class Set>
 void encode_lanes(const Pq4Codebook& codebook, const float* lanes, Set&& set) {
     const std::size_t dsub = codebook.dsub(), size = dsub * kEncodeLanes;
@@ -109,9 +109,8 @@ void encode_lanes(const Pq4Codebook& codebook, const float* lanes, Set&& set) {
 
 }  // namespace detail
 
-/// set(i, m, codes, n) for every sub-quantizer m and run of n <= 16 rows from row i on: their codes [n], as floats, which may
-/// be set a second time. Rows are
-/// pointers to d floats, taken less `centroid` [d] if it is not null. Cost: 16 d multiply-adds a row.
+/// Calls set(i, m, codes, n) for every sub-quantizer m and run of n <= 16 rows from row i on, with their codes [n] as floats; a run
+/// may be set twice. Rows are pointers to d floats; `centroid` [d] is subtracted unless null. Cost: 16 d multiply-adds a row.
 template <class Set>
 void encode_rows(const Pq4Codebook& codebook, std::span<const float* const> rows, const float* centroid,
                  AlignedVector<float>& lanes, Set&& set) {

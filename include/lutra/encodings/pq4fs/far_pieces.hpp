@@ -1,16 +1,17 @@
-// lutra/encodings/pq4fs/far_pieces.hpp: pieces of rows that lie so far from all others that they must not count.
+// lutra/encodings/pq4fs/far_pieces.hpp: outliers: finds pieces of training rows so far from all others that they must not count.
 // SPDX-License-Identifier: MIT
-// Main path: NearRows, training rows whose far pieces have moved to the middle; find_far_codes() for a codebook from anywhere.
+// Main path: NearRows copies the training rows with far pieces moved to the middle; find_far_codes() marks the far centroids of a
+// codebook from anywhere.
 //
-// One wrong component, 1e6 among values near 1, draws a centroid, and a centroid so far away sets the scale of every query's
-// tables. A piece is far if its squared distance from the middle (the median of each component)
-//   - is beyond kFar times what a whole row typically has, so that no row near it is near any other row,
+// One wrong component, 1e6 among values near 1, draws a centroid, and a centroid so far away sets the scale of every query's LUT. A
+// piece is far if its squared distance from the middle (the median of each component)
+//   - exceeds kFar times that of a typical whole row, so that no row near the piece is near any other row,
 //   - and is kGap times that of the piece before it in the order of distances, or, where tails thin out step by step, kSpread
 //     times that of a typical row and of the farthest piece that may not be far,
-//   - and a handful share it at most, one row in 128: an eighth of a centroid's share,
-// or it belongs to a row that is far by the same rule as a whole, and lies beyond that piece of all others.
-// In data without such pieces nothing changes, to the bit. For inner product nothing is far: there such rows are the answers; the
-// centroids they draw are kept from setting the scale of the tables (find_far_codes(), saturated_rows.hpp).
+//   - and few rows share it: at most one in 128, an eighth of a centroid's share,
+// or if it belongs to a row that as a whole is far by the same rule, and exceeds that piece of all others.
+// Data without far pieces train to the same bits. For inner product nothing is far, as outliers are the answers there; their
+// centroids are kept from setting the scale of LUTs instead (find_far_codes(), saturated_rows.hpp).
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/types.hpp>
@@ -26,14 +27,14 @@
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
 
-// From kFar = 1 on, no piece of SIFT, speech, words, normal or sparse binary rows is far, cut into 1, 2, d/4, d/2 or d pieces, and
-// one or two in 100,000 of lognormal ones; at 0.5 the ones are, of rows with 7 ones in 10,000. The lower, the sooner an outlier is
-// one: 50 among N(0,1), d = 600.
+// With kFar >= 1, no piece of SIFT, speech, words, normal or sparse binary rows is far (cut into 1, 2, d/4, d/2 or d pieces), and
+// one or two in 100,000 lognormal ones. With 0.5, the ones of rows with 7 ones in 10,000 columns are far. A lower kFar finds
+// smaller outliers, such as 50 among N(0,1), d = 600.
 inline constexpr double kFar = 2, kGap = 9;                         // as squares: 1.4 and 3 times as far
 inline constexpr double kSpread = 64, kSpreadOfCentroids = 0x1p20;  // 8 and 1,024: sixteen centroids go far out with a tail
 
-/// Squared distances from here on are far, at most `most` of them; infinity if none is. Reorders them. `scale`: that of a
-/// typical row.
+/// The limit from which on squared distances are far, at most `most` of them; infinity if none is. Reorders them. `scale`: the
+/// squared distance of a typical row.
 inline double far_limit(std::span<double> distances, double scale, std::size_t most, double spread) {
     constexpr double kNone = std::numeric_limits<double>::infinity();
     if (!(*std::max_element(distances.begin(), distances.end()) > kFar * scale)) return kNone;
@@ -54,7 +55,7 @@ T median(std::span<T> values) {
     std::nth_element(values.begin(), middle, values.end(), [](T a, T b) { return a < b || (a == a && b != b); });
     return *middle;
 }
-/// The same of those above 0: where most rows are equal, what the others do.
+/// The median of the values above 0: if most rows are equal, the others set the scale.
 inline double positive_median(std::vector<double>& values) {
     values.erase(std::remove_if(values.begin(), values.end(), [](double v) { return !(v > 0); }), values.end());
     return median(std::span(values));
@@ -77,11 +78,11 @@ inline void find_middle(MatrixView x, float* middle) {
     }
 }
 
-/// Rows for training. Those given, or where some pieces are far (or not finite, as a residual may be) a copy that has the
-/// middle in their place: memory 4 n d bytes more. Cost: 2 n d multiply-adds, much less than an iteration of k-means.
+/// Rows for training: the given ones, or a copy in which the middle replaces pieces that are far or not finite (as residuals may
+/// be); the copy takes 4 n d bytes. Cost: 2 n d multiply-adds, much less than an iteration of k-means.
 class NearRows {
 public:
-    /// x [n, d] in m pieces; it must outlive this. For inner product only what is not finite goes.
+    /// x [n, d] in m pieces; x must outlive this object. For inner product only pieces that are not finite are replaced.
     NearRows(MatrixView x, std::size_t m, Metric metric)
         : x_(x),
           dsub_(x.d / m),
@@ -144,8 +145,8 @@ private:
     AlignedVector<float> copy_;
 };
 
-/// far [M]: bit c is set for far centroids of [M, 16, dsub], fewer than half of a sub-quantizer's, as training with an outlier
-/// leaves them. A typical row is M times the sub-quantizer in the middle of their order. True if any is.
+/// far [M]: sets bit c for far centroids of [M, 16, dsub], fewer than half of a sub-quantizer's, as training with outliers leaves
+/// them. The scale of a typical row is M times that of the median sub-quantizer. Returns whether any centroid is far.
 inline bool find_far_codes(const float* centroids, std::size_t m, std::size_t dsub, std::span<std::uint16_t> far) {
     constexpr std::size_t kCodes = 16;
     std::vector<double> typical;

@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/kernel_lane.hpp: the lane layout by byte shuffles: SSSE3, AVX2, AVX-512BW, NEON.
+// lutra/encodings/pq4fs/kernel_lane.hpp: scans the lane layout by byte shuffles: SSSE3, AVX2, AVX-512BW, NEON.
 // SPDX-License-Identifier: MIT
 //
 //   codes   |v0 v8 v1 v9 .. of m | v0 v8 .. of m + 1 | ...     one register: kParts sub-quantizers
@@ -8,10 +8,9 @@
 //   add      as 16-bit numbers:  all += bytes                  the odd ones are 256 times too large in it,
 //                                odd += bytes >> 8             so at the end  even = all - 256 * odd
 //
-// 16-bit sums are exact for 256 sub-quantizers (128 pairs of 255 at most, and a term of 2^15, are below 2^16); more are added up
-// piece by piece. The limit is compared in
-// vectors, into a mask; survivors, a few in a thousand, leave by a loop over its bits. Source: Andre, Kermarrec, Le Scouarnec, VLDB
-// 2015; adding even and odd bytes apart as in faiss.
+// 16-bit sums are exact for 256 sub-quantizers (128 pairs of 255 at most, and a term of 2^15, are below 2^16); more sub-quantizers
+// are summed 256 at a time. The limit is compared in vectors, into a mask; a loop over its bits stores the survivors, a few in a
+// thousand. Sources: Andre, Kermarrec, Le Scouarnec, VLDB 2015 and ICMR 2017; even and odd bytes are summed apart as in faiss.
 #pragma once
 #include <lutra/encodings/pq4fs/kernel.hpp>
 #include <lutra/simd/lookup16.hpp>
@@ -78,7 +77,7 @@ inline void keep_below(const std::uint16_t* sums, std::uint32_t limit, std::uint
     if (limit == 0) return;
     const auto most = std::uint16_t(std::min<std::uint32_t>(limit - 1, 0xffff));
     std::uint32_t left = mask_at_most(sums, most);
-    if (left == ~std::uint32_t{0}) {  // a query without a threshold: in vectors
+    if (left == ~std::uint32_t{0}) {  // a query without a threshold keeps all 32: stored in vectors
         for (std::uint32_t slot = 0; slot < kPq4Block; ++slot)
             found.sums[found.n + slot] = sums[slot], found.offsets[found.n + slot] = first + slot;
         found.n += kPq4Block;

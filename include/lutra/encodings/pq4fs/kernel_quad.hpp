@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/kernel_quad.hpp: the quad layout with AVX-512 VBMI and VNNI.  SPDX-License-Identifier: MIT
+// lutra/encodings/pq4fs/kernel_quad.hpp: scans the quad layout with AVX-512 VBMI and VNNI.  SPDX-License-Identifier: MIT
 //
 // Per 64 bytes of codes (four sub-quantizers of 32 vectors): two vpternlogd make indexes code | s << 4, and for each query
 // two vpermb look up in its four tables; per two such runs, two vpaddb join them and two vpdpbusd add the four bytes of each
@@ -29,7 +29,7 @@ inline __m512i load_once(const void* p) {
     return x;
 }
 
-// Where 64 code bytes look: nibble | s << 4, for the low nibbles and the high ones.
+// Table indexes of 64 code bytes: nibble | s << 4, for the low nibbles and the high ones.
 struct QuadIndexes {
     __m512i low, high;
 
@@ -41,7 +41,7 @@ struct QuadIndexes {
     }
 };
 
-// sums + the four bytes of each number.
+// Adds the four bytes of each number to its sum.
 inline __m512i add_quads(__m512i sums, __m512i bytes) { return _mm512_dpbusd_epi32(sums, bytes, _mm512_set1_epi8(1)); }
 
 // Sixteen 16-bit numbers as 32-bit ones.

@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/layout.hpp: how the 4-bit codes of a block of 32 vectors lie in memory.  SPDX-License-Identifier: MIT
+// lutra/encodings/pq4fs/layout.hpp: the memory layout of a block: 4-bit codes of 32 vectors.  SPDX-License-Identifier: MIT
 //
 // A byte holds the codes of one sub-quantizer for two vectors: slot v in its low nibble, slot v + 16 in its high one.
 //
@@ -20,7 +20,9 @@
 //     four sub-quantizers of each vector into its 32-bit number: no widening, no overflow for any M.
 //
 // Sub-quantizers that fill up a run (M odd, or no multiple of four) have code 0 and a look-up table of zeros.
-// Source of the lane layout: Andre, Kermarrec, Le Scouarnec, "Cache locality is not enough", VLDB 2015.
+// Sources of the lane layout: tables in registers, codes grouped by sub-quantizer: Andre, Kermarrec, Le Scouarnec, "Cache locality
+// is not enough", VLDB 2015; 4-bit codes for them: Quick ADC, ICMR 2017, and Quicker ADC, IEEE TPAMI 2019, by the same authors; the
+// order 0 8 1 9 ... of vectors is faiss's.
 #pragma once
 #include <lutra/core/aligned.hpp>
 
@@ -35,7 +37,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 inline constexpr std::size_t kPq4Block = 32;
 
 struct LaneLayout {
-    static constexpr std::size_t kRun = 2;  ///< sub-quantizers that are padded to
+    static constexpr std::size_t kRun = 2;  ///< M is padded to a multiple of it
 
     static constexpr std::size_t byte_of(std::size_t m, std::size_t slot) {
         const std::size_t v = slot % 16;
@@ -61,7 +63,7 @@ constexpr std::size_t block_bytes(std::size_t m) {
     return padded<Layout>(m) * 16;
 }
 
-/// What stands behind the codes of a block where rows have terms (residual_terms.hpp): 32 numbers of 16 bits, slot by slot.
+/// Bytes of the terms behind a block's codes (residual_terms.hpp), if there are any: 32 numbers of 16 bits, slot by slot.
 inline constexpr std::size_t kPq4TermBytes = kPq4Block * sizeof(std::uint16_t);
 
 inline std::uint32_t get_term(const std::byte* terms, std::size_t slot) {
@@ -79,7 +81,7 @@ std::uint8_t get_code(const std::byte* block, std::size_t m, std::size_t slot) {
     return slot < 16 ? both & 15 : both >> 4;
 }
 
-/// f(m, code) for all m_all codes of one slot.
+/// Calls f(m, code) for all m_all codes of one slot.
 template <class Layout, class F>
 void for_codes(const std::byte* block, std::size_t slot, std::size_t m_all, F&& f) {
     const int shift = slot < 16 ? 0 : 4;

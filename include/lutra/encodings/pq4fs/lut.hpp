@@ -1,18 +1,17 @@
-// lutra/encodings/pq4fs/lut.hpp: a query's look-up tables: what each code of each sub-quantizer adds to the score, in a byte.
+// lutra/encodings/pq4fs/lut.hpp: the look-up table (LUT) of a query: what each code adds to the score, in a byte.
 // SPDX-License-Identifier: MIT
 //
 //   table [M, 16] float    |q_m - c|^2, or -q_m.c for inner product
 //   lut   [M, 16] byte     round((table - least of its row) / step), step = widest pair of partner rows / 254
 //   score = bias + step * (sum of M bytes),  bias = sum of the least of each row
 //
-// A byte is off by half a step at most, so a score is off by M * step / 2 at most, and by about step * sqrt(M / 12). Partners
-// (pq4_partner) share a byte in the kernels, so their two widths together are what 254 steps must hold, the largest sum of two
-// rounded entries then being 255. Against a byte for each alone, recall@10 of M = 64 on a million
-// SIFT descriptors fell by 0.0013 and the share found among 100 did not change, for kernels 1.4 times as fast.
-// What cannot matter does not set the step: saturated_rows.hpp. There a score is above the exact one by M * step / 2 at most, as
-// here, but may be below it for vectors that are far.
-// Queries come one by one, also from a tile: the codebook, 64 d bytes, stays in L1 meanwhile, and arithmetic is the bound.
-// Source: Andre, Kermarrec, Le Scouarnec, VLDB 2015, section 4; one scale for all sub-quantizers, so that bytes add up.
+// The error of a byte is at most half a step, so that of a score is at most M * step / 2, typically step * sqrt(M / 12). Partners
+// (pq4_partner) share a byte in the kernels, so 254 steps must hold their two widths together; the largest sum of two rounded
+// entries is then 255. Compared with a byte for each alone, recall@10 of M = 64 on a million SIFT descriptors fell by 0.0013 and
+// recall of 10 in 100 did not change, for kernels 1.4 times as fast. Outliers do not set the step: saturated_rows.hpp. A score from
+// saturated rows exceeds the exact one by at most M * step / 2, as here, but may be lower for far vectors. LUTs are made query by
+// query, in tiles too: the codebook, 64 d bytes, stays in L1, and arithmetic is the bound. Source: Andre, Kermarrec, Le Scouarnec,
+// VLDB 2015, section 4; one scale for all sub-quantizers, so that bytes add up.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
@@ -31,25 +30,25 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A query ready to be compared with codes.
+/// The LUT of a query, and how its sums become scores.
 struct Pq4Lut {
     const std::uint8_t* lut = nullptr;  // [M padded to whole runs, 16]; zeros past M
     float bias = 0, step = 0, inverse_step = 0;
-    bool bounded = false;                                   // a score is above the exact one by M * step / 2 at most
+    bool bounded = false;                                   // a score exceeds the exact one by at most M * step / 2
     bool finite = false;                                    // false for a query with NaN or infinity: it finds nothing
-    float least = -std::numeric_limits<float>::infinity();  // no score is below it
+    float least = -std::numeric_limits<float>::infinity();  // the lowest possible score
     std::uint16_t factor = 0;                               // of rows' terms: make_shared_lut()
-    float length = 0;  // nothing that a score with terms is a sum or a difference of is longer; 0 without terms
+    float length = 0;  // bounds the length of every vector in a score with terms; 0 without terms
 
     float score(std::uint32_t sum) const { return std::max(bias + step * float(sum), least); }
 
-    /// Sums from here on have scores above `threshold`; at most a few that do are below it too, or as many as a float at
-    /// the threshold cannot tell apart.
+    /// The limit of sums for a threshold of scores: a scan keeps the sums below it. Conservative: it may admit a few scores just
+    /// above the threshold (by two steps, or the rounding of floats there), and never rejects one at or below it.
     std::uint32_t limit(float threshold) const {
         if (!finite || !(bias <= threshold)) return 0;
         if (step == 0) return std::numeric_limits<std::uint32_t>::max();
-        const float rounding = std::abs(threshold) * 0x1p-23F;  // what score() may lose where bias is far above a step
-        const float steps = (threshold - bias + rounding) * inverse_step * (1 + 0x1p-20F);  // never short by rounding
+        const float rounding = std::abs(threshold) * 0x1p-23F;  // of score(), if bias is much larger than a step
+        const float steps = (threshold - bias + rounding) * inverse_step * (1 + 0x1p-20F);  // rounded up
         return steps < 1e9F ? std::uint32_t(steps) + 2 : std::numeric_limits<std::uint32_t>::max();
     }
 };
@@ -107,7 +106,7 @@ inline void quantize(const float* entries, std::size_t n, float inverse_step, st
     for (std::size_t i = 0; i < n; ++i) bytes[i] = std::uint8_t(std::min(std::int32_t(entries[i] * inverse_step + 0.5F), 254));
 }
 
-// What two partners need together, at most.
+// The largest width of two partners together.
 template <class T>
 T widest_pair(std::span<T> width) {
     T widest = 0;
@@ -139,7 +138,7 @@ inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* 
     return true;
 }
 
-// make_lut() where there is something to saturate. In doubles, for sums of two rows may be larger than floats hold.
+// make_lut() with saturated rows. In doubles, as sums of two rows may overflow floats.
 inline void make_saturated(const Pq4Codebook& codebook, Metric metric, const float* q, double unit, std::span<double> width,
                            std::uint8_t* bytes, Pq4Lut& lut) {
     constexpr double kMost = 0x1p127;
@@ -169,8 +168,8 @@ inline void make_saturated(const Pq4Codebook& codebook, Metric metric, const flo
 
 }  // namespace detail
 
-/// What scores are multiplied by: 1, or 2^-160 for a query so far from 0 (or, for inner product, of such centroids) that floats may
-/// not hold the distance to some vectors. Then those of near ones, which they do hold, still count.
+/// The factor of a query's scores: 1, or 2^-160 if the query (or, for inner product, a centroid) is so far from 0 that distances of
+/// some vectors overflow floats. The distances of near vectors, which do not, still rank them.
 inline double unit_of(const Pq4Codebook& codebook, Metric metric, const float* q) {
     float most = 0;
     for (std::size_t t = 0; t < codebook.dim(); ++t) most = std::max(most, std::abs(q[t]));
@@ -179,8 +178,8 @@ inline double unit_of(const Pq4Codebook& codebook, Metric metric, const float* q
     return fits ? 1 : 0x1p-160;
 }
 
-/// The tables of query q [d], in the arena. `runs` is M padded to whole runs of the layout; scores are taken times `unit`.
-/// least_step: a step that is fine enough, for what else is counted in steps; only where no centroids are far and unit is 1.
+/// The LUT of query q [d], in the arena. `runs`: M padded to whole runs of the layout; scores are multiplied by `unit`.
+/// least_step: a lower bound of the step, for terms counted in steps; used only without far centroids and with unit 1.
 inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t runs, Arena& arena, double unit = 1,
                        float least_step = 0) {
     const std::size_t m_all = codebook.m();
@@ -194,9 +193,9 @@ inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* 
     return lut;
 }
 
-/// The table of query q [d], which the terms share, for the residuals of all near lists (residual_terms.hpp). `factor` turns rows'
-/// terms into steps: a step is two of their units at least, so it is 2^15 at most. `bias` lacks the squared distance of the query
-/// and the list's centroid. The kernels cut half a step off a term, on average; that is put back here.
+/// One LUT of query q [d] for the residuals of all near lists (residual_terms.hpp). `factor` converts rows' terms to steps: a step
+/// is at least two units of terms, so factor is at most 2^15. `bias` lacks the squared distance of query and list centroid. The
+/// kernels round terms down, by half a step on average, which is added back here.
 inline Pq4Lut make_shared_lut(const Pq4Codebook& codebook, const Pq4Terms& terms, const float* q, std::size_t runs, Arena& arena) {
     const auto shifted = arena.take<float>(codebook.dim());
     for (std::size_t t = 0; t < shifted.size(); ++t) shifted[t] = q[t] - terms.origin()[t];
@@ -204,20 +203,20 @@ inline Pq4Lut make_shared_lut(const Pq4Codebook& codebook, const Pq4Terms& terms
     const float squared = terms.squared_from_origin(q);
     lut.factor = std::uint16_t(double(terms.unit()) * double(lut.inverse_step) * 65536 + 0.5);
     lut.bias += lut.step * 0.5F - lut.step * float(lut.factor) * (float(Pq4Terms::kZero) / 65536) - squared;
-    lut.least = 0;  // a difference may be below it
+    lut.least = 0;  // rounding may take the difference below 0
     lut.length = float(std::sqrt(double(squared)) + terms.reach() + codebook.longest());
     return lut;
 }
 
-/// How far a scan must look beyond a threshold for exact scores of decoded vectors, so as to miss none.
+/// The slack of a scan: how far beyond a threshold of exact scores it must look at estimates, so that no decoded vector is missed.
 ///
-/// That score and the table's differ by M * step / 2, and by rounding: of the sums, at most 2 (d + 4) 2^-24 of the terms'
-/// magnitudes each; and of residuals, where q - c and c + code are rounded: 2^-24 of each component. With terms, the cut and the
-/// roundings of a term and of the factor add 1 + M / 4096 steps, and the score is a difference of what may be far longer.
+/// The exact score and the estimate differ by M * step / 2, and by rounding: of the sums, at most 2 (d + 4) 2^-24 of the terms'
+/// magnitudes each; of residuals, where q - c and c + code are rounded, 2^-24 of each component. With terms, rounding a term down,
+/// the term itself and the factor add 1 + M / 4096 steps, and the score is a difference of possibly much larger numbers.
 class Pq4Slack {
 public:
     Pq4Slack() = default;
-    /// centroid [d] of the list, or null where codes are of whole rows.
+    /// centroid [d] of the list, or null if codes are of whole rows.
     Pq4Slack(const Pq4Codebook& codebook, Metric metric, const Pq4Lut& lut, const float* q, const float* centroid)
         : metric_(metric),
           none_(false),
@@ -255,7 +254,7 @@ private:
     }
 
     Metric metric_ = Metric::l2;
-    bool none_ = true, all_ = false;  // estimates will do; no bound holds
+    bool none_ = true, all_ = false;  // none_: estimates suffice; all_: no bound holds
     double step_ = 0, sums_ = 0, shift_ = 0;
 };
 

@@ -1,9 +1,10 @@
-// lutra/encodings/pq4fs/pq4fs.hpp: "PQ{M}x4fs": 4-bit product quantization, scanned by look-ups inside registers (FastScan).
+// lutra/encodings/pq4fs/pq4fs.hpp: "PQ{M}x4fs": 4-bit product quantization, scanned by table look-ups in registers (FastScan).
 // SPDX-License-Identifier: MIT
 // Main path: train() -> train_codebook.hpp;  encode() -> blocks of 32 (layout.hpp);  prepare() -> look-up tables (lut.hpp);
 // scan() -> scan_pq4() (kernel*.hpp) for up to four queries a pass -> survivors into each query's candidates.
-// Source: Andre, Kermarrec, Le Scouarnec, "Cache locality is not enough", VLDB 2015; Johnson, Douze, Jegou, "Billion-scale
-// similarity search with GPUs", IEEE Trans. Big Data 2019, for the pipeline around it.
+// Sources: Andre, Kermarrec, Le Scouarnec: "Cache locality is not enough" (tables in registers), VLDB 2015, and "Accelerated
+// nearest neighbor search with Quick ADC" (4-bit codes), ICMR 2017; Johnson, Douze, Jegou, "Billion-scale similarity search with
+// GPUs", IEEE Trans. Big Data 7(3), 2021 (the pipeline around it).
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/reservoir.hpp>
@@ -55,8 +56,8 @@ using Pq4Kernel = LaneKernel<Bytes128>;
 
 }  // namespace detail
 
-/// Codes of M / 2 bytes. Scores of a scan are estimates, within M * step / 2 of the exact score of the decoded vector (lut.hpp),
-/// which a search then takes, unless it is asked for Order::rough. M divides d.
+/// Codes of M / 2 bytes; M divides d. Scores of a scan are estimates, within M * step / 2 of the exact score of the decoded vector
+/// (lut.hpp). A search replaces them by the exact scores, unless it is asked for Order::rough.
 class Pq4FastScan {
     using Kernel = detail::Pq4Kernel;
     using Layout = typename Kernel::Layout;
@@ -64,15 +65,15 @@ class Pq4FastScan {
 public:
     static constexpr std::string_view kName = "PQ{M}x4fs";
     static constexpr std::size_t kBlock = kPq4Block;
-    static constexpr std::size_t kQueryTile = 1024;
-    static constexpr std::size_t kFirstLists = 2;
-    static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;  ///< the most that are looked at
+    static constexpr std::size_t kQueryTile = 1024;                     // others measured: bench/DEAD_ENDS.md
+    static constexpr std::size_t kFirstLists = 2;                       // the same
+    static constexpr std::size_t kTrainingRows = 2048 * kPq4Centroids;  ///< most rows train() uses
     static constexpr bool kEstimates = true;
     using Candidates = Reservoir;
     struct State {
         const float* query = nullptr;
-        double unit = 1;      // of the scores in lut
-        bool shared = false;  // by all near lists: residual_terms.hpp
+        double unit = 1;      // factor of the scores in lut
+        bool shared = false;  // lut serves all near lists: residual_terms.hpp
         Pq4Lut lut;
     };
 
@@ -101,8 +102,8 @@ public:
     /// 2 bytes more a vector where rows have terms (residual_terms.hpp).
     std::size_t block_bytes() const { return lutra::block_bytes<Layout>(m()) + (terms_.used() ? kPq4TermBytes : 0); }
     std::size_t code_size() const { return (m() + 1) / 2; }
-    /// So many of the best estimates hold the nearest vector in at least 997 of 1,000 searches, and all ten nearest in 983 or more:
-    /// the measurements are in README.md.
+    /// The best k + 8 + k / 8 estimates contain the nearest vector in at least 997 of 1,000 searches, and all ten nearest in 983 or
+    /// more: measurements in README.md.
     static constexpr std::size_t with_estimates(std::size_t k) { return k + 8 + k / 8; }
 
     std::size_t training_rows() const { return kTrainingRows; }
@@ -192,7 +193,7 @@ public:
 
     static constexpr Fourcc kIvfRecord = "IwPf";
     static bool reads_alone(Fourcc fourcc) { return fourcc == Fourcc("IPfs"); }
-    std::int64_t note() const;  // for the header of the record, alone or in lists
+    std::int64_t note() const;  // the note in the record's header, alone or in lists
     Status save_fields(Writer& out) const;
     static Result<Pq4FastScan> load_fields(Reader& in, const IndexHeader& header);
     // Codes of lists in files: blocks of file_block() vectors; to_file() fills, from_file() reads ceil(n / file_block()) of them.
@@ -221,7 +222,7 @@ private:
 
     std::size_t codes_bytes() const { return lutra::block_bytes<Layout>(m()); }
 
-    // Of n rows whose codes stand from slot `first` on.
+    // Sets the terms of n rows whose codes stand from slot `first` on.
     void set_terms(std::byte* codes, std::size_t first, std::size_t n, const float* centroid) const {
         if (!terms_.used()) return;
         const Pq4ListTerms terms(codebook_, terms_, centroid);
@@ -231,7 +232,7 @@ private:
         }
     }
 
-    // Of a length that the compiler knows, unless it is 0: a search decodes what it scores again.
+    // Dsub known to the compiler, or 0: any. A search decodes the candidates it rescores, so this is hot.
     template <std::size_t Dsub>
     void copy_centroids(const std::byte* block, std::size_t slot, float* out) const {
         const std::size_t dsub = Dsub != 0 ? Dsub : codebook_.dsub();
@@ -241,10 +242,12 @@ private:
         });
     }
 
-    static constexpr std::size_t kChunk = 1024;  // vectors between two looks at the thresholds
+    // Vectors scanned between two updates of the limits: early limits against the cost of a call. The room for survivors, 32 KB for
+    // four queries, stays in L1 or L2.
+    static constexpr std::size_t kChunk = 1024;
 
-    // A query's table for this list: its own, for residuals shifted by the distance to the list's centroid; or made anew, which
-    // takes as long as scanning a few hundred rows, where the L2 residuals of a list or a query are too far out to share one.
+    // The LUT of a query for this list: the query's own, for residuals shifted by the distance to the list's centroid; or a new
+    // one, which costs as much as scanning a few hundred rows, if the list or the query is too far out to share (L2 residuals).
     Pq4Lut lut_for(Metric metric, const State& state, float distance, const ListView& list, Arena& arena) const {
         if (!by_residual_) return state.lut;
         if (metric == Metric::inner_product || (state.shared && terms_.near(list.number))) {
@@ -259,21 +262,22 @@ private:
         return make_lut(codebook_, metric, residual.data(), padded<Layout>(m()), arena, state.unit);
     }
 
-    // The inner product with a list's centroid, as a score.
+    // The score of an inner product with a list's centroid.
     float score_of(const State& state, float product, const float* centroid) const {
         if (state.unit == 1 && product - product == 0) return -product;
-        double sum = 0;  // floats overflow
+        double sum = 0;  // floats would overflow
         for (std::size_t t = 0; t < codebook_.dim(); ++t) sum -= double(state.query[t]) * double(centroid[t]);
         return float(std::clamp(sum * state.unit, -0x1p126, 0x1p126));
     }
 
-    // Collectors that take one vector at a time want exact scores, unless they say otherwise.
+    // Collectors without append() take exact scores, unless they are `rough`.
     template <class C>
     static constexpr bool kAppends = requires(C& c, float (*score)(std::size_t), std::uint64_t (*location)(std::size_t),
                                               Id (*id)(std::size_t)) {
         c.append(std::size_t{}, score, location, id);
     };
-    // So few sub-quantizers give few different sums: of the many rows that have the k-th, any might be the nearest.
+    // With few sub-quantizers there are few different sums, so very many rows tie with the k-th: estimates cannot select among
+    // them.
     static constexpr std::size_t kFewSums = 4;
     template <class C>
     bool wants_exact(const C& collector) const {
@@ -281,7 +285,7 @@ private:
         return true;
     }
 
-    // One query against one list: its table, and the limit that goes with its collector's threshold.
+    // The scan of one list for one query: its LUT, and the limit of sums for its collector's threshold.
     template <Collector C>
     struct Scan {
         Pq4Lut lut;
@@ -348,11 +352,11 @@ private:
         }
     }
 
-    // Leaves what scores no worse than the `wanted` least sums; 0: all.
+    // Drops survivors that score worse than the `wanted` lowest sums; 0: none.
     static void keep_least(std::size_t wanted, const Pq4Lut& lut, Survivors& found) {
         if (wanted == 0 || found.n <= wanted) return;
         const KeyCount least = kth_least({reinterpret_cast<const std::int32_t*>(found.sums), found.n}, wanted, wanted / 8);
-        const std::uint32_t limit = lut.limit(lut.score(std::uint32_t(least.key)));  // larger sums may round to the same score
+        const std::uint32_t limit = lut.limit(lut.score(std::uint32_t(least.key)));  // higher sums may round to the same score
         std::size_t n = 0;
         for (std::size_t i = 0; i < found.n; ++i) {
             const std::uint32_t sum = found.sums[i], offset = found.offsets[i];
@@ -367,7 +371,7 @@ private:
         return std::min(score_row(metric, q, decoded, codebook_.dim()), std::numeric_limits<float>::max());  // as Ivf does
     }
 
-    // score(i) of what was found.
+    // Passes the survivors to the collector, with score(i).
     template <Collector C, class Score>
     static void offer(const Survivors& found, const ListView& list, std::size_t first, C& collector, Score&& score) {
         const auto id = [ids = list.ids + first, offsets = found.offsets](std::size_t i) { return ids[offsets[i]]; };

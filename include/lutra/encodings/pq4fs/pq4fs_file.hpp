@@ -1,12 +1,12 @@
-// lutra/encodings/pq4fs/pq4fs_file.hpp: Pq4FastScan in faiss's files: "IPfs" alone, the fields of "IwPf" in lists.
+// lutra/encodings/pq4fs/pq4fs_file.hpp: reads and writes Pq4FastScan as faiss does: "IPfs" alone, the fields of "IwPf" in lists.
 // SPDX-License-Identifier: MIT
 //
 //   PQ     d, M, 4, centroids [M, 16, dsub]
 //   IPfs   header, PQ, implem, bbs, qbs, ntotal rounded up to bbs, M rounded up to 2, codes
 //   IwPf   IVF fields, by_residual, code_size, bbs, M rounded up to 2, implem, qbs, PQ, block lists
 //
-// Score-aware codes are codes like others: faiss finds a file of PQ{M}x4fs or PQ{M}x4fsr. That further rows get such codes too,
-// lutra knows by a note in the header (io/record.hpp); a file that faiss has written again has lost it.
+// Score-aware codes are ordinary codes to a reader: faiss finds a file of PQ{M}x4fs or PQ{M}x4fsr. A note in the header
+// (io/record.hpp) tells lutra to encode further rows in the same way; faiss drops the note when it writes the file again.
 //
 // Codes stand in blocks of bbs vectors of lane layout, 32 of them after the other within each pair of sub-quantizers.
 #pragma once
@@ -21,7 +21,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// The fields of a record that say how codes stand in it.
+/// The fields of a record that describe the layout of its codes.
 struct Pq4FileLayout {
     std::size_t m = 0, bbs = kPq4Block;
 

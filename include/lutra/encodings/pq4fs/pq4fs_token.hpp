@@ -1,5 +1,4 @@
-// lutra/encodings/pq4fs/pq4fs_token.hpp: "PQ16x4fsr_64" and "PQ16x4fsra" read, checked, written, and guessed from what is nearly
-// one.
+// lutra/encodings/pq4fs/pq4fs_token.hpp: tokens such as "PQ16x4fsr_64" and "PQ16x4fsra": parsed, validated, printed, repaired.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
@@ -16,8 +15,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// What "PQ16x4fsr_64" says: 16 sub-quantizers, by residual, blocks of 64 vectors in files. "a", behind "r" if both are there:
-/// score-aware codes, of lutra alone.
+/// The parts of a token: "PQ16x4fsr_64" is 16 sub-quantizers, codes of residuals, blocks of 64 vectors in files. "a", behind "r" if
+/// both are given: score-aware codes, an extension of lutra.
 struct Pq4Token {
     std::size_t m = 0, bbs = kPq4Block;
     bool by_residual = false, score_aware = false;
@@ -25,8 +24,8 @@ struct Pq4Token {
 
 inline constexpr std::size_t kMaxPq4FileBlock = 65536;
 
-/// Training score-aware codes solves equations of d/M unknowns for each centroid: memory goes with the square of d/M, and a step
-/// takes d/M multiply-adds a float.
+/// The largest d/M of score-aware codes. Training solves equations of d/M unknowns for each centroid: memory grows with the square
+/// of d/M (128: 34 MB for 32,768 rows), and a step takes d/M multiply-adds a float.
 inline constexpr std::size_t kMaxScoreAwarePiece = 128;
 
 inline Status check_score_aware_piece(Errc code, std::size_t d, std::size_t m) {
@@ -34,7 +33,7 @@ inline Status check_score_aware_piece(Errc code, std::size_t d, std::size_t m) {
     return {code, "score-aware codes of pieces of d / M = {} floats; accepted: up to {}", d / m, kMaxScoreAwarePiece};
 }
 
-/// Removes a word, or a number (cut at 2^24), from the front of a text if it is there.
+/// Removes a word, or a number (at most 2^24), from the front of a text, if present.
 inline bool take_pq4_word(std::string_view& text, std::string_view word) {
     const bool is = text.starts_with(word);
     text.remove_prefix(is ? word.size() : 0);
@@ -48,7 +47,7 @@ inline bool take_pq4_number(std::string_view& text, std::size_t& n) {
     return true;
 }
 
-/// nullopt: not of this kind.
+/// Parses a token; nullopt if it is not a PQ{M}x4fs token.
 inline std::optional<Pq4Token> read_pq4_token(std::string_view text) {
     Pq4Token token;
     if (!take_pq4_word(text, "PQ") || !take_pq4_number(text, token.m) || !take_pq4_word(text, "x4fs")) return std::nullopt;
@@ -75,7 +74,7 @@ inline std::string write_pq4_token(const Pq4Token& token) {
            (token.bbs != kPq4Block ? "_" + std::to_string(token.bbs) : std::string());
 }
 
-/// The smaller one of two that are equally near.
+/// The divisor of d nearest to m; the smaller of two equally near.
 inline std::size_t nearest_divisor(std::size_t d, std::size_t m) {
     const auto far = [m](std::size_t x) { return x > m ? x - m : m - x; };
     std::size_t best = 1;
@@ -91,8 +90,8 @@ inline std::size_t nearest_file_block(std::size_t bbs) {
     return std::clamp((bbs + kPq4Block / 2) / kPq4Block * kPq4Block, kPq4Block, kMaxPq4FileBlock);
 }
 
-/// The accepted token nearest to one that is not: "pq15x5fsr_100" -> "PQ16x4fs_96" for d = 32 and no lists. Empty if the text
-/// is not like one: neither "PQ" and a number, nor a number and "x4fs". "r" and "a" may stand in any order.
+/// The accepted token nearest to a malformed one: "pq15x5fsr_100" -> "PQ16x4fs_96" for d = 32 and no lists. Empty if the text is
+/// not similar to a token: neither "PQ" and a number, nor a number and "x4fs". "r" and "a" may come in any order.
 inline std::string repair_pq4_token(std::string_view text, std::size_t d, Metric metric, bool in_lists) {
     std::string lower(text);
     for (char& c : lower) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;

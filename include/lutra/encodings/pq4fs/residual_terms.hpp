@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/residual_terms.hpp: a number of each row with which one table a query is enough for all lists' residuals.
+// lutra/encodings/pq4fs/residual_terms.hpp: the term of a row, a number that lets one LUT a query serve the residuals of all lists.
 // SPDX-License-Identifier: MIT
 //
 // Codes r are of rows less their list's centroid c. With the query and the centroids less a common origin, q' and c',
@@ -7,14 +7,14 @@
 //                     one table a    one number a           one number a row: its term, in multiples of unit()
 //                     query          query and list
 //
-// A term depends on the code, the codebook and the centroids alone, so it is not in files: rows get theirs when they are added or
-// loaded, in sums of whole numbers, which are the same in any order. It is kept as 16 bits behind the codes of a block and scaled
-// to the steps of a query's table by one multiplication (kernel.hpp). (Keeping |r|^2 in the term instead of the table would leave
-// less of the term's range to 2 c'.r.)
+// A term depends only on the code, the codebook and the centroids, so files do not hold it: terms are computed when rows are added
+// or loaded, as sums of integers, which are the same in any order. A term is kept in 16 bits behind the codes of its block; one
+// multiplication scales it to the steps of a query's LUT (kernel.hpp). (With |r|^2 in the term instead of the LUT, less of the
+// term's range would be left to 2 c'.r.)
 //
-// The price is precision: steps grow with |q'| where those of a table for q - c grow with |q - c|, so lists count as near only if
-// their centroid is within kReach typical residuals of the origin, the centroids' median. The others, and all lists of a codebook
-// with far centroids (far_pieces.hpp), get a table for each query that visits them.
+// The price is precision: steps grow with |q'|, those of a LUT for q - c only with |q - c|. So a list is near only if its centroid
+// is within kReach typical residuals of the origin, the centroids' median. Other lists, and all lists of a codebook with far
+// centroids (far_pieces.hpp), get a LUT for each query that visits them.
 #pragma once
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/far_pieces.hpp>
@@ -31,7 +31,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What all terms of an index have in common.
+/// The data shared by all terms of an index: origin, unit, and which lists are near.
 class Pq4Terms {
 public:
     static constexpr double kReach = 3;
@@ -59,10 +59,10 @@ public:
     bool near(std::size_t list) const { return near_[list]; }
     const float* origin() const { return origin_.data(); }
     float unit() const { return unit_; }
-    /// No near list's centroid is further from the origin.
+    /// The largest distance of a near list's centroid from the origin.
     double reach() const { return reach_; }
 
-    /// True if a query can have one table for all near lists: it is not so far that floats overflow.
+    /// True if one LUT can serve all near lists: the query is not so far that floats overflow.
     bool shares(const float* q) const { return used_ && squared_from_origin(q) < 0x1p100F; }
     float squared_from_origin(const float* q) const { return score_row(Metric::l2, q, origin_.data(), origin_.size()); }
 
@@ -73,7 +73,7 @@ public:
     }
 
 private:
-    // The median of each component of about a thousand of them: some centroids may be far from all others.
+    // The median of each component over about a thousand centroids; the mean would follow centroids far from all others.
     void find_origin(std::size_t d, std::span<const float* const> centroids) {
         const std::size_t n = std::min<std::size_t>(centroids.size(), 1024);
         std::vector<float> some(n * d);
@@ -114,7 +114,7 @@ public:
         }
     }
 
-    /// The term of a code, as kept: within 1/2 + M / 4096 of the true one.
+    /// The stored term of a code: within 1/2 + M / 4096 of the exact one.
     template <class Layout>
     std::uint16_t of(const std::byte* block, std::size_t slot) const {
         std::int32_t sum = kParts / 2;

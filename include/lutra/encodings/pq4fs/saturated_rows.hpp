@@ -1,19 +1,19 @@
-// lutra/encodings/pq4fs/saturated_rows.hpp: the rows of a query's tables where far centroids or overflow would set their scale.
+// lutra/encodings/pq4fs/saturated_rows.hpp: rows of a LUT with saturated entries, if far centroids or overflow would set the scale.
 // SPDX-License-Identifier: MIT
 //
-// All entries share one step (lut.hpp), so an entry of 1e12 among entries near 1 would leave 0 of all others. But a row with such
-// an entry is not near: already the others' typical score is less. So with, over all rows of the tables and their near entries
-// (centroids that are not far, far_pieces.hpp; numbers that fit a float),
+// All entries share one step (lut.hpp), so an entry of 1e12 among entries near 1 would round all others to 0. But a vector with
+// that entry is not near: its score exceeds the typical score of the others. So, over all rows of the LUT and their near entries
+// (those of centroids that are not far, far_pieces.hpp, and that fit a float), with
 //
 //   typical = sum of (mean - least),   widest = largest (largest - least),   reach = max(typical, widest)
 //
-// entries of far centroids saturate `reach` above the least near one of their row, infinite ones too. Below it, which happens for
-// inner products and for queries that are far themselves, they keep their order: the least is raised to 2 * reach below, what is
-// less than `reach` above that follows it, the others are raised to `reach` below.
+// entries of far centroids, infinite ones too, saturate at `reach` above the lowest near entry of their row. Entries below the near
+// ones (inner products, or queries that are far themselves) keep their order: the lowest is raised to 2 * reach below, entries less
+// than `reach` above it keep their distance to it, and the others are raised to `reach` below.
 //
-// So vectors without far centroids have the scores they would have had, within the same bound, in steps of at most (typical +
-// widest) / 60; one with a far centroid looks nearer than it is, but no nearer than `reach`, a whole typical score above the best;
-// or, below, less near than it is, but by `reach` nearer than without it.
+// So vectors without far centroids keep their scores, within the same bound, in steps of at most (typical + widest) / 60. A vector
+// with a far centroid seems nearer than it is, but at least `reach`, a typical score, worse than the best; below the near entries
+// it seems less near than it is, but `reach` nearer than vectors without that centroid.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
@@ -26,11 +26,11 @@
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
 
-/// The definition, in doubles, which nothing overflows; 16 d multiply-adds each time a row is asked for, so three times those of a
-/// plain table.
+/// The definition, in doubles, which do not overflow. Each call of row() computes it anew, so a LUT costs three times the
+/// multiply-adds of a plain one.
 class SaturatedRows {
 public:
-    /// Entries are taken times `unit`, a power of two: less than 1 for queries so far that floats cannot hold their scores.
+    /// Entries are multiplied by `unit`, a power of two below 1 for queries whose scores would overflow floats.
     SaturatedRows(const Pq4Codebook& codebook, Metric metric, const float* q, double unit)
         : codebook_(codebook), metric_(metric), q_(q), unit_(unit) {
         double typical = 0, widest = 0, farthest = 0, lowest = 0, entries[kPq4Centroids];
@@ -47,7 +47,7 @@ public:
         if (reach_ == 0) reach_ = std::min(farthest, kMost);  // constant but for what is far
     }
 
-    /// Entries [16] of row m; false if none fits a float, then they are 0.
+    /// Entries [16] of row m; false, and all 0, if none fits a float.
     bool row(std::size_t m, double* entries) const {
         raw_row(m, entries);
         const Near near = near_entries(m, entries);
@@ -55,7 +55,7 @@ public:
         for (std::size_t c = 0; c < kPq4Centroids; ++c) entries[c] = near.n == 0 ? 0 : saturated(entries[c], near.least, lowest);
         return near.n != 0;
     }
-    /// True if some entry is above its exact value.
+    /// True if some entry exceeds its exact value.
     bool raises() const { return raises_; }
 
 private:

@@ -1,7 +1,7 @@
-// lutra/encodings/pq4fs/score_aware.hpp: codes whose error stands across the vector rather than along it: for inner products.
+// lutra/encodings/pq4fs/score_aware.hpp: codes for inner products, whose error is mostly orthogonal to the vector.
 // SPDX-License-Identifier: MIT
-// Main path: ScoreAwareEncoder::encode() -> the errors of all 16 choices of each piece -> from the nearest ones on, one piece is
-// chosen anew at a time until none changes. This is the definition; score_aware_lanes.hpp does the same for 16 rows at a time.
+// Main path: ScoreAwareEncoder::encode() -> the errors of all 16 choices of each piece -> coordinate descent from the nearest ones:
+// one piece is chosen anew at a time until none changes. The definition; score_aware_lanes.hpp encodes 16 rows at a time.
 // Source: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector Quantization", ICML 2020, sections 3 and 4.
 #pragma once
 #include <lutra/encodings/pq4fs/codebook.hpp>
@@ -19,28 +19,28 @@
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
 
-/// The loss of a row x, stored as x - e, is |e|^2 + weight (e . x / |x|)^2: the queries that have x among their best point its way,
-/// and for them only the part of the error along x counts. Of a residual's code, too: x - e is then the centroid plus what the code
-/// stands for. Counting queries with q . x >= T |q| |x|, Guo et al. find 1 + weight = (d - 1) T^2 / (1 - T^2), theorem 3.4. T = 0.2
-/// is theirs; for residuals no other value measures better on all sets (README.md). 0, the plain loss, where that is below 1:
-/// d <= 25.
+/// The weight of the loss |e|^2 + weight (e . x / |x|)^2 of a row x stored as x - e. Queries that have x among their best point in
+/// its direction, and for them only the error along x counts. For codes of residuals x - e is the centroid plus the decoded
+/// residual. Counting queries with q . x >= T |q| |x|, Guo et al. find 1 + weight = (d - 1) T^2 / (1 - T^2), theorem 3.4. T = 0.2
+/// is theirs; for residuals no other value measures better on all sets (README.md). Where that gives less than 1 (d <= 25) the
+/// weight is 0, the plain loss.
 inline double score_aware_weight(std::size_t d) {
     constexpr double kSquaredT = 0.2 * 0.2;
     return std::max(0.0, double(d - 1) * kSquaredT / (1 - kSquaredT) - 1);
 }
 
-/// 1 / |x|; 0 for a row of zeros, whose error has no direction to stand along.
+/// 1 / |x|; 0 for a row of zeros, which has no direction.
 inline float inverse_norm(const float* x, std::size_t d) {
     float squared = 0;
     squared_norms(x, 1, d, &squared);
     return squared > 0 ? 1 / std::sqrt(squared) : 0.F;
 }
 
-/// Of one piece of a row and each of its 16 centroids: the squared distance, and the part of the error along the row.
+/// The errors of the 16 choices for one piece of a row: the squared distance, and the part of the error along the row.
 struct PieceErrors {
     alignas(64) std::array<float, kPq4Centroids> squared, along;
 
-    /// y: the piece [dsub] of what is encoded, the row or its residual; x: that of the row; inverse: 1 / |row|.
+    /// y [dsub]: the piece of the encoded vector, the row or its residual; x [dsub]: that of the row; inverse: 1 / |row|.
     void set(const Pq4Codebook& codebook, std::size_t m, const float* y, const float* x, float inverse) {
         squared.fill(0), along.fill(0);
         for (std::size_t t = 0; t < codebook.dsub(); ++t) {
@@ -52,8 +52,8 @@ struct PieceErrors {
         }
     }
 
-    /// The choice of least loss, the lowest-numbered of equal ones, where the other pieces have an error of `rest` along the row; 0
-    /// if none is finite. No loss is below 0, so their bits compare as they do, and compilers know how to find the least of
+    /// The choice with the lowest loss, ties to the lower number, if the other pieces have an error of `rest` along the row; 0 if
+    /// no loss is finite. Losses are non-negative, so their bit patterns order like integers; compilers vectorise minima of
     /// integers.
     std::size_t best(float rest, float weight) const {
         std::array<std::uint32_t, kPq4Centroids> loss;
@@ -70,13 +70,13 @@ struct PieceErrors {
 
 class ScoreAwareEncoder {
 public:
-    static constexpr std::size_t kRounds = 100;  // rounding could go in circles
+    static constexpr std::size_t kRounds = 100;  // ten are usual; with rounding the descent could cycle
 
     explicit ScoreAwareEncoder(const Pq4Codebook& codebook)
         : codebook_(codebook), weight_(float(score_aware_weight(codebook.dim()))), errors_(codebook.m()), codes_(codebook.m()) {}
 
-    /// Codes [M] of y [d], which is row x [d] or its residual: no other choice of one piece has less loss (but for rounding).
-    /// Cost: 32 d multiply-adds, and 16 M for each round, about ten of them. The result lives until the next call.
+    /// Codes [M] of y [d], which is row x [d] or its residual: a local minimum, in which no other choice of one piece has a lower
+    /// loss (but for rounding). Cost: 32 d multiply-adds, and 16 M a round, about ten rounds. The result lives until the next call.
     const std::vector<std::uint8_t>& encode(const float* y, const float* x) {
         const float inverse = inverse_norm(x, codebook_.dim());
         float along = 0;

@@ -1,7 +1,7 @@
 // lutra/encodings/pq4fs/score_aware_lanes.hpp: score-aware codes (score_aware.hpp) of sixteen rows at a time.
 // SPDX-License-Identifier: MIT
-// Main path: score_aware_rows(), score_aware_residuals() -> ScoreAwareLanes::encode(): what ScoreAwareEncoder does, with a row in
-// each lane: the choice of one piece waits for that of the piece before, but rows do not wait for each other.
+// Main path: score_aware_rows(), score_aware_residuals() -> ScoreAwareLanes::encode(): ScoreAwareEncoder with a row in each lane.
+// The choice of a piece depends on the piece before, but rows do not depend on each other.
 #pragma once
 #include <lutra/encodings/pq4fs/encode.hpp>
 #include <lutra/encodings/pq4fs/score_aware.hpp>
@@ -58,7 +58,7 @@ public:
 private:
     static constexpr std::uint32_t kAll = (1U << B::size) - 1;
 
-    // Round by round. A row is done with the first in which none of its codes changes; what its lane does after that is of no use.
+    // Round by round. A row is done after the first round that changes none of its codes; later changes in its lane are ignored.
     void improve(B* along) {
         std::uint32_t open[kVectors];
         std::fill_n(open, kVectors, kAll);
@@ -133,8 +133,8 @@ private:
 };
 #endif
 
-/// set(i, codes) with the codes [M] of each of values [n], which are rows [n] or their residuals: pointers to d floats. Fewer than
-/// four left over are encoded one by one, which is then faster.
+/// Calls set(i, codes) with the codes [M] of each of values [n], which are rows [n] or their residuals: pointers to d floats. A
+/// rest of fewer than four is encoded one by one, which is then faster.
 template <class Set>
 void score_aware_rows(const Pq4Codebook& codebook, std::span<const float* const> values, std::span<const float* const> rows,
                       Set&& set) {

@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/slice_kmeans.hpp: the 16 centroids of one sub-quantizer, trained sixteen rows at a time.
+// lutra/encodings/pq4fs/slice_kmeans.hpp: k-means for the 16 centroids of one sub-quantizer, sixteen rows at a time.
 // SPDX-License-Identifier: MIT
 // Main path: SliceKMeans() packs one slice of the rows -> run(): k-means++ starts tried on the first rows, the best goes on over
 // all. Sources: Lloyd, IEEE Trans. Inf. Theory 28(2), 1982; k-means++: Arthur and Vassilvitskii, SODA 2007.
@@ -53,11 +53,11 @@ public:
 
 private:
     static constexpr std::size_t kRowsOfStarts = 4096, kStarts = 4, kIterationsOfStarts = 25, kIterations = 25;
-    static constexpr double kWorthwhile = 1e-4;  // a share of the objective an iteration must gain for another one
+    static constexpr double kWorthwhile = 1e-4;  // an iteration that gains a smaller share of the objective is the last
 
     std::size_t block() const { return kEncodeLanes * dsub_; }
 
-    // A power of two: 1, or so much that neither sums nor squares of very large values overflow.
+    // The factor of all values, a power of two: 1, or such that neither sums nor squares of very large values overflow.
     static float unit_of(MatrixView x, std::size_t first, std::size_t dsub) {
         float most = 0;
         for (std::size_t i = 0; i < x.n; ++i)
@@ -96,7 +96,7 @@ private:
         return std::accumulate(objective.begin(), objective.end(), 0.0);
     }
 
-    // One without rows stays: k-means++ leaves none unless rows are equal.
+    // A centroid without rows stays; k-means++ leaves none unless rows are equal.
     void move(std::size_t c, const float* sums) {
         const auto total = [sums](std::size_t t) {
             return std::accumulate(sums + t * kEncodeLanes, sums + (t + 1) * kEncodeLanes, 0.0);

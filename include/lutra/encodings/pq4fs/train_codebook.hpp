@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/train_codebook.hpp: all sub-quantizers of a codebook, each by k-means on its slice of the rows.
+// lutra/encodings/pq4fs/train_codebook.hpp: trains the sub-quantizers of a codebook, each by k-means on its slice of the rows.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/params.hpp>

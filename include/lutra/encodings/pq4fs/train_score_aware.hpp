@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/train_score_aware.hpp: a codebook moved to where score-aware codes (score_aware.hpp) have the least loss.
+// lutra/encodings/pq4fs/train_score_aware.hpp: refines a codebook for score-aware codes (score_aware.hpp): minimises their loss.
 // SPDX-License-Identifier: MIT
 // Main path: train_score_aware() -> rounds over the sub-quantizers: choose the codes of one anew, move its centroids.
 // Source: Guo et al., ICML 2020, section 4; they solve for all centroids at once, here each step moves those of one sub-quantizer.
@@ -17,12 +17,12 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// What the rows with one code say about its centroid: A c = b at the least loss.
+/// The equations A c = b of the centroid with the lowest loss for the rows that have its code.
 class CentroidEquations {
 public:
     explicit CentroidEquations(std::size_t dsub) : dsub_(dsub), a_(dsub * dsub), b_(dsub) {}
 
-    /// A row with piece x [dsub], of which y [dsub] is encoded; the other pieces have an error of `rest` along the row.
+    /// Adds a row: y [dsub] is its encoded piece, x [dsub] that of the row; the other pieces have an error of `rest` along the row.
     void add(const float* y, const float* x, float inverse, float rest, double weight) {
         double along = double(rest);
         for (std::size_t t = 0; t < dsub_; ++t) along += double(y[t]) * double(x[t]) * double(inverse);
@@ -39,7 +39,8 @@ public:
         for (std::size_t t = 0; t < dsub_; ++t) b_[t] += other.b_[t];
     }
 
-    /// Sets each component to its best for the others, twice: the loss only falls. Without rows c stays.
+    /// Two sweeps of coordinate descent: each component is set to its best given the others, so the loss only falls. Without rows c
+    /// stays.
     void move(float* c) const {
         for (std::size_t i = 0; i < 2 * dsub_ && rows_ > 0; ++i) {
             const std::size_t t = i % dsub_;
@@ -131,10 +132,9 @@ private:
 
 }  // namespace detail
 
-/// Goes on from a codebook that is trained (train_codebook.hpp), on values [n, d], which are rows [n, d] or their residuals, spread
-/// over the executor. Cost: 10 rounds of 32 n d + n d d / M multiply-adds; memory: (M + 8 + (d / M)^2 / 16) n bytes, so d / M is to
-/// be small: 34 MB of 32,768 rows for 128, the most a factory string may ask for. The same bits for any executor. Errors:
-/// cancelled.
+/// Refines a trained codebook (train_codebook.hpp) on values [n, d], which are rows [n, d] or their residuals, spread over the
+/// executor. Cost: 10 rounds of 32 n d + n d d / M multiply-adds; memory: (M + 8 + (d / M)^2 / 16) n bytes, for 32,768 rows 34 MB
+/// at d / M = 128, the largest accepted. The same bits for any executor. Errors: cancelled.
 inline Status train_score_aware(MatrixView values, MatrixView rows, Pq4Codebook& codebook, const Resources& resources) {
     constexpr std::size_t kRounds = 10;
     const std::size_t steps = kRounds * codebook.m();
