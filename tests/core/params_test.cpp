@@ -35,3 +35,14 @@ TEST_CASE("BorrowedWorkspace: borrowing the caller's again allocates nothing") {
     { const BorrowedWorkspace borrowed(resources); }
     CHECK(lutra_test::allocations() == before);
 }
+
+TEST_CASE("BorrowedWorkspace: calls within the call get the executor and the workspace that was borrowed") {
+    lutra::Workspace own;
+    BorrowedWorkspace borrowed({Executor(nullptr, run_nothing, 3), &own, {}}),
+        made({Executor(nullptr, run_nothing, 3), nullptr, {}});
+    for (BorrowedWorkspace* outer : {&borrowed, &made}) {
+        CHECK(outer->resources().executor.workers() == 3);
+        BorrowedWorkspace inner(outer->resources());
+        for (std::size_t worker = 0; worker < 3; ++worker) CHECK(&inner.arena(worker) == &outer->arena(worker));
+    }
+}

@@ -45,18 +45,20 @@ struct Resources {
 /// The caller's workspace, or else one owned by this call; it has an arena for every worker.
 class BorrowedWorkspace {
 public:
-    explicit BorrowedWorkspace(const Resources& resources)
-        : workspace_(resources.workspace != nullptr ? *resources.workspace : own_) {
-        workspace_.reserve(resources.executor.workers());
+    explicit BorrowedWorkspace(const Resources& resources) : resources_(resources) {
+        if (resources_.workspace == nullptr) resources_.workspace = &own_;
+        resources_.workspace->reserve(resources_.executor.workers());
     }
     BorrowedWorkspace(const BorrowedWorkspace&) = delete;
     BorrowedWorkspace& operator=(const BorrowedWorkspace&) = delete;
 
-    Arena& arena(std::size_t worker) { return workspace_.arena(worker); }
+    Arena& arena(std::size_t worker) { return resources_.workspace->arena(worker); }
+    /// The caller's with this workspace: for calls within the call, which borrow it again.
+    const Resources& resources() const { return resources_; }
 
 private:
     Workspace own_;
-    Workspace& workspace_;
+    Resources resources_;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -178,15 +178,12 @@ private:
     template <class F>
     Status with_places(const SearchParams& params, const Resources& resources, F&& f) const {
         return guarded("search", [&]() -> Status {
-            Workspace own;
-            Resources inner = resources;
-            if (inner.workspace == nullptr) inner.workspace = &own;
-            inner.workspace->reserve(inner.executor.workers());
+            BorrowedWorkspace workspace(resources);
             SearchParams by_place = params;
             by_place.k_factor = 0, by_place.order = Order::rough;
             const auto accepts = [&](Id place) { return params.filter.accepts(ids_[std::size_t(place)]); };
             if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
-            return f(by_place, inner);
+            return f(by_place, workspace.resources());
         });
     }
 

@@ -88,15 +88,12 @@ private:
     Status with_queries(MatrixView q, const Resources& resources, F&& f) const {
         return guarded("search", [&]() -> Status {
             LUTRA_TRY(check_shape("search", q, dim()));
-            Workspace own;
-            Resources inner = resources;
-            if (inner.workspace == nullptr) inner.workspace = &own;
-            inner.workspace->reserve(1);
-            Arena& arena = inner.workspace->arena(0);
+            BorrowedWorkspace workspace(resources);
+            Arena& arena = workspace.arena(0);
             const Arena::Frame frame(arena);
             const auto y = arena.take<float>(q.n * q.d);
             transform_.apply(q, y.data());
-            return f(MatrixView{y.data(), q.n, q.d}, inner);
+            return f(MatrixView{y.data(), q.n, q.d}, workspace.resources());
         });
     }
 

@@ -53,10 +53,9 @@ namespace detail {
 
 class Autotuner {
 public:
-    Autotuner(const Index& index, MatrixView queries, const RecallJudge& judge, const AutotuneConfig& config, Resources resources)
-        : index_(index), queries_(queries), judge_(judge), config_(config), resources_(resources), hits_(queries.n, config.k) {
-        if (resources_.workspace == nullptr) resources_.workspace = &own_;
-    }
+    Autotuner(const Index& index, MatrixView queries, const RecallJudge& judge, const AutotuneConfig& config,
+              const Resources& resources)
+        : index_(index), queries_(queries), judge_(judge), config_(config), workspace_(resources), hits_(queries.n, config.k) {}
 
     Result<Tuned> run() {
         LUTRA_TRY(look_for_target());
@@ -164,7 +163,7 @@ private:
         SearchParams params;
         params.nprobe = point.nprobe, params.k_factor = point.k_factor;
         const auto start = Clock::now();
-        LUTRA_TRY(index_.search(queries_, config_.k, hits_.view(), params, resources_));
+        LUTRA_TRY(index_.search(queries_, config_.k, hits_.view(), params, workspace_.resources()));
         const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
         point.queries_per_second = std::max(point.queries_per_second, double(queries_.n) / std::max(seconds, 1e-9));
         return {};
@@ -212,15 +211,14 @@ private:
     void begin(std::string_view stage, std::size_t total) { step_ = {stage, 0, total}; }
     Status end() { return step_.done = step_.total, report(); }
     Status report() const {  // in rows searched, at least
-        return resources_.progress.report(step_.stage, step_.done * queries_.n, step_.total * queries_.n);
+        return workspace_.resources().progress.report(step_.stage, step_.done * queries_.n, step_.total * queries_.n);
     }
 
     const Index& index_;
     MatrixView queries_;
     const RecallJudge& judge_;
     const AutotuneConfig& config_;
-    Resources resources_;
-    Workspace own_;
+    BorrowedWorkspace workspace_;
     Hits hits_;
     std::vector<OperatingPoint> seen_, timed_;
     ProgressEvent step_{};
