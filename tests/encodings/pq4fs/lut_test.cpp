@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "encodings/pq4_shapes.hpp"
+#include "encodings/pq4fs/shapes.hpp"
 
 using namespace lutra;
 using namespace pq4_test;

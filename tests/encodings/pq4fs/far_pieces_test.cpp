@@ -13,7 +13,7 @@
 #include <cmath>
 #include <limits>
 
-#include "encodings/pq4_shapes.hpp"
+#include "encodings/pq4fs/shapes.hpp"
 #include "support/matrices.hpp"
 
 using namespace lutra;

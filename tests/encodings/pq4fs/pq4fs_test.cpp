@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "encodings/pq4_shapes.hpp"
+#include "encodings/pq4fs/shapes.hpp"
 
 using namespace lutra;
 using namespace pq4_test;

@@ -1,4 +1,4 @@
-// tests/encodings/pq4_shapes.hpp: the shapes PQ{M}x4fs is tested in, and a trained codebook for each.  SPDX-License-Identifier: MIT
+// tests/encodings/pq4fs/shapes.hpp: the shapes PQ{M}x4fs is tested in, and a trained codebook for each.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/encodings/pq4fs/pq4fs.hpp>
 
