@@ -78,14 +78,14 @@ TEST_CASE("explain: one sentence a part, and the memory that the index takes") {
     CHECK(e.search_seconds > 0);
     CHECK(e.train_seconds > 0);
     CHECK(explained("Flat", 10, 16).train_seconds == 0);
-    CHECK(e.parts[2].sentence.find("laid across") == std::string::npos);
+    CHECK(e.parts[2].sentence.find("orthogonal") == std::string::npos);
     const auto aware = lutra::explain("PQ8x4fsa", {1000, 32, Metric::inner_product, 10, 0, 0});
     REQUIRE(aware.ok());
-    CHECK(aware->parts[0].sentence.find("laid across") != std::string::npos);
+    CHECK(aware->parts[0].sentence.find("orthogonal") != std::string::npos);
     CHECK(aware->parts[0].sentence.find("less the centroid") == std::string::npos);
     const auto left = lutra::explain("IVF16,PQ8x4fsra", {1000, 32, Metric::inner_product, 10, 0, 0});
     REQUIRE(left.ok());
-    CHECK(left->parts[1].sentence.find("laid across") != std::string::npos);
+    CHECK(left->parts[1].sentence.find("orthogonal") != std::string::npos);
     CHECK(left->parts[1].sentence.find("each row, less the centroid of its list, is cut into 8 pieces") != std::string::npos);
 }
 

@@ -55,7 +55,7 @@ AlignedVector<float> read_directions(const Inputs& inputs) {
     AlignedVector<float> rows = inputs.read_all();
     const std::size_t zeros = find_zero_row({rows.data(), inputs.n(), inputs.d()});
     if (zeros == inputs.n()) return rows;
-    throw Error(Status{Errc::bad_argument, "{} is all zeros and has no direction; accepted: rows with other values too",
+    throw Error(Status{Errc::bad_argument, "{} is all zeros and has no direction; accepted: rows with a value other than 0",
                        inputs.place(zeros)});
 }
 

@@ -1,10 +1,11 @@
-// lutra/embedding/blend.hpp: each query mixed with a mean of its nearest vectors, for audio threads.  SPDX-License-Identifier: MIT
+// lutra/embedding/blend.hpp: blends each query with a weighted mean of its neighbours, for audio threads.
+// SPDX-License-Identifier: MIT
 //
 //   out = rate * sum_j w_j x_j / sum_j w_j + (1 - rate) * q,    w_j = 1 / score_j^2
 //
-// What voice conversion (RVC) does to every frame: the score is the squared L2 distance, so a neighbour's weight falls with the
-// fourth power of its distance. BlendWeight::inverse_score is the other reading, 1 / distance^2.
-// Main path: Blender::make() -> a direct map and memory;  operator() -> search -> mix() for each row.
+// Voice conversion (RVC) does this to every frame. The score is the squared L2 distance, so a neighbour's weight falls with the
+// fourth power of its distance; BlendWeight::inverse_score is the other reading, 1 / distance^2. Main path: Blender::make() -> a
+// direct map and memory;  operator() -> search -> mix() for each row.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
@@ -31,17 +32,17 @@ struct BlendConfig {
     std::size_t k = 8;   ///< neighbours, 1 or more
     float rate = 0.75F;  ///< share of the neighbours in the result, 0 to 1 (RVC's index_rate)
     BlendWeight weight = BlendWeight::inverse_square_of_score;
-    std::size_t rows = 64;  ///< queries searched together; of more in a call each part of so many is searched by itself
+    std::size_t rows = 64;  ///< queries searched together; a larger call is searched in parts of this size
     SearchParams params{};  ///< nprobe, k_factor, ...
 };
 
-/// Blends rows with what an L2 index holds: with the vectors themselves where it has them (Flat, RFlat), else with what the codes
-/// stand for. No second copy of them is made.
+/// Blends queries with the vectors of an L2 index: the original vectors if the index keeps them (Flat, RFlat), else the decoded
+/// ones. Makes no second copy of them.
 ///
-/// An exact hit outweighs all others (several count alike). A query that finds nothing, because of an empty list or a NaN in it,
-/// stays as it is. operator() throws nothing, takes no lock and allocates nothing. One blender a thread; several may share an index.
-/// The index must outlive it and may not change meanwhile: make() may change it, so make all blenders, or call make_direct_map(), before
-/// threads share it.
+/// Neighbours at distance 0 outweigh all others (several share alike). A query without neighbours, because of empty lists or a NaN,
+/// stays as it is. operator() never throws, locks or allocates. One blender a thread; several may share an index.
+/// The index must outlive it and may not change meanwhile: make() may change it, so make all blenders, or call make_direct_map(),
+/// before threads share it.
 template <SearchIndex I>
 class Blender {
 public:
@@ -89,7 +90,7 @@ private:
         return {};
     }
 
-    // In shares of the nearest one's weight, which is 1: neither 0 nor infinity can come of it.
+    // Relative to the weight of the nearest neighbour, which is 1: so the sum is neither 0 nor infinite.
     double weight(float score, float least) const {
         if (!(score > 0)) return 1;
         const double share = double(least) / double(score);
@@ -124,8 +125,8 @@ private:
     std::vector<double> sum_;  // [d]
 };
 
-/// One call for what a Blender does for a stream: out [q.n, d], which may be q itself. Makes the index's direct map, if it has
-/// none: call make_direct_map() before threads share it. Errors: those of Blender.
+/// Blends queries in one call, without a Blender: out [q.n, d], which may be q itself. Makes the index's direct map if it has none:
+/// call make_direct_map() before threads share it. Errors: those of Blender.
 template <SearchIndex I>
 Status search_and_blend(I& index, MatrixView q, std::size_t k, float rate, float* out, const SearchParams& params = {}) {
     BlendConfig config;

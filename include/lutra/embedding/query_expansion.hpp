@@ -1,9 +1,9 @@
-// lutra/embedding/query_expansion.hpp: each row becomes a mean of its nearest ones, weighted by similarity^alpha.
-// SPDX-License-Identifier: MIT
+// lutra/embedding/query_expansion.hpp: alpha query expansion: replaces rows by means of their neighbours, weighted by
+// similarity^alpha.  SPDX-License-Identifier: MIT
 //
-// Rows of one kind (frames of one sound, pictures of one place) move together, so a search finds more of the kind. With the
-// database expanded and the queries not, or both, or only the queries: whatever measures best.
-// Source: alpha query expansion, Radenovic, Tolias, Chum, IEEE TPAMI 41(7), 2019, as told in Gordo, Radenovic, Berg, arXiv
+// Rows of one kind (frames of one sound, pictures of one sight) move together, so a search finds more of that kind. Expand the
+// database, the queries, or both, whichever measures best.
+// Sources: alpha query expansion: Radenovic, Tolias, Chum, IEEE TPAMI 41(7), 2019, as described by Gordo, Radenovic, Berg, arXiv
 // 2007.08019; for the rows of a database: Turcot and Lowe, ICCV workshops 2009.
 #pragma once
 #include <lutra/core/concepts.hpp>
@@ -20,7 +20,7 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// num_expand   neighbours that are summed, 1 to the number of rows
-/// alpha        0 or more: 0 weighs all neighbours alike, 3 is usual; the larger, the less distant ones count
+/// alpha        0 or more: 0 weighs all neighbours alike, 3 is usual; a larger alpha favours nearer neighbours
 /// with_self    for rows of the database: whether the row itself counts as one of its neighbours
 struct ExpansionConfig {
     std::size_t num_expand = 10;
@@ -47,8 +47,8 @@ template <SearchIndex I>
 Status expand_database(const I& neighbours, MatrixView database, const ExpansionConfig& config, float* out,
                        const SearchParams& params = {}, const Resources& resources = {});
 
-/// The first row of zeros, which has no direction and so no cosines; x.n if there is none. Both calls above refuse such rows; who
-/// knows where they come from can look before there is an index.
+/// The first row of zeros, which has no direction and so no cosine; x.n if there is none. Both calls above refuse such rows; a
+/// caller who can say where the row came from checks before building an index.
 inline std::size_t find_zero_row(MatrixView x) {
     std::size_t i = 0;
     while (i < x.n && std::any_of(x.row(i), x.row(i) + x.d, [](float v) { return v != 0; })) ++i;
@@ -61,7 +61,8 @@ namespace detail {
 inline Status check_directions(std::string_view what, MatrixView x) {
     const std::size_t i = find_zero_row(x);
     if (i == x.n) return {};
-    return {Errc::bad_argument, "expand: {} {} is all zeros and has no direction; accepted: rows with other values too", what, i};
+    return {Errc::bad_argument, "expand: {} {} is all zeros and has no direction; accepted: rows with a value other than 0", what,
+            i};
 }
 
 inline Status check_expansion(MatrixView database, MatrixView q, const ExpansionConfig& config, Metric metric, std::size_t most) {
@@ -86,7 +87,7 @@ inline Status check_expansion(MatrixView database, MatrixView q, const Expansion
     return check_directions("query", q);
 }
 
-/// What expands a row: its neighbours' ids [k] and similarities [k], of which one may be left out.
+/// The neighbours that expand a row: ids [k] and similarities [k], of which one may be left out.
 struct Neighbours {
     const Id* ids;
     const float* similarities;
@@ -94,8 +95,8 @@ struct Neighbours {
     Id left_out;
 };
 
-// sum [d] in double, added up in the order of the neighbours: the same bits for any number of threads. Weights are in shares of
-// the nearest one's, which is 1: no alpha turns all of them to 0, and the scale is gone when the sum has length 1.
+// sum [d] in double, in the order of the neighbours: the same bits for any number of threads. Weights are relative to the nearest
+// neighbour's, which is 1, so no alpha rounds all of them to 0; normalising the sum removes the scale.
 inline void expand_row(MatrixView database, const float* row, const Neighbours& near, const ExpansionConfig& config, double* sum,
                        float* scaled, float* out) {
     std::fill_n(sum, database.d, 0.0);

@@ -1,5 +1,5 @@
-// lutra/factory/any_coarse.hpp: the partitions a factory string can name, as one type, so that lists are compiled once for each
-// encoding.  SPDX-License-Identifier: MIT
+// lutra/factory/any_coarse.hpp: AnyCoarse, one type for all coarse quantizers of factory strings, so that Ivf is compiled once for
+// each encoding.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/coarse/scanned_coarse.hpp>
 #include <lutra/factory/index_coarse.hpp>
@@ -12,7 +12,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// "IVF{n}" or "IVF{n}(index)". One branch a call, each of which has many rows.
+/// The coarse quantizer of "IVF{n}" or "IVF{n}(index)". Costs one branch a call; a call has many rows.
 class AnyCoarse {
 public:
     static constexpr bool kLearns = true;

@@ -1,5 +1,7 @@
-// lutra/factory/catalog.hpp: the one place that names all encodings. A new one is a folder, and a line here.
+// lutra/factory/catalog.hpp: the list of all encodings, from which the factory parses, makes and loads them.
 // SPDX-License-Identifier: MIT
+//
+// index_factory() and load_index() know encodings only through this list. tune/ still names PQ{M}x4fs for its estimates.
 #pragma once
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
@@ -45,10 +47,10 @@ constexpr std::array<EncodingWord, sizeof...(E)> make_words(EncodingList<E...>) 
 
 }  // namespace detail
 
-/// What the parser needs to know of them.
+/// The encodings as the parser sees them.
 inline constexpr auto kEncodingWords = detail::make_words(Encodings{});
 
-/// make.operator()<E>(encoding) with the first encoding that owns `token`; the parser has checked that there is one.
+/// Calls make.operator()<E>(encoding) with the first encoding that parses `token`; the parser has checked that there is one.
 template <class Make, class... E>
 Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_lists, Make&& make, EncodingList<E...>) {
     std::optional<Result<Index>> made;
@@ -74,7 +76,7 @@ Result<Index> load_as(Reader& in, std::size_t depth) {
 
 }  // namespace detail
 
-/// Who reads the record of an index that an encoding owns, alone or in lists; null if none does.
+/// The loader of the record with this fourcc, an encoding's index alone or in lists; null if no encoding has it.
 template <class... E>
 LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     LoadRecord found = nullptr;

@@ -1,7 +1,7 @@
-// lutra/factory/index.hpp: Index, a handle that owns any SearchIndex and is one: what index_factory() and load_index() give.
+// lutra/factory/index.hpp: Index, a handle that owns any SearchIndex and is one; index_factory() and load_index() return it.
 // SPDX-License-Identifier: MIT
 //
-// One indirect call per call of the user's, none inside: the index behind the handle is fully typed.
+// Each call of a user is one indirect call; inside there are none, as the index behind the handle is fully typed.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>

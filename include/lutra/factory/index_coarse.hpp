@@ -1,10 +1,10 @@
-// lutra/factory/index_coarse.hpp: an index over the centroids as partition: "IVF65536(IVF256,PQ64x4fs,RFlat),Flat".
+// lutra/factory/index_coarse.hpp: the coarse quantizer that is an index over the centroids: "IVF65536(IVF256,PQ64x4fs,RFlat),Flat".
 // SPDX-License-Identifier: MIT
 //
-// The outer index's k-means compares centroids exactly; the inner index is trained with those centroids and holds them. What it
-// answers is approximate, for add() and for search() alike: a row is stored where searches like it look. So inner products keep
-// centroids of length 1 here, and rows are parted by direction: an index over centroids finds the largest products, not the nearest
-// centroids, and rows in the nearest list would be where no search through that index looks (bench/DEAD_ENDS.md).
+// k-means of the outer index compares centroids exactly; the inner index is trained on those centroids and stores them. Its results
+// are approximate in add() and search() alike, so a row is stored where a search for it looks. For inner products centroids
+// therefore have length 1 here and lists part rows by direction: an index over centroids finds the largest products, not the
+// nearest centroids, so searches through it would miss rows stored in the nearest list (bench/DEAD_ENDS.md).
 #pragma once
 #include <lutra/factory/index.hpp>
 #include <lutra/kernels/nearest.hpp>
@@ -22,15 +22,15 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// In factory/index_factory.hpp.
 Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric);
 
-/// Owns an index of the centroids. How carefully it searches are its own nprobe and k_factor, which files keep.
-/// Memory: the index, and a copy of the centroids (what it reconstructs), for residuals and for rows it finds no list for.
+/// Owns an index of the centroids. Search effort is set by the inner index's nprobe and k_factor, which are saved with it.
+/// Memory: the inner index, and a copy of the centroids as it reconstructs them, for residuals and for rows it finds no list for.
 class IndexCoarse {
 public:
     static constexpr bool kLearns = true;
 
     explicit IndexCoarse(Index index) : index_(std::move(index)) {}
 
-    /// One of the same kind and the same settings, without centroids.
+    /// An index of the same kind and settings, without centroids.
     IndexCoarse untrained() const {
         Index index = index_factory(index_.dim(), index_.spec(), index_.metric()).value();
         if (index.nlist() != 0) static_cast<void>(index.set_nprobe(index_.nprobe()));
@@ -74,7 +74,7 @@ public:
 
     Status save(Writer& out, std::size_t, Metric) const { return index_.save(out); }
 
-    /// Around an index from a file.
+    /// Makes one of an index loaded from a file.
     static Result<IndexCoarse> of(Index index, const IndexHeader& header, std::size_t nlist) {
         if (index.dim() != header.d || index.metric() != header.metric)
             return Status{Errc::bad_file, "coarse quantizer of d = {} ({}) in an index of d = {} ({})",
@@ -95,7 +95,7 @@ private:
         return index_.reconstruct_n(0, index_.ntotal(), centroids_.data());
     }
 
-    // Fails only where memory runs out, as the shape fits and the index is trained; that goes on as an exception.
+    // Can fail only for lack of memory, as the shape fits and the index is trained; then it throws.
     void ask(MatrixView q, std::size_t n, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         Resources resources;
@@ -108,7 +108,7 @@ private:
         return distance_of(index_.metric(), score_row(index_.metric(), q, centroid(list), index_.dim()));
     }
 
-    // For a row whose search ended in empty lists of the inner index; -1 if it has NaN.
+    // The list of a row whose search met only empty lists of the inner index; -1 if the row has NaN.
     Id nearest_list(const float* x, Arena& arena) const {
         Id list = kNoId;
         nearest_by_exact_scores(index_.metric(), {centroids_.data(), nullptr, nlist(), index_.dim()}, {&x, 1}, &list, arena);

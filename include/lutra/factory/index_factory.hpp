@@ -1,4 +1,4 @@
-// lutra/factory/index_factory.hpp: from a factory string to an index.  SPDX-License-Identifier: MIT
+// lutra/factory/index_factory.hpp: index_factory() makes an index from a factory string.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/spec.hpp>
@@ -8,12 +8,12 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// An empty, untrained index of vectors [d], described in faiss's words: "Flat", "IVF1024,Flat", "L2norm,IVF4k,Flat".
-/// Errors: bad_argument (d; or with a caret an encoding that is not for the metric), bad_spec or unsupported with a caret under the
+/// An empty, untrained index of vectors [d], described as in faiss: "Flat", "IVF1024,Flat", "L2norm,IVF4k,Flat".
+/// Errors: bad_argument (d, or an encoding that is not for the metric), bad_spec, unsupported. The message has a caret under the
 /// part that is wrong (see spec.hpp).
 Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2);
 
-/// The parts of such a string. Errors: those of index_factory().
+/// Parses a factory string into its parts. Errors: those of index_factory().
 Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

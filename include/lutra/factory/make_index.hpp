@@ -1,6 +1,7 @@
-// lutra/factory/make_index.hpp: what index_factory() does: parse, then a fold over the catalog.  SPDX-License-Identifier: MIT
+// lutra/factory/make_index.hpp: the definition of index_factory(): parses, then makes the parts through the catalog.
+// SPDX-License-Identifier: MIT
 //
-// Compiles the whole library, in every unit that includes it; index_factory.hpp does, except with LUTRA_COMPILED.
+// A unit that includes this compiles the whole library; index_factory.hpp includes it, except with LUTRA_COMPILED.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/factory/catalog.hpp>

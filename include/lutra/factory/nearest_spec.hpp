@@ -1,6 +1,6 @@
 // lutra/factory/nearest_spec.hpp: the valid factory string nearest to a refused one, for "did you mean ...?".
 // Main path: nearest_spec() -> split at commas -> Salvage::take() each piece -> Salvage::text().
-// What can be read is kept (transforms, a list count, an encoding, refine stages), the rest is dropped, so the answer parses by
+// Readable parts are kept (transforms, a list count, an encoding, refine stages) and the rest is dropped, so the result parses by
 // construction. SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/factory/words.hpp>
@@ -15,14 +15,14 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A string that parses, near to `text`: spaces dropped, letter case and small misspellings fixed, missing commas and the
-/// missing encoding put in, list counts clamped, an encoding's numbers mended by the encoding itself, unknown parts left out.
-/// Empty if nothing like an encoding is there, and no encoding's name is itself accepted.
+/// A string near `text` that parses. It drops spaces and unknown parts, fixes letter case and small misspellings, inserts missing
+/// commas and a missing encoding, and clamps list counts; numbers of an encoding are repaired by the encoding itself.
+/// Empty if `text` holds nothing like an encoding and no encoding's name is itself accepted.
 /// Cost: text.size() times the length of the names.
 std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings);
 
 namespace detail {
-/// Letters to insert, delete or replace to make `a` into `b`, ignoring case (Levenshtein).
+/// The Levenshtein distance of `a` and `b`, ignoring case.
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
@@ -44,19 +44,19 @@ inline bool take_word(std::string_view& text, std::string_view word) {
     return true;
 }
 
-/// Where `word` stands at the end of `text`, in any letter case; npos if it does not.
+/// The position of `word` if `text` ends with it, in any letter case; else npos.
 inline std::size_t find_last_word(std::string_view text, std::string_view word) {
     const std::size_t at = text.size() - std::min(text.size(), word.size());
     return equal_ignoring_case(text.substr(at), word) ? at : std::string_view::npos;
 }
 
-/// The parts of a spec that were found in the ruins of one.
+/// The parts of a spec that were recovered from a malformed one.
 class Salvage {
 public:
     Salvage(std::size_t d, Metric metric, std::span<const EncodingWord> encodings)
         : d_(d), metric_(metric), encodings_(encodings) {}
 
-    /// Reads one piece between commas; where commas are missing, it holds several parts.
+    /// Reads one piece between commas; if commas are missing the piece holds several parts.
     void take(std::string_view piece) {
         while (take_transform(piece) || take_coarse(piece) || take_refine(piece) || take_encoding(piece)) {
         }
@@ -84,7 +84,7 @@ private:
         return found;
     }
 
-    /// "Refine" alone, for what stood in its parentheses is not a part of the spec.
+    /// Takes "Refine" alone; nearest_spec() has dropped its parentheses.
     bool take_refine(std::string_view& piece) {
         const bool found = take_word(piece, "RFlat") || (equal_ignoring_case(piece, "Refine") && take_word(piece, "Refine"));
         refines_ += found;
@@ -104,7 +104,7 @@ private:
         return true;
     }
 
-    /// Kept as it was written, for an IVF may come after it: text() mends it.
+    /// Keeps the token as written, as an IVF may still follow; text() repairs it.
     bool take_encoding(std::string_view& piece) {
         if (accepts(piece)) return keep_encoding(piece, 0), piece = {}, true;
         for (const EncodingWord& encoding : encodings_)
@@ -118,7 +118,7 @@ private:
         return true;
     }
 
-    /// The token if it is accepted, else the accepted one that an encoding says is nearest; empty if none does.
+    /// The token if it is accepted, else the nearest accepted one of an encoding; empty if there is none.
     std::string mend(std::string_view token) const {
         if (accepts(token)) return std::string(token);
         for (const EncodingWord& encoding : encodings_) {
@@ -155,8 +155,8 @@ private:
     std::size_t d_;
     Metric metric_;
     std::span<const EncodingWord> encodings_;
-    std::size_t transforms_ = 0;  // how many times L2norm
-    std::size_t refines_ = 0;     // how many times RFlat
+    std::size_t transforms_ = 0;  // number of L2norm
+    std::size_t refines_ = 0;     // number of RFlat
     std::uint64_t nlist_ = 0;     // 0: no IVF
     std::string encoding_;        // empty: none found
     std::size_t distance_ = 0;    // of encoding_ from what was written

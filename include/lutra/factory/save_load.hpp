@@ -1,4 +1,4 @@
-// lutra/factory/save_load.hpp: indexes to and from files in faiss's format.  SPDX-License-Identifier: MIT
+// lutra/factory/save_load.hpp: saves and loads indexes in faiss's file format.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/factory/index.hpp>
@@ -8,13 +8,13 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Reads one index record from the front of a stream; bytes behind it are left there.
+/// Reads one index record from the front of a stream; bytes behind the record stay unread.
 /// Errors: bad_file (truncated, damaged), unsupported (a record of faiss's that this version does not build), io_error.
 Result<Index> load_index(Reader& in);
 /// The same from a file. Also not_found, and bad_file if bytes follow the record.
 Result<Index> load_index(const std::string& path);
 
-/// Writes a file that faiss reads. It appears under its name only when it is complete and on the disk.
+/// Writes a file that faiss can read. The file appears under its name only when it is complete and on the disk.
 template <SearchIndex I>
 Status save_index(const I& index, const std::string& path) {
     return guarded("save", [&] { return write_file(path, [&](Writer& out) { return index.save(out); }); });

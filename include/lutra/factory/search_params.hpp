@@ -1,4 +1,4 @@
-// lutra/factory/search_params.hpp: search parameters as a user writes them: "nprobe=8", "nprobe=8,k_factor=1".
+// lutra/factory/search_params.hpp: parses search parameters written as text: "nprobe=8", "nprobe=8,k_factor=1".
 // Main path: parse_search_params() -> SearchParamsParser: next item -> name=value -> the setter of that name.
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -13,10 +13,10 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Settings for search() out of name=value items with commas or blanks between them; no items means the index's own settings.
-///   nprobe     1 to kMaxLists, for an index with lists; more than it has means all of them
-///   k_factor   a number from 1 to kMaxLists, for an index with a refine stage; 1 for others, where it changes nothing.
-///              faiss's name for it, k_factor_rf, is taken too
+/// Parses name=value items, separated by commas or blanks; without items the index's own settings apply.
+///   nprobe     1 to kMaxLists, for an index with lists; more than nlist means all lists
+///   k_factor   a number from 1 to kMaxLists, for an index with a refine stage; without one only 1, which has no effect.
+///              faiss's name, k_factor_rf, is accepted too
 /// Errors: not_found (a name this index does not take), unsupported (a k_factor where there is no refine stage), bad_argument
 /// (anything else).
 Result<SearchParams> parse_search_params(const Index& index, std::string_view text);

@@ -1,4 +1,4 @@
-// lutra/factory/spec.hpp: a factory string ("L2norm,IVF1024,Flat") taken apart; no index is made.
+// lutra/factory/spec.hpp: parses a factory string ("L2norm,IVF1024,Flat") into a Spec; makes no index.
 // Main path: parse_spec() -> split at commas -> transforms, coarse, encoding, refine, left to right; the first bad part is
 // the error. Grammar (case matters, no spaces):
 //
@@ -6,7 +6,7 @@
 //   transform = "L2norm" | "L2Norm"
 //   coarse    = "IVF" digits [ "k" | "M" ] [ "(" spec ")" ]      k: x 1024, M: x 1024 * 1024; (spec): an index over the centroids
 //   encoding  = what the encodings of the catalog accept, now "Flat" | "PQ" M "x4fs" [ "r" | "a" ] [ "_" block ]
-//   refine    = "RFlat" | "Refine(Flat)"        exact distances to the vectors as they were before the transforms
+//   refine    = "RFlat" | "Refine(Flat)"        exact distances to the vectors before the transforms
 //
 // The strings and their meaning are those of faiss's index_factory.  SPDX-License-Identifier: MIT
 #pragma once
@@ -48,22 +48,22 @@ struct Spec {
     std::vector<SpecToken> refine;  ///< outermost last
 };
 
-/// The longest string that is looked at.
+/// The longest string accepted.
 inline constexpr std::size_t kMaxSpecLength = 1024;
 
-/// Takes a factory string apart and checks every part of it. Never crashes, whatever the bytes.
-///   d, metric   of the vectors, for encodings that divide d, or that are for one metric only
-///   encodings   what the catalog offers; the parser knows no encoding of its own
-/// Errors, as text with a caret (spec_error.hpp): Errc::bad_spec if no version would read it, Errc::unsupported if it is a
-/// word of faiss that this version does not build, or the code an encoding gave for its own token.
+/// Parses a factory string and checks every part. Accepts any bytes without crashing.
+///   d, metric   of the vectors, for encodings that divide d or support one metric only
+///   encodings   the encodings of the catalog; the parser knows none itself
+/// Errors, as text with a caret (spec_error.hpp): Errc::bad_spec for text that no version parses, Errc::unsupported for a word of
+/// faiss that this version does not build, or the code of an encoding's error for its own token.
 Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings);
 
 /// The canonical spelling, which parses to the same index: "L2Norm,IVF1k,Flat" -> "L2norm,IVF1024,Flat".
 std::string to_string(const Spec& spec);
 
 namespace detail {
-/// Splits at the commas outside parentheses; an open one takes the rest. There is always at least one token. `column` is
-/// where the text begins in the whole string.
+/// Splits at the commas outside parentheses; an unclosed parenthesis takes the rest. Returns at least one token. `column`: where
+/// the text begins in the whole string.
 inline std::vector<SpecToken> split_spec(std::string_view text, std::size_t column) {
     std::vector<SpecToken> tokens(1, SpecToken{{}, column});
     std::size_t depth = 0;
@@ -79,7 +79,7 @@ inline std::vector<SpecToken> split_spec(std::string_view text, std::size_t colu
     return tokens;
 }
 
-/// Offset of a parenthesis without its partner, or npos.
+/// The offset of a parenthesis without its partner, or npos.
 inline std::size_t find_unbalanced(std::string_view text) {
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -91,7 +91,7 @@ inline std::size_t find_unbalanced(std::string_view text) {
     return open.empty() ? std::string_view::npos : open.front();
 }
 
-/// How far from `begin` the parenthesis is that closes one opened before it; all have their partners.
+/// The distance from `begin` to the parenthesis that closes one opened before it. Needs: all have their partners.
 inline std::size_t find_close(std::string_view text, std::size_t begin) {
     std::size_t i = begin;
     for (std::size_t depth = 1; i < text.size(); ++i) {
@@ -105,7 +105,7 @@ class SpecParser {
 public:
     SpecParser(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings)
         : text_(text), begin_(0), end_(text.size()), d_(d), metric_(metric), encodings_(encodings) {}
-    /// For a part of a string; errors point into the whole.
+    /// Parses a part of a string; errors point into the whole.
     SpecParser(const SpecParser& whole, std::size_t begin, std::size_t end)
         : text_(whole.text_),
           begin_(begin),
@@ -131,7 +131,7 @@ public:
     }
 
 private:
-    /// With what is around this part: each of its tokens, but lists and their encoding (which may be missing) are one index.
+    /// Nesting depth including the surroundings: each token counts, but IVF and its encoding (possibly missing) are one index.
     std::size_t nesting() const { return around_ + std::max<std::size_t>(1, tokens_.size() - spec_.coarse.has_value()); }
 
     Status too_deep(std::size_t column) const {
@@ -159,7 +159,7 @@ private:
         return read_coarse_index(ivf, 3 + n.length);
     }
 
-    /// Behind the number of lists stands nothing, or an index in parentheses.
+    /// Behind the number of lists there is nothing, or an index in parentheses.
     Status check_after_count(const SpecToken& ivf, std::size_t at) const {
         if (at == ivf.text.size()) return {};
         if (ivf.text[at] == '_')
@@ -192,7 +192,7 @@ private:
 
     static bool is_refine(std::string_view token) { return token == "RFlat" || token.starts_with(kRefine); }
 
-    /// Any index may stand in the parentheses; rows are kept exactly, so only one is of use.
+    /// faiss allows any index in the parentheses; rows are kept exactly, so only Flat is accepted.
     Status read_refine() {
         if (token().text != "RFlat") LUTRA_TRY(check_refine(token(), token().column + kRefine.size()));
         spec_.refine.push_back(token());
@@ -225,7 +225,7 @@ private:
         return refuse(extra, kEnd, "one part too many");
     }
 
-    /// The error for a token that nothing at its place can use.
+    /// The error for a token that is not expected here.
     Status refuse(const SpecToken& bad, std::string_view expected, std::string_view otherwise = "not known here") const {
         if (bad.text.empty())
             return error(Errc::bad_spec, bad.column, text_.empty() ? "the string is empty" : "a part is missing", expected);
@@ -268,7 +268,7 @@ private:
     std::size_t begin_, end_, d_;
     Metric metric_;
     std::span<const EncodingWord> encodings_;
-    std::size_t around_ = 1;  // what this part is in; outermost, the id map that a file may have
+    std::size_t around_ = 1;  // nesting around this part; outermost the id map that a file may have
     std::vector<SpecToken> tokens_;
     std::size_t next_ = 0;
     Spec spec_;

@@ -1,4 +1,4 @@
-// lutra/factory/spec_error.hpp: the text of an error in a factory string, with a caret under the bad part.
+// lutra/factory/spec_error.hpp: formats errors in factory strings, with a caret under the bad part.
 // SPDX-License-Identifier: MIT
 //
 //   cannot parse "IVF16, Flat": spaces are not allowed; expected an encoding (Flat)
@@ -15,7 +15,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The one place that builds such a text.
+/// Builds the text of an error.
 ///   code      Errc::bad_spec (no such spelling) or Errc::unsupported (known, but not built in this version)
 ///   text      the whole factory string, any bytes: unprintable ones are shown as '?', so the caret stays right
 ///   column    0-based offset of the bad part in text; text.size() points behind the end

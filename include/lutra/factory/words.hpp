@@ -1,5 +1,5 @@
-// lutra/factory/words.hpp: the words of a factory string: who says which encodings there are, how a list count is written,
-// and which words of faiss are known but not built here.  SPDX-License-Identifier: MIT
+// lutra/factory/words.hpp: the words of factory strings: encodings as the parser sees them, list counts, and words of faiss that
+// are known but not built.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
@@ -14,28 +14,27 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The most lists IVF{n} takes: what faiss reads without overflow (its count is an int while parsing).
+/// The largest n of IVF{n}: faiss parses the count as an int.
 inline constexpr std::size_t kMaxLists = 2147483647;
 
-/// How many records and transforms may stand in each other in a file; a string is counted as the file of its index with ids of
-/// the caller's. One for each transform, each RFlat, each index and each index over centroids, on the longest way in, and one
-/// for the id map. Calls go as deep as that: an index of so many fits them all into 256 KB of stack (measured without
-/// sanitizers, whose frames are larger).
+/// The largest nesting depth of records and transforms in a file; a factory string counts as the file of its index with ids of the
+/// caller's. Each transform, each RFlat, each index and each index over centroids on the deepest path counts one, and so does the
+/// id map. Calls nest as deep: at the limit every call fits into 256 KB of stack (measured without sanitizers, whose frames are
+/// larger).
 inline constexpr std::size_t kMaxNesting = 16;
 
-/// One encoding as the parser knows it. The catalog holds a row for each; the token's own grammar stays with the encoding.
-///   name    not empty; as shown in "expected an encoding (Flat)". Suggestions use it where check() accepts it as it stands.
-///   check   nullopt: not this encoding's token; ok: accepted; an error: its own, but wrong, and the message says why.
-///           d is the dimension after the transforms, metric that of the index; in_lists is true behind IVF{n}. Must take any
-///           bytes.
-///   repair  the token check() accepts that is nearest to one it does not; empty if it is not like this encoding's. Optional.
+/// One encoding as the parser sees it. The catalog has one for each; the grammar of a token stays with its encoding.
+///   name    not empty; shown in "expected an encoding (Flat)". Suggestions use it if check() accepts it.
+///   check   nullopt: the token of another encoding; ok: accepted; an error: a bad token of this encoding, and why.
+///           d: dimension after the transforms; metric: of the index; in_lists: true behind IVF{n}. Must accept any bytes.
+///   repair  the accepted token nearest to a malformed one; empty if the text is not similar to this encoding's. Optional.
 struct EncodingWord {
     std::string_view name;
     std::optional<Status> (*check)(std::string_view token, std::size_t d, Metric metric, bool in_lists);
     std::string (*repair)(std::string_view token, std::size_t d, Metric metric, bool in_lists) = nullptr;
 };
 
-/// What the encodings together say about a token: the first that is not nullopt.
+/// The first result of the encodings' check() that is not nullopt.
 std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, Metric metric,
                                      bool in_lists);
 

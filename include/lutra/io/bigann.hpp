@@ -1,4 +1,4 @@
-// lutra/io/bigann.hpp: .fbin, .u8bin, .i8bin and .ibin of the big-ann benchmarks: uint32 n, uint32 d, then n rows of d values.
+// lutra/io/bigann.hpp: reads .fbin, .u8bin, .i8bin and .ibin of big-ann benchmarks: uint32 n, uint32 d, then n rows of d values.
 // Source: https://big-ann-benchmarks.com.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/io/row_array.hpp>

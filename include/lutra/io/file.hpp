@@ -22,8 +22,8 @@ struct OpenFile {
 Result<OpenFile> open_regular_file(const std::string& path);
 }  // namespace detail
 
-/// Reads a regular file from its beginning, buffered. remaining() is exact, so a lying header is caught before memory is
-/// taken for it.
+/// Reads a regular file from its beginning, buffered. remaining() is exact, so a wrong header is caught before memory is allocated
+/// for it.
 class FileReader final : public Reader {
 public:
     /// Errc::not_found (no such file), unsupported (a folder, pipe or device) or io_error (with the system's reason).
@@ -66,7 +66,7 @@ public:
     /// Brings all bytes to the disk: what commit() does first. Of several files, complete() all before the first commit(): then a
     /// full disk leaves all of the old ones. Errors as commit().
     Status complete();
-    /// Puts the file under its name. Call it once, after the last write. Errc::io_error: the old file is untouched.
+    /// Renames the file to its name. Call it once, after the last write. Errc::io_error: the old file is untouched.
     Status commit();
 
 private:

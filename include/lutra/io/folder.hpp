@@ -1,4 +1,4 @@
-// lutra/io/folder.hpp: the names in a folder.  SPDX-License-Identifier: MIT
+// lutra/io/folder.hpp: lists the names in a folder.  SPDX-License-Identifier: MIT
 //
 // LUTRA_HAS_POSIX is set by the library. Where it is 1 folders are read without std::filesystem::directory_iterator: in libstdc++
 // 12 its constructor ends the process where memory runs out.
@@ -30,7 +30,7 @@ struct CloseFolder {
     void operator()(::DIR* folder) const { ::closedir(folder); }
 };
 
-/// f(name) for everything in a folder ("": the current one), in no order; an error if it cannot be read.
+/// Calls f(name) for every entry of a folder ("": the current one), in no order; an error if the folder cannot be read.
 template <class F>
 std::error_code for_each_name(const std::filesystem::path& folder, F&& f) {
     const std::unique_ptr<::DIR, CloseFolder> open(::opendir(folder.empty() ? "." : folder.c_str()));

@@ -1,4 +1,4 @@
-// lutra/io/half.hpp: 16-bit floats (IEEE 754 binary16) to 32-bit ones, exactly and without hardware support.
+// lutra/io/half.hpp: converts 16-bit floats (IEEE 754 binary16) to 32-bit ones, exactly and without hardware support.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>

@@ -1,4 +1,4 @@
-// lutra/io/mapped.hpp: a file's bytes in memory, read-only: a memory map, or a copy where the system has no maps.
+// lutra/io/mapped.hpp: MappedFile, the bytes of a file, read-only: a memory map, or a copy on systems without maps.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/io/file.hpp>

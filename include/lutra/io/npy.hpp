@@ -1,4 +1,4 @@
-// lutra/io/npy.hpp: NumPy's .npy files: parse_npy() for versions 1 to 3, write_npy() for floats and ids.
+// lutra/io/npy.hpp: reads and writes NumPy's .npy files: parse_npy() for versions 1 to 3, write_npy() for floats and ids.
 // Main path: parse_npy() -> magic and header length -> NpyParser (the dictionary) -> make_row_array().
 // Source: numpy.lib.format.  SPDX-License-Identifier: MIT
 #pragma once
@@ -146,7 +146,7 @@ inline Status find_npy_text(const FileFront& file, NpyText& text) {
     return {Errc::bad_file, "truncated: the .npy header is said to have {} bytes, {} are left", text.size, file.size - text.begin};
 }
 
-/// How much of a file that begins so must be read to parse it.
+/// The number of bytes at the front of the file that parsing needs.
 inline std::size_t npy_front_size(const FileFront& file) {
     NpyText text;
     return find_npy_text(file, text).ok() ? text.begin + text.size : 0;

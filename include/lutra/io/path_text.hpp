@@ -1,7 +1,7 @@
-// lutra/io/path_text.hpp: names of files as messages show them.  SPDX-License-Identifier: MIT
+// lutra/io/path_text.hpp: makes file names safe to show in messages.  SPDX-License-Identifier: MIT
 //
-// A name may hold anything: a newline would forge a line of output, an escape sequence would rewrite a terminal, and a long path
-// would push the reason out of a message of fixed size.
+// A file name may hold any byte: a newline would forge a line of output, an escape sequence would control a terminal, and a long
+// path would push the reason out of a message of fixed size.
 #pragma once
 #include <lutra/core/config.hpp>
 
@@ -11,10 +11,10 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The most bytes path_text() gives: two paths and what is to be said about them fit into a Message.
+/// The longest result of path_text(): two paths and a sentence fit into a Message.
 inline constexpr std::size_t kLongestPathText = 200;
 
-/// Text that can be printed: control characters, and bytes that are not UTF-8, become \n, \t, \r or \x1b. All else stays.
+/// Printable text: control characters, and bytes that are not UTF-8, become \n, \t, \r or \x1b. The rest stays.
 std::string printable(std::string_view text);
 
 /// A path, printable; of a long one the middle is left out, marked by "...".

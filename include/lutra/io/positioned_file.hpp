@@ -1,7 +1,7 @@
-// lutra/io/positioned_file.hpp: a file that any thread reads at any place, and the rows in such a file.
+// lutra/io/positioned_file.hpp: PositionedFile, read by any thread at any offset, and reading rows from it.
 // Main path: read_rows() -> blocks -> PositionedFile::read().  SPDX-License-Identifier: MIT
 //
-// Rows are read, not mapped: a mapped file that another program makes shorter ends the process that looks at it.
+// Rows are read, not mapped: if another program shortens a mapped file, the system ends the process that touches it.
 #pragma once
 #include <lutra/io/mapped.hpp>
 #include <lutra/io/row_array.hpp>

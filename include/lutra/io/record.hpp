@@ -1,5 +1,5 @@
-// lutra/io/record.hpp: the pieces every record of faiss's index format is made of: a four-character code, the common
-// header, counted arrays.  SPDX-License-Identifier: MIT
+// lutra/io/record.hpp: the building blocks of records in faiss's index format: four-character codes, the common header, counted
+// arrays.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/io/stream.hpp>
@@ -38,8 +38,8 @@ inline Status unexpected_record(Fourcc found, std::string_view accepted, std::ui
             std::string_view(shown.data(), shown.size()), position - 4, accepted};
 }
 
-/// What follows the code in every index record. Of two numbers in it faiss makes no use: it writes 1 << 20 for both, and reads
-/// past them, whatever they are. The second is a place for a note of lutra's.
+/// The header that follows the code in every index record. It has two numbers that faiss does not use: it writes 1 << 20 for both
+/// and ignores them when reading. lutra keeps its note in the second.
 struct IndexHeader {
     static constexpr std::int32_t kMaxDim = 1 << 20;
     static constexpr std::int64_t kNoNote = 1 << 20;

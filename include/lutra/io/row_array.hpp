@@ -1,5 +1,5 @@
-// lutra/io/row_array.hpp: rows of numbers as they lie in a file's bytes, and how they become floats or ids.
-// Every format's parser returns a RowArray; nothing above it knows formats.  SPDX-License-Identifier: MIT
+// lutra/io/row_array.hpp: RowArray, rows of numbers in the bytes of a file, and their conversion to floats or ids.
+// The parser of every format returns a RowArray; code above it knows no formats.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
@@ -26,7 +26,7 @@ constexpr std::string_view scalar_name(Scalar s) {
 /// Ids are 32- or 64-bit integers, vectors are everything else.
 constexpr bool holds_ids(Scalar s) { return s == Scalar::i4 || s == Scalar::i8; }
 
-/// How values follow each other.
+/// The order of the values in a file.
 ///   rows           [n, d] row-major (C order)
 ///   columns        [d, n] row-major (Fortran order)
 ///   prefixed_rows  as rows, and before each row its dimension as little-endian int32 (texmex)
@@ -35,7 +35,7 @@ enum class RowOrder : std::uint8_t { rows, columns, prefixed_rows };
 /// The most columns any file may have: the formats and faiss keep d in an int32.
 inline constexpr std::uint64_t kMaxColumns = 0x7fffffff;
 
-/// The beginning of a file, headers and more, and how long all of it is. Bytes that are the whole file are one too.
+/// The front of a file, at least its headers, and the size of the whole. `bytes` may be the whole file.
 struct FileFront {
     FileFront() = default;
     FileFront(std::span<const std::byte> whole) : bytes(whole), size(whole.size()) {}

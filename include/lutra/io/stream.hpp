@@ -1,5 +1,5 @@
-// lutra/io/stream.hpp: byte streams: what an index is saved to and loaded from. Files are in file.hpp, so a build
-// without a file system can still read an index from memory.  SPDX-License-Identifier: MIT
+// lutra/io/stream.hpp: byte streams that indexes are saved to and loaded from. Files are in file.hpp, so a build without a file
+// system can still load an index from memory.  SPDX-License-Identifier: MIT
 //
 // All numbers in files are little-endian. On a big-endian machine the value helpers swap.
 #pragma once
@@ -18,8 +18,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Where bytes come from. Every length found in a file is checked against remaining() before memory is taken for it, so
-/// a lying header cannot allocate more than the file is long.
+/// A source of bytes. Every length found in a file is checked against remaining() before memory is allocated for it, so a wrong
+/// header cannot allocate more than the size of the file.
 class Reader {
 public:
     virtual ~Reader() = default;
@@ -29,7 +29,7 @@ public:
     virtual std::uint64_t remaining() const = 0;  ///< bytes left
 };
 
-/// Where bytes go.
+/// A sink of bytes.
 class Writer {
 public:
     virtual ~Writer() = default;
@@ -37,7 +37,7 @@ public:
     virtual Status write(const void* from, std::size_t n) = 0;
 };
 
-/// Reads bytes that somebody else keeps: flash, a mapped file, a buffer.
+/// Reads bytes owned by the caller: flash, a mapped file, a buffer.
 class MemoryReader final : public Reader {
 public:
     explicit MemoryReader(std::span<const std::byte> bytes) : bytes_(bytes) {}

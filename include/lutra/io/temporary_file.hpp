@@ -1,5 +1,5 @@
-// lutra/io/temporary_file.hpp: the file that is written beside the one it will replace: its name, its rights, and what killed
-// processes left behind.  Main path: create_temporary() -> sweep_leftovers(), create_hidden(), take_over_rights().
+// lutra/io/temporary_file.hpp: temporary files, which replace their target when complete: names, rights, and the removal of those
+// that killed processes left behind.  Main path: create_temporary() -> sweep_leftovers(), create_hidden(), take_over_rights().
 // SPDX-License-Identifier: MIT
 //
 // LUTRA_HAS_POSIX is set by the library; where it is 0 plain C files serve: no owners, no sweeping, no fsync.

@@ -1,4 +1,4 @@
-// lutra/io/texmex.hpp: .fvecs, .bvecs and .ivecs: each row is its dimension as int32, then its values as f4, u1 or i4.
+// lutra/io/texmex.hpp: reads and writes .fvecs, .bvecs and .ivecs: each row is its dimension as int32, then values as f4, u1 or i4.
 // Source: http://corpus-texmex.irisa.fr.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/io/row_array.hpp>

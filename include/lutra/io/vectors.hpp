@@ -42,10 +42,10 @@ public:
     /// Errc::bad_argument: not begin <= end <= n; bad_file: a malformed row, a file that changed or became shorter; io_error.
     Status read(std::size_t begin, std::size_t end, float* out) const;
 
-    /// Rows that nobody wants, between two that are wanted, cost about as much to read as another call of read(): up to so many.
+    /// The most unwanted rows between two wanted ones that are cheaper to read along than another call of read().
     std::size_t gap() const { return gap_; }
 
-    /// The file that row `row` lies in, and its number in it: another than the whole's in a folder. Needs: row < n().
+    /// The file that holds row `row`, and the row's number in that file (of a folder: not that in the whole). Needs: row < n().
     struct Place {
         std::string path;
         std::size_t row;

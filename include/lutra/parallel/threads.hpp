@@ -1,5 +1,5 @@
-// lutra/parallel/threads.hpp: a pool of std::threads behind an Executor, for those who want one. Opt-in: the library includes
-// no <thread> and starts no thread without it.  SPDX-License-Identifier: MIT
+// lutra/parallel/threads.hpp: ThreadPool, a pool of std::threads behind an Executor. Opt-in: without it the library includes no
+// <thread> and starts no thread.  SPDX-License-Identifier: MIT
 //
 // Main path: run() publishes a job -> every thread that is awake in time join()s and takes tasks from one counter -> the
 // caller takes part, then closes the job and waits for those who joined. Threads that wake too late find it closed, so a
@@ -51,7 +51,7 @@ private:
         std::size_t n = 0;
     };
     static constexpr std::size_t kNobody = ~std::size_t{0};
-    static constexpr int kYields = 64;  // looks for the next job this often before sleeping; see join()
+    static constexpr int kYields = 64;  // checks for the next job before sleeping; see join()
 
     ThreadPool() = default;
     void start(std::size_t workers) {

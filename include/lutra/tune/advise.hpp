@@ -1,8 +1,8 @@
-// lutra/tune/advise.hpp: which index for n vectors [d], a recall and a memory.  SPDX-License-Identifier: MIT
+// lutra/tune/advise.hpp: recommends an index for n vectors [d], a recall and a memory limit.  SPDX-License-Identifier: MIT
 //
-// Rules of thumb of faiss's users: lists between 4 sqrt(n) and 16 sqrt(n), 39 training rows a list at least, pieces of two floats
-// for 4-bit codes, exact comparison of what they propose; and shares of lists that were measured (nprobe_for()). For inner product,
-// in lists of residuals, score-aware where there is a weight: pq4fs/README.md, section 6, has the measurements.
+// Rules of thumb of faiss's users: 4 sqrt(n) to 16 sqrt(n) lists, at least 39 training rows a list, pieces of two floats for 4-bit
+// codes, a refine stage behind them; and measured shares of lists (nprobe_for()). For inner product: codes of residuals in lists,
+// score-aware if their weight is above 0; pq4fs/README.md, section 6, has the measurements.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
@@ -22,7 +22,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What is wanted. memory: the most bytes the index may take; 0: any.
+/// The request. memory: the most bytes the index may take; 0: any.
 struct Wish {
     std::size_t n = 0, d = 0;
     Metric metric = Metric::l2;
@@ -32,17 +32,17 @@ struct Wish {
 };
 
 struct Advice {
-    Explanation index;   ///< its spec, nprobe and k_factor are what is advised
-    std::string reason;  ///< why this one
+    Explanation index;   ///< its spec, nprobe and k_factor are the advice
+    std::string reason;  ///< why this index
 };
 
-/// An index that can be trained on the n rows and fits. Errors: bad_argument (n or d is 0, recall outside 0 .. 1, memory below 0,
-/// cosine without inner_product), unsupported (not even the smallest one fits the memory).
+/// Recommends an index that the n rows can train and that fits the memory. Errors: bad_argument (n or d is 0, recall outside 0 ..
+/// 1, memory below 0, cosine without inner_product), unsupported (not even the smallest index fits).
 inline Result<Advice> advise(const Wish& wish);
 
 namespace detail {
 
-/// The most floats, up to `most`, that all pieces of a row can have.
+/// The largest piece of up to `most` floats that divides d.
 inline std::size_t piece_for(std::size_t d, std::size_t most) {
     while (d % most != 0) --most;
     return most;
@@ -67,7 +67,7 @@ inline std::size_t lists_for(std::size_t n) {
 struct Candidate {
     std::string spec;
     float k_factor;
-    double most_recall;  // what it reaches on real data with all lists
+    double most_recall;  // reached on real data with all lists visited
     std::string reason;
 };
 
@@ -103,14 +103,13 @@ private:
         if (lists > 1) in_lists_.append("IVF").append(std::to_string(lists)).append(",");
         if (n < 10000 || wish_.recall >= 0.9995)
             candidates_.push_back(
-                {alone + "Flat", 0, 1, n < 10000 ? "so few rows are compared exactly in no time" : "only this is exact"});
+                {alone + "Flat", 0, 1, n < 10000 ? "exact search is fast enough for so few rows" : "only this is exact"});
         else if (!wish_.cosine)
             candidates_.push_back({in_lists_ + codes(2) + ",RFlat", factor(), 0.999,
-                                   "the fastest there is: lists, codes, exact comparison of the best"});
+                                   "the fastest: lists, 4-bit codes, exact comparison of the best candidates"});
         candidates_.push_back({in_lists_ + "Flat", 0, 0.9995,
-                               wish_.cosine
-                                   ? "lists of whole rows, compared exactly: behind codes RFlat would not compare by cosine"
-                                   : "rows once and no codes: slower, less memory than with codes beside"});
+                               wish_.cosine ? "lists of uncompressed rows: RFlat behind codes would not compare by cosine"
+                                            : "uncompressed rows without codes: slower, but less memory than both"});
         if (n < kPq4Centroids) return;
         propose_codes(fine, 0.7, "rows do not fit the memory: codes of ");
         if (coarse != fine) propose_codes(coarse, 0.5, "rows do not fit the memory, nor do fine codes: codes of ");
@@ -134,7 +133,7 @@ private:
     void warn_of_recall(const Candidate& candidate, Explanation& index) const {
         if (candidate.most_recall >= wish_.recall) return;
         index.warnings.push_back(
-            joined({"codes without the rows beside them will not reach a recall of ", std::to_string(wish_.recall).substr(0, 5),
+            joined({"codes without a refine stage will not reach a recall of ", std::to_string(wish_.recall).substr(0, 5),
                     "; expect ", std::to_string(candidate.most_recall).substr(0, 3), " or less"}));
     }
 

@@ -1,9 +1,9 @@
-// lutra/tune/autotune.hpp: the fastest nprobe and k_factor that reach a recall, by measuring.  SPDX-License-Identifier: MIT
+// lutra/tune/autotune.hpp: finds the fastest nprobe and k_factor that reach a recall, by measuring.  SPDX-License-Identifier: MIT
 //
-// Recall grows with both. So for each k_factor, from the largest down, the least nprobe that reaches the target is found by
-// doubling and halving, beginning where the last k_factor ended: these points are all that can be fastest. They are timed in
-// turns, beside a few over the whole range of recalls, and the fastest that reaches the target wins. Compared with a grid this
-// looks at whole numbers of lists, and what another clearly beats is not timed.
+// Recall grows with both. So for each k_factor, from the largest down, doubling and halving find the least nprobe that reaches the
+// target, starting where the last k_factor ended: only these points can be the fastest. They are timed in turns, with a few more
+// over the whole range of recalls, and the fastest that reaches the target wins. Unlike a grid search this tries any number of
+// lists, and does not time points that another clearly beats.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
@@ -26,10 +26,10 @@ struct AutotuneConfig {
     double recall = 0.95;  ///< of the true k nearest, the share among the k returned; see RecallJudge
     std::size_t k = 10;
     double seconds = 0.5;   ///< to time each point
-    BaseVectors base = {};  ///< what codes alone need for equal distances to count alike; other indexes know them
+    BaseVectors base = {};  ///< the vectors, which an index of codes alone needs to count ties by distance
 };
 
-/// How an index is searched, and what that gives. nprobe, k_factor: 0 where there is no such stage.
+/// Search settings and their measured recall and speed. nprobe, k_factor: 0 if the index has no such stage.
 struct OperatingPoint {
     std::size_t nprobe = 0;
     float k_factor = 0;
@@ -37,9 +37,9 @@ struct OperatingPoint {
 };
 
 struct Tuned {
-    bool reached = false;  ///< false: the target is out of reach, best is the point with most recall
+    bool reached = false;  ///< false: no setting reaches the target; best is the point with the highest recall
     OperatingPoint best;
-    std::vector<OperatingPoint> pareto;  ///< of the points timed those that no other beats in both, by rising recall
+    std::vector<OperatingPoint> pareto;  ///< the timed points that no other beats in both recall and speed, by rising recall
 };
 
 /// Measures searches for queries [nq, d] in one call each, with truth [nq, truth_k], truth_k >= k: the true nearest ids, best
@@ -80,7 +80,7 @@ private:
         return {64, 48, 32, 24, 16, 12, 8, 6, 5, 4, 3, 2.5F, 2, 1.5F, 1};
     }
 
-    // For each k_factor the point with the least nprobe that reaches the target.
+    // Finds for each k_factor the point with the least nprobe that reaches the target.
     Status look_for_target() {
         std::size_t least = index_.nlist() == 0 ? 0 : 1;
         const std::vector<float> all = factors();
@@ -88,14 +88,15 @@ private:
         for (const float k_factor : all) {
             LUTRA_TRY(find_least(k_factor, least));
             if (least == kNone || (!timed_.empty() && least > 4 * timed_.front().nprobe)) break;
-            LUTRA_TRY(time_once(seen_.back()));  // again, as in look_around()
+            LUTRA_TRY(time_once(seen_.back()));  // a second time, as in look_around()
             timed_.push_back(seen_.back());
             ++step_.done;
         }
         return end();
     }
 
-    // From `least` on the least nprobe that reaches the target, which is then the last of seen_; kNone if there is none.
+    // Finds the least nprobe, from `least` on, that reaches the target; its point is then the last of seen_. kNone if there is
+    // none.
     Status find_least(float k_factor, std::size_t& least) {
         std::size_t low = least, high = least;  // low - 1 is known to be too few
         OperatingPoint reached;
@@ -116,7 +117,7 @@ private:
         return least = high, Status{};
     }
 
-    // The range of recalls for the list of points, up to `most` lists. What another clearly beats is not worth timing.
+    // Adds points over the whole range of recalls, up to `most` lists. Points that another clearly beats are not timed.
     Status look_around(std::size_t most) {
         std::vector<OperatingPoint> around;
         for (std::size_t nprobe = std::min<std::size_t>(most, 1); nprobe <= most; nprobe = std::max<std::size_t>(1, 2 * nprobe))
@@ -126,7 +127,7 @@ private:
         begin("tune: points", around.size());
         for (OperatingPoint& point : around) {
             LUTRA_TRY(look_at(point.nprobe, point.k_factor));
-            LUTRA_TRY(time_once(seen_.back()));  // again: the first time is a cold one
+            LUTRA_TRY(time_once(seen_.back()));  // a second time: the first search is cold
             point = seen_.back();
             ++step_.done;
         }
@@ -169,7 +170,7 @@ private:
         return {};
     }
 
-    // In turns, so that what disturbs the machine disturbs all; the best time of each counts.
+    // In turns, so that disturbances of the machine hit all points alike; the best time of each counts.
     Status time_all() {
         begin("tune: timing", kRounds * timed_.size());
         for (std::size_t round = 0; round < kRounds; ++round)
@@ -190,7 +191,7 @@ private:
         return {};
     }
 
-    // The fastest at or above the target; where that is out of reach, the one of most recall.
+    // The fastest point at or above the target; if none reaches it, the one with the highest recall.
     OperatingPoint best(bool reached) const {
         const auto less = [&](const OperatingPoint& a, const OperatingPoint& b) {
             const bool a_below = a.recall < config_.recall, b_below = b.recall < config_.recall;

@@ -1,8 +1,8 @@
-// lutra/tune/explain.hpp: what a factory string means for n vectors: each part in a sentence, memory, time, and what is unwise.
+// lutra/tune/explain.hpp: explains a factory string for n vectors: a sentence for each part, memory, time, and warnings.
 // SPDX-License-Identifier: MIT
 //
-// Times are estimates for one core with AVX-512 (Zen 4), from rates that the benchmarks of this repository measured; a core with
-// AVX2 takes two to three times as long. They are there to compare strings, not to promise.
+// Times are estimates for one core with AVX-512 (Zen 4), from rates measured by the benchmarks of this repository; a core with AVX2
+// takes two to three times as long. They serve to compare strings.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/message.hpp>
@@ -23,8 +23,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What an index will hold, and how it will be searched.
-///   nprobe, k_factor   0: what is advised for a recall@10 of 0.95
+/// The vectors an index will hold, and how it will be searched.
+///   nprobe, k_factor   0: the values advised for a recall@10 of 0.95
 struct Workload {
     std::size_t n = 0, d = 0;
     Metric metric = Metric::l2;
@@ -136,8 +136,8 @@ private:
         out_.add_seconds += double(work_.n) * multiply_adds / kMultiplyAdds;
         out_.search_seconds += multiply_adds / kMultiplyAdds + double(out_.nprobe) * kListVisit;
         std::string text =
-            joined({"k-means parts the rows into ", count_text(lists), " lists of about ", count_text(per_list),
-                    "; a query looks into the ", count_text(double(out_.nprobe)),
+            joined({"k-means partitions the rows into ", count_text(lists), " lists of about ", count_text(per_list),
+                    "; a query visits the ", count_text(double(out_.nprobe)),
                     work_.metric == Metric::l2 ? " nearest, " : " most promising, ", count_text(visited()), " rows"});
         if (!spec_.coarse->index.empty())
             text.append(joined({"; the lists are found through ", spec_.coarse->index, " over their centroids"}));
@@ -149,7 +149,7 @@ private:
         if (!is_coded()) {
             out_.search_seconds += visited() * double(work_.d) / kMultiplyAdds;
             return say(spec_.encoding.text,
-                       joined({"rows are kept as they are, ", bytes_text(row_bytes()), " each, and compared exactly"}));
+                       joined({"uncompressed rows, ", bytes_text(row_bytes()), " each, are compared exactly"}));
         }
         const Pq4Token token = codes();
         out_.add_seconds += double(work_.n) * double(work_.d) / kEncodedFloats;
@@ -157,12 +157,12 @@ private:
         if (token.score_aware) add_score_aware(double(token.m));
         if (token.by_residual && work_.metric == Metric::l2) out_.bytes += double(work_.n) * sizeof(std::uint16_t);  // their terms
         say(spec_.encoding.text,
-            joined(
-                {token.by_residual ? "each row, less the centroid of its list, is cut into " : "each row is cut into ",
-                 count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
-                 ", each replaced by the nearest of 16 learned ones: ", bytes_text(double(code)),
-                 " a row; distances are sums of table look-ups in registers, fast and approximate",
-                 token.score_aware ? "; errors are laid across the rows, where they change the best inner products least" : ""}));
+            joined({token.by_residual ? "each row, less the centroid of its list, is cut into " : "each row is cut into ",
+                    count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
+                    ", each replaced by the nearest of 16 centroids: ", bytes_text(double(code)),
+                    " a row; distances are sums of table look-ups in registers, fast and approximate",
+                    token.score_aware ? "; errors are mostly orthogonal to the rows, where the best inner products change least"
+                                      : ""}));
     }
 
     void add_score_aware(double m) {
@@ -175,20 +175,20 @@ private:
         const double candidates = double(work_.k) * double(out_.k_factor);
         out_.search_seconds += candidates * kFarRow;
         say(spec_.refine.back().text,
-            joined({"rows are kept beside the codes, ", bytes_text(row_bytes()),
-                    " each; the best k * k_factor = ", count_text(candidates), " of what was found are compared exactly"}));
+            joined({"the original rows are kept, too, ", bytes_text(row_bytes()),
+                    " each; the best k * k_factor = ", count_text(candidates), " candidates are compared exactly"}));
     }
 
     void warn() {
         warn_of_settings();
         if (nlist() != 0) warn_of_lists();
         if (nlist() == 0 && work_.n > 100000)
-            warn(joined({"without lists every query reads all ", count_text(double(work_.n)), " rows; IVF{n} in front"}));
+            warn(joined({"without lists every query reads all ", count_text(double(work_.n)), " rows; put IVF{n} in front"}));
         if (is_coded()) warn_of_codes();
-        if (!is_coded() && !spec_.refine.empty()) warn("rows that are kept exactly gain nothing from a refine stage");
+        if (!is_coded() && !spec_.refine.empty()) warn("uncompressed rows gain nothing from a refine stage");
         if (!spec_.transforms.empty() && !spec_.refine.empty())
-            warn(joined({"RFlat compares the rows as they were before L2norm: by ",
-                         work_.metric == Metric::l2 ? "L2 distance" : "inner product", ", not by cosine"}));
+            warn(joined({"RFlat compares the rows before L2norm: by ", work_.metric == Metric::l2 ? "L2 distance" : "inner product",
+                         ", not by cosine"}));
     }
 
     void warn_of_settings() {
@@ -208,19 +208,19 @@ private:
         if (lists > 16 * root && n >= 39 * lists)
             warn(joined({"more than 16 sqrt(n) = ", count_text(16 * root), " lists: finding them costs more than they save"}));
         if (lists < root && work_.n > 10000)
-            warn(joined({"fewer than sqrt(n) lists are long: 4 to 16 sqrt(n), ", count_text(4 * root), " to ",
+            warn(joined({"fewer than sqrt(n) lists are slow, as each is long: 4 to 16 sqrt(n), ", count_text(4 * root), " to ",
                          count_text(16 * root), ", is usual"}));
         if (nlist() > 1 && work_.nprobe == 1) warn("nprobe 1 misses about half of the neighbours");
     }
 
     void warn_of_codes() {
         if (work_.n < kPq4Centroids)
-            warn(joined({"codes are learned from at least ", std::to_string(kPq4Centroids), " rows: training will fail"}));
+            warn(joined({"codes need at least ", std::to_string(kPq4Centroids), " rows to train: training will fail"}));
         if (spec_.refine.empty())
             warn("4-bit codes alone order the nearest poorly; \",RFlat\" behind them compares candidates exactly");
         else if (out_.k_factor <= 1)
-            warn("k_factor 1 refines nothing but the order of what is returned; 4 to 16 finds more");
-        if (work_.d > 2 * codes().m) warn("pieces of more than 2 floats blur much; PQ{d/2}x4fs, with 2, is usual");
+            warn("k_factor 1 only reorders the k found by codes; 4 to 16 finds more neighbours");
+        if (work_.d > 2 * codes().m) warn("pieces of more than 2 floats lose much accuracy; PQ{d/2}x4fs, with 2, is usual");
     }
 
     const Spec& spec_;

@@ -1,9 +1,9 @@
-// lutra/tune/recall.hpp: recall, the share of the true nearest neighbours that a search found; equally near ones count alike.
+// lutra/tune/recall.hpp: recall, the share of the true nearest neighbours that a search found; ties count by distance.
 // Main path: RecallJudge::make() -> distances of the true neighbours -> recall() of each search.  SPDX-License-Identifier: MIT
 //
-// Of vectors that are equally near nobody can say which belong to the k nearest: sets of bytes have many, two exact searches may
-// name others. So a hit is right if it is as near as the k-th true neighbour, wherever distances can be known: from an index that
-// keeps its vectors as they are, or from the vectors themselves. Of codes alone only ids are left to compare.
+// If vectors are equally near (data sets of bytes have many), two exact searches may return different ones. So a hit is right if it
+// is as near as the k-th true neighbour. Distances come from an index that keeps its vectors, or from the vectors themselves; for
+// codes alone only ids can be compared.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
@@ -23,7 +23,7 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// The vectors that an index was made of, by id. They need not be in memory.
-///   read(first, count, out)   those with the ids first .. first + count - 1, all below n, into out [count, d]
+///   read(first, count, out)   reads the vectors with ids first .. first + count - 1, all below n, into out [count, d]
 struct BaseVectors {
     std::size_t n = 0;  ///< 0: not given
     std::function<Status(std::size_t, std::size_t, float*)> read = {};
@@ -31,7 +31,7 @@ struct BaseVectors {
     BaseVectors() = default;
     BaseVectors(std::size_t vectors, std::function<Status(std::size_t, std::size_t, float*)> reader)
         : n(vectors), read(std::move(reader)) {}
-    /// Rows in memory, which stay with the caller.
+    /// Rows in memory, owned by the caller.
     explicit BaseVectors(MatrixView x)
         : n(x.n), read([x](std::size_t first, std::size_t count, float* out) {
               std::copy_n(x.row(first), count * x.d, out);
@@ -47,8 +47,8 @@ inline bool keeps_vectors(const Index& index) {
 
 /// Judges searches for the same queries against one truth.
 ///
-/// Of the first `at` true ids those that are not -1 are wanted. A hit among the first `at` is right if its id is wanted or, where
-/// distances are known, if it is no further than the last that is wanted. An id that is returned twice counts once.
+/// The first `at` true ids that are not -1 are wanted. A hit among the first `at` is right if its id is wanted or, if distances are
+/// known, if it is no further than the last wanted id. An id returned twice counts once.
 class RecallJudge {
 public:
     /// truth [queries.n, k], k >= most: true ids, best first, -1 where there are none; most: the largest `at` of recall().
@@ -60,13 +60,13 @@ public:
 
     bool knows_distances() const { return !distances_.empty(); }
 
-    /// The share of what is wanted, over all queries, that is right; 1 if nothing is wanted. hits [queries.n, k] are those of the
+    /// The share of wanted ids, over all queries, that was found; 1 if none is wanted. hits [queries.n, k] are those of the
     /// index; with base vectors only their ids matter.  Needs: 1 <= at <= most.  Cost: queries.n * at^2, with base vectors
     /// queries.n * k distances too.  Errors: bad_argument (another number of queries), out_of_memory, those of base.read().
     Result<double> recall(const Hits& hits, std::size_t at) const;
 
 private:
-    // Which vectors are read together: such that at most `gap` ids lie between two, and at most `most` ids in all.
+    // Groups vectors to be read together: at most `gap` ids between two, and at most `most` ids in all.
     struct Runs {
         Id gap, most;
     };
@@ -146,7 +146,7 @@ inline Status RecallJudge::from_base(std::span<const Id> ids, std::size_t k, std
     return measure(read, {Id(kGap / d), Id(std::max<std::size_t>(1, kMost / d))}, ids, k, out);
 }
 
-/// An index walks over all ids for any run of them, so runs are few.
+/// reconstruct_n() walks over all ids for each run, so runs are few.
 inline Status RecallJudge::from_index(const Index& index, std::span<const Id> ids, std::size_t k, std::vector<float>& out) const {
     constexpr std::size_t kMost = std::size_t{1} << 20, kRuns = 64;  // floats
     const Id most = Id(std::max(kMost / queries_.d, index.ntotal() / kRuns) + 1);
@@ -186,7 +186,7 @@ Status RecallJudge::measure(Read read, Runs runs, std::span<const Id> ids, std::
     return {};
 }
 
-/// The distance of the last that is wanted; NaN: not known.
+/// The distance of the last wanted id; NaN: not known.
 inline float RecallJudge::bound(std::size_t query, std::size_t at) const {
     while (at > 0 && truth_[query * k_ + at - 1] == kNoId) --at;
     return at == 0 || distances_.empty() ? std::numeric_limits<float>::quiet_NaN() : distances_[query * most_ + at - 1];
