@@ -12,7 +12,7 @@
 #include <lutra/cluster/two_level_kmeans.hpp>  // hierarchical k-means, for many centroids
 #include <lutra/coarse/flat_coarse.hpp>        // coarse quantizer: compares every centroid
 #include <lutra/coarse/one_list.hpp>           // coarse quantizer of an index with one list
-#include <lutra/coarse/scanned_coarse.hpp>     // which list, of thousands: 4-bit codes of the centroids first
+#include <lutra/coarse/plain_coarse.hpp>       // coarse quantizer of a plain IVF{n}; of many lists, 4-bit codes propose some
 #include <lutra/core/concepts.hpp>             // the contracts CoarseQuantizer, Encoding, SearchIndex; collector.hpp has Collector
 #include <lutra/core/params.hpp>               // arguments of a call: nprobe, k_factor, id filter; threads, memory, progress
 #include <lutra/core/result.hpp>               // errors as values: Status, Result

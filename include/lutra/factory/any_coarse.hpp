@@ -1,7 +1,7 @@
 // lutra/factory/any_coarse.hpp: AnyCoarse, one type for all coarse quantizers of factory strings, so that Ivf is compiled once for
 // each encoding.  SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/coarse/scanned_coarse.hpp>
+#include <lutra/coarse/plain_coarse.hpp>
 #include <lutra/factory/index_coarse.hpp>
 
 #include <cstddef>
@@ -18,7 +18,7 @@ public:
     static constexpr bool kLearns = true;
 
     AnyCoarse() = default;
-    explicit AnyCoarse(ScannedCoarse coarse) : coarse_(std::move(coarse)) {}
+    explicit AnyCoarse(PlainCoarse coarse) : coarse_(std::move(coarse)) {}
     explicit AnyCoarse(IndexCoarse coarse) : coarse_(std::move(coarse)) {}
 
     AnyCoarse untrained() const {
@@ -58,7 +58,7 @@ public:
     static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth);
 
 private:
-    std::variant<ScannedCoarse, IndexCoarse> coarse_;
+    std::variant<PlainCoarse, IndexCoarse> coarse_;
 };
 static_assert(CoarseQuantizer<AnyCoarse>);
 

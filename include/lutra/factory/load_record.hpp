@@ -118,7 +118,7 @@ inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
 }
 
 inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
-    Result<ScannedCoarse> coarse = ScannedCoarse::load(fourcc, in, index, nlist);
+    Result<PlainCoarse> coarse = PlainCoarse::load(fourcc, in, index, nlist);
     LUTRA_TRY(coarse.status());
     return AnyCoarse(std::move(*coarse));
 }

@@ -1,7 +1,7 @@
-// Tests of coarse/scanned_coarse.hpp: the lists of FlatCoarse, by a shorter way.  SPDX-License-Identifier: MIT
+// Tests of coarse/plain_coarse.hpp: the lists of FlatCoarse, by a shorter way.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include <lutra/coarse/scanned_coarse.hpp>
+#include <lutra/coarse/plain_coarse.hpp>
 
 #include <cstddef>
 #include <limits>
@@ -15,7 +15,7 @@ namespace {
 using lutra::FlatCoarse;
 using lutra::Id;
 using lutra::Metric;
-using lutra::ScannedCoarse;
+using lutra::PlainCoarse;
 using lutra_test::Matrix;
 
 template <class Coarse>
@@ -46,10 +46,10 @@ Matrix plane(std::size_t n, std::size_t d, std::uint32_t seed) {
 }
 }  // namespace
 
-TEST_CASE("ScannedCoarse: finds the lists of FlatCoarse while it compares a fraction of the centroids, alone and together") {
-    const Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
+TEST_CASE("PlainCoarse: finds the lists of FlatCoarse while it compares a fraction of the centroids, alone and together") {
+    const Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
     const auto flat = built<FlatCoarse>(c);
-    const auto scanned = built<ScannedCoarse>(c);
+    const auto scanned = built<PlainCoarse>(c);
     CHECK(scanned.candidates(1) > 0);
     CHECK(scanned.candidates(1) < c.n / 8);
     for (std::size_t nprobe : {1, 2, 4, 7, 16}) {
@@ -64,17 +64,17 @@ TEST_CASE("ScannedCoarse: finds the lists of FlatCoarse while it compares a frac
     CHECK(probed(scanned, q, c.n) == probed(flat, q, c.n));
 }
 
-TEST_CASE("ScannedCoarse: probe gives the distances of the lists") {
-    const Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(21, 64, 7);
+TEST_CASE("PlainCoarse: probe gives the distances of the lists") {
+    const Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(21, 64, 7);
     for (const Metric metric : {Metric::l2, Metric::inner_product})
-        for (std::size_t nprobe : {1, 9}) lutra_test::check_probe_distances(built<ScannedCoarse>(c, metric), metric, q, nprobe);
+        for (std::size_t nprobe : {1, 9}) lutra_test::check_probe_distances(built<PlainCoarse>(c, metric), metric, q, nprobe);
 }
 
-TEST_CASE("ScannedCoarse: assign gives the list that probe gives first, also where the codes miss the nearest one") {
-    Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(300, 64, 7);
+TEST_CASE("PlainCoarse: assign gives the list that probe gives first, also where the codes miss the nearest one") {
+    Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(300, 64, 7);
     for (std::size_t j = 1; j < c.n; j += 3) std::copy_n(c.row(j - 1), 64, c.row(j));  // twins
     for (std::size_t t = 0; t < 64; ++t) q.row(3)[t] = 4e18F, q.row(4)[t] = 3e38F;
-    const auto scanned = built<ScannedCoarse>(c);
+    const auto scanned = built<PlainCoarse>(c);
     REQUIRE(scanned.candidates(1) > 0);
     lutra::Arena arena;
     std::vector<Id> lists(q.n, -9);
@@ -83,10 +83,10 @@ TEST_CASE("ScannedCoarse: assign gives the list that probe gives first, also whe
     for (std::size_t i = 0; i < q.n; i += 10) CHECK(lists[i] == probed(scanned, q.view().rows(i, i + 1), 1)[0]);
 }
 
-TEST_CASE("ScannedCoarse: for inner product rows find the nearest list by codes, queries theirs among all centroids") {
-    const Matrix c = plane(ScannedCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
+TEST_CASE("PlainCoarse: for inner product rows find the nearest list by codes, queries theirs among all centroids") {
+    const Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
     auto flat = built<FlatCoarse>(c, Metric::inner_product);
-    auto scanned = built<ScannedCoarse>(c, Metric::inner_product);
+    auto scanned = built<PlainCoarse>(c, Metric::inner_product);
     CHECK(scanned.candidates(1) > 0);
     const std::vector<float> spreads = lutra_test::normal_matrix(1, c.n, 5).values;
     flat.set_spreads(spreads), scanned.set_spreads(spreads);
@@ -97,40 +97,40 @@ TEST_CASE("ScannedCoarse: for inner product rows find the nearest list by codes,
     CHECK(by_codes == by_all);
 }
 
-TEST_CASE("ScannedCoarse: compares every centroid where there are few, where they have length 1, and where codes say too little") {
-    CHECK(built<ScannedCoarse>(plane(ScannedCoarse::kMinLists - 1, 16, 1)).candidates(1) == 0);
-    Matrix unit = plane(ScannedCoarse::kMinLists, 16, 1);
+TEST_CASE("PlainCoarse: compares every centroid where there are few, where they have length 1, and where codes say too little") {
+    CHECK(built<PlainCoarse>(plane(PlainCoarse::kMinLists - 1, 16, 1)).candidates(1) == 0);
+    Matrix unit = plane(PlainCoarse::kMinLists, 16, 1);
     lutra::normalize_rows(unit.row(0), unit.n, 16, unit.row(0));
-    CHECK(built<ScannedCoarse>(unit, Metric::inner_product).candidates(1) == 0);
-    const Matrix noise = lutra_test::normal_matrix(ScannedCoarse::kMinLists, 256, 3), q = lutra_test::normal_matrix(20, 256, 4);
-    const auto scanned = built<ScannedCoarse>(noise);
+    CHECK(built<PlainCoarse>(unit, Metric::inner_product).candidates(1) == 0);
+    const Matrix noise = lutra_test::normal_matrix(PlainCoarse::kMinLists, 256, 3), q = lutra_test::normal_matrix(20, 256, 4);
+    const auto scanned = built<PlainCoarse>(noise);
     CHECK(scanned.candidates(16) == 0);
     CHECK(probed(scanned, q, 16) == probed(built<FlatCoarse>(noise), q, 16));
 }
 
-TEST_CASE("ScannedCoarse: a query with NaN finds no list, one too long for its codes the right ones") {
-    const Matrix c = plane(ScannedCoarse::kMinLists, 64, 1);
+TEST_CASE("PlainCoarse: a query with NaN finds no list, one too long for its codes the right ones") {
+    const Matrix c = plane(PlainCoarse::kMinLists, 64, 1);
     Matrix q = plane(5, 64, 5);
     q.row(1)[3] = std::numeric_limits<float>::quiet_NaN();
     for (std::size_t t = 0; t < 64; ++t) q.row(3)[t] = 4e18F;
-    const auto scanned = built<ScannedCoarse>(c);
+    const auto scanned = built<PlainCoarse>(c);
     CHECK(scanned.candidates(4) > 0);
     CHECK(probed(scanned, q, 4) == probed(built<FlatCoarse>(c), q, 4));
     CHECK(probed(scanned, q, 4)[4] == lutra::kNoId);
 }
 
-TEST_CASE("ScannedCoarse: centroids with NaN, and all alike, are compared one by one") {
-    Matrix c = plane(ScannedCoarse::kMinLists, 8, 1);
+TEST_CASE("PlainCoarse: centroids with NaN, and all alike, are compared one by one") {
+    Matrix c = plane(PlainCoarse::kMinLists, 8, 1);
     c.row(5)[0] = std::numeric_limits<float>::quiet_NaN();
-    CHECK(built<ScannedCoarse>(c).candidates(1) == 0);
+    CHECK(built<PlainCoarse>(c).candidates(1) == 0);
     std::fill(c.values.begin(), c.values.end(), 1.F);
-    const auto alike = built<ScannedCoarse>(c);
+    const auto alike = built<PlainCoarse>(c);
     CHECK(probed(alike, c.view().rows(0, 3), 2) == std::vector<Id>{0, 1, 0, 1, 0, 1});
 }
 
-TEST_CASE("ScannedCoarse: probe allocates nothing once the arena is warm") {
-    const Matrix c = plane(ScannedCoarse::kMinLists, 16, 1), q = plane(9, 16, 5);
-    const auto scanned = built<ScannedCoarse>(c);
+TEST_CASE("PlainCoarse: probe allocates nothing once the arena is warm") {
+    const Matrix c = plane(PlainCoarse::kMinLists, 16, 1), q = plane(9, 16, 5);
+    const auto scanned = built<PlainCoarse>(c);
     lutra::Arena arena;
     std::vector<Id> lists(q.n * 4);
     scanned.probe(q, 4, lists.data(), nullptr, arena);

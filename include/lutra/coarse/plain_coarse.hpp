@@ -1,13 +1,13 @@
-// lutra/coarse/scanned_coarse.hpp: the partition of "IVF{n}" for many lists: 4-bit codes of the centroids propose, exact
-// distances decide.  SPDX-License-Identifier: MIT
+// lutra/coarse/plain_coarse.hpp: the partition of a plain "IVF{n}", one without a coarse quantizer of its own in parentheses. Few
+// centroids are all compared; of many, 4-bit codes propose and exact distances decide.  SPDX-License-Identifier: MIT
 //
 // A query that compares itself with 7,650 centroids of 256 floats reads 7.8 MB. Their 4-bit codes are 0.25 MB: they are scanned
 // (encodings/pq4fs), and only the few dozen best are compared exactly. How many are needed is measured when the centroids
-// come: each of some centroids asks for its own nearest others, and the worst rank that one of those has among the codes is
-// doubled. A centroid lies further from the others than a row from its own, which makes its question the harder one. Where
-// the answer is a large share of all, or there are few lists, every centroid is compared: FlatCoarse. So it is for queries of inner
-// products, which are not like centroids: of 4,000 words four were led to another list. Rows are stored by L2 there too, unless
-// centroids have length 1, and find their list by the codes.
+// come: for a sample of centroids we measure how deep in code order their true neighbours lie, and double that. It overestimates
+// what a row needs, for a centroid lies further from the others than a row from its own. Where the answer is a large share of all,
+// or there are few lists, every centroid is compared: FlatCoarse. So it is for queries of inner products, which are not like
+// centroids: of 4,000 words four were led to another list. Rows are stored by L2 there too, unless centroids have length 1, and
+// find their list by the codes.
 // Source: the coarse search over codes is that of faiss's "IVF{n}(PQ{M}x4fs,RFlat)".
 #pragma once
 #include <lutra/coarse/flat_coarse.hpp>
@@ -26,14 +26,14 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// FlatCoarse with a shorter way for probe() and assign(); files are FlatCoarse's. Memory beside the centroids: d / 8 + 8 bytes a
-/// list, and FlatCoarse's.
-class ScannedCoarse {
+/// FlatCoarse, with a shorter way for probe() and assign() where there are many lists; files are FlatCoarse's. Memory beside the
+/// centroids: d / 8 + 8 bytes a list, and FlatCoarse's.
+class PlainCoarse {
 public:
     static constexpr bool kLearns = true;
     static constexpr std::size_t kMinLists = 2048;  ///< fewer are compared exactly
 
-    ScannedCoarse untrained() const { return {}; }
+    PlainCoarse untrained() const { return {}; }
 
     Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric metric, const Resources& resources = {}) {
         LUTRA_TRY(flat_.build(std::move(centroids), nlist, d, metric, resources));
@@ -78,16 +78,16 @@ public:
     void set_spreads(std::span<const float> rms) { flat_.set_spreads(rms); }
 
     Status save(Writer& out, std::size_t d, Metric metric) const { return flat_.save(out, d, metric); }
-    static Result<ScannedCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
+    static Result<PlainCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
         Fourcc fourcc;
         LUTRA_TRY(read_fourcc(in, fourcc));
         return load(fourcc, in, index, nlist);
     }
     /// What follows the fourcc.
-    static Result<ScannedCoarse> load(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
+    static Result<PlainCoarse> load(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
         AlignedVector<float> centroids;
         LUTRA_TRY(FlatCoarse::read(fourcc, in, index, nlist, centroids));
-        ScannedCoarse coarse;
+        PlainCoarse coarse;
         if (index.is_trained) LUTRA_TRY(coarse.build(std::move(centroids), nlist, std::size_t(index.d), index.metric));
         return coarse;
     }
@@ -183,6 +183,6 @@ private:
     std::vector<Id> ids_;             // [nlist]: 0, 1, 2 ...
     std::array<std::size_t, kLevels> needed_{};
 };
-static_assert(CoarseQuantizer<ScannedCoarse>);
+static_assert(CoarseQuantizer<PlainCoarse>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
