@@ -34,23 +34,23 @@ void check_same() {
             std::vector<std::int8_t> q = random_codes(padded, rng), codes = random_codes(groups * kByteGroup * padded, rng);
             q[2] = q[3] = 127;  // the largest sums of a pair
             for (const std::size_t t : {2, 3})
-                if (groups != 0) codes[byte_place(0, t, padded)] = -127, codes[byte_place(15, t, padded)] = 127;
+                if (groups != 0) codes[byte_offset(0, t, padded)] = -127, codes[byte_offset(15, t, padded)] = 127;
             std::vector<std::int32_t> want = dots_of<scalar>(q, codes);
             for (std::size_t j = 0; j < want.size(); ++j)
-                for (std::size_t t = 0; t < padded; ++t) want[j] += kByteOffset<Arch> * codes[byte_place(j, t, padded)];
+                for (std::size_t t = 0; t < padded; ++t) want[j] += kByteOffset<Arch> * codes[byte_offset(j, t, padded)];
             CHECK(dots_of<Arch>(q, codes) == want);
         }
 }
 }  // namespace
 
-TEST_CASE("byte_place: each code of each row has a byte of its own") {
+TEST_CASE("byte_offset: each code of each row has a byte of its own") {
     for (const std::size_t padded : {4, 8, 20}) {
         std::vector<bool> taken(3 * kByteGroup * padded);
         for (std::size_t j = 0; j < 3 * kByteGroup; ++j)
             for (std::size_t t = 0; t < padded; ++t) {
-                REQUIRE(byte_place(j, t, padded) < taken.size());
-                CHECK(!taken[byte_place(j, t, padded)]);
-                taken[byte_place(j, t, padded)] = true;
+                REQUIRE(byte_offset(j, t, padded) < taken.size());
+                CHECK(!taken[byte_offset(j, t, padded)]);
+                taken[byte_offset(j, t, padded)] = true;
             }
     }
 }
@@ -62,7 +62,7 @@ TEST_CASE("byte_dots: the definition sums what a query and a row have in each co
     std::vector<std::int8_t> codes(2 * kByteGroup * padded);
     std::int32_t want = 0;
     for (std::size_t t = 0; t < padded; ++t)
-        codes[byte_place(17, t, padded)] = row[t], want += std::int32_t(q[t]) * std::int32_t(row[t]);
+        codes[byte_offset(17, t, padded)] = row[t], want += std::int32_t(q[t]) * std::int32_t(row[t]);
     std::vector<std::int32_t> all(2 * kByteGroup);
     all[17] = want;
     CHECK(dots_of<scalar>(q, codes) == all);

@@ -1,4 +1,4 @@
-// lutra/cluster/copies.hpp: which rows stand elsewhere, too.  SPDX-License-Identifier: MIT
+// lutra/cluster/copies.hpp: finds duplicate rows.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 
@@ -11,7 +11,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
 
-/// Equal rows have equal hashes; 0 and -0 are equal. Four chains of multiplications, so that none waits for the one before it.
+/// A hash of a row: equal rows have equal hashes; 0 and -0 are equal. Four independent chains of multiplications, for speed.
 inline std::uint64_t row_hash(const float* x, std::size_t d) {
     constexpr std::uint64_t kFactor = 0xff51afd7ed558ccdU;
     std::uint64_t chains[4] = {1, 2, 3, 4};
@@ -23,7 +23,7 @@ inline std::uint64_t row_hash(const float* x, std::size_t d) {
     return ((chains[0] * kFactor + chains[1]) * kFactor + chains[2]) * kFactor + chains[3];
 }
 
-/// For each row of x [n, d], which has no NaN, whether an equal one comes before it. Cost: one pass over x and a sort of n numbers.
+/// Marks each row of x [n, d] that equals an earlier one; x has no NaN. Cost: one pass over x and a sort of n numbers.
 inline std::vector<bool> find_copies(MatrixView x) {
     std::vector<std::pair<std::uint64_t, std::size_t>> rows(x.n);
     for (std::size_t i = 0; i < x.n; ++i) rows[i] = {row_hash(x.row(i), x.d), i};

@@ -1,4 +1,4 @@
-// lutra/cluster/kmeans.hpp: Lloyd's k-means, the training of every partition and codebook.  SPDX-License-Identifier: MIT
+// lutra/cluster/kmeans.hpp: Lloyd's k-means, which trains every partition.  SPDX-License-Identifier: MIT
 // Main path: kmeans() -> sample -> for each redo: seed, then repeat assign -> update -> fill empty clusters.
 // Source: Lloyd, IEEE Trans. Inf. Theory 28(2), 1982. Sampling, seeding and splitting draw the same random numbers as
 // faiss does, so the two start from the same points.
@@ -23,7 +23,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// How rows find their centroids. Both ways give the same bits.
+/// The method that assigns rows to centroids. Both give the same bits.
 enum class Assignment {
     automatic,  ///< pruned where it pays: k >= 512 and more than 3 iterations
     plain,      ///< every row with every centroid, in every iteration
@@ -49,7 +49,7 @@ struct KMeans {
     std::vector<double> objective;
 };
 
-/// The rows of x [n, d] a training uses: all, or `limit` of them in the order of permutation(n, limit, seed).
+/// The rows of x [n, d] that training uses: all, or `limit` of them in the order of permutation(n, limit, seed).
 inline AlignedVector<float> training_sample(MatrixView x, std::size_t limit, std::uint32_t seed) {
     if (x.n <= limit) return AlignedVector<float>(x.data, x.data + x.n * x.d);
     AlignedVector<float> sample(limit * x.d);
@@ -58,8 +58,8 @@ inline AlignedVector<float> training_sample(MatrixView x, std::size_t limit, std
     return sample;
 }
 
-/// k centroids of x [n, d]. Stops before `iterations` when no row changes its cluster any more. Every cluster has a row where there
-/// are as many different rows; for that up to 8 iterations more may be made. Rows of any finite size have finite centroids.
+/// Trains k centroids on x [n, d]. Stops before `iterations` when no row changes its cluster any more. Every cluster has a row if x
+/// has k different rows; up to 8 extra iterations see to that. Finite rows of any size give finite centroids.
 ///
 /// Cost: n k d multiply-adds an iteration, less where pruned, spread over the executor; memory: 4 n d bytes if sampled, up to
 /// 4 n d if pruned, and 20 n + 12 k d. The same bits for any executor. Errors: bad_argument (shapes, weights), too_few_rows (n <
@@ -103,7 +103,7 @@ public:
         return {};
     }
 
-    /// As a cost: lower is better for every metric.
+    /// The last objective as a cost: lower is better for every metric.
     double last_objective() const { return objective_.empty() ? std::numeric_limits<double>::infinity() : objective_.back(); }
     KMeans result() const {
         KMeans result{centroids_.rows(), k_, x_.d, objective_};
@@ -133,7 +133,7 @@ private:
         return k_ >= 512 && config_.iterations > 3;
     }
 
-    // Groups of the centroids as the first iteration left them: those it began with are rows of x and move far.
+    // Groups the centroids after the first iteration: the seeds are rows of x and move far in it.
     void begin_pruning() {
         const std::size_t n_groups = std::clamp<std::size_t>(k_ / kGroupSize, 1, x_.d);
         KMeansConfig config;
@@ -182,14 +182,14 @@ private:
 
     bool counts(std::size_t row) const { return weights_.empty() || weights_[row] > 0; }
 
-    // Rows with a weight, each set of equal ones once: what another centroid could divide.
+    // The number of different rows with a weight in each cluster: only a cluster with two or more can be split.
     std::vector<std::size_t> different_rows_of_clusters() const {
         std::vector<std::size_t> sizes(k_, 0);
         for (std::size_t i = 0; i < x_.n; ++i) sizes[std::size_t(best_[i])] += counts(i) && !copies_[i];
         return sizes;
     }
 
-    // The empty clusters. Which rows are copies is found out when there first are some.
+    // The empty clusters. Duplicate rows are searched for when there first are some.
     std::vector<std::size_t> empty_clusters() {
         std::vector<bool> used(k_, false);
         for (std::size_t i = 0; i < x_.n; ++i)
@@ -201,7 +201,7 @@ private:
         return empty;
     }
 
-    // One worker sums a cluster, in the order of the rows: the same bits for any number of workers.
+    // Each cluster is summed by one worker in the order of the rows: the same bits for any number of workers.
     void update() {
         resources_.executor.for_ranges(k_, 16, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             const Arena::Frame frame(workspace_.arena(worker));
@@ -235,7 +235,7 @@ private:
         Rng rng(kSplitSeed);
         for (const std::size_t j : empty) {
             const std::size_t from = pick_large(sizes, rng);
-            if (sizes[from] < 2) return;  // nothing to divide is left
+            if (sizes[from] < 2) return;  // no cluster left to split
             split(from, j);
             sizes[j] = sizes[from] / 2, sizes[from] -= sizes[j];
         }
@@ -262,9 +262,9 @@ private:
         return std::size_t(std::max_element(sizes.begin(), sizes.end()) - sizes.begin());
     }
 
-    // What ends a run: a split is only a guess that the next iteration must try, and among copies of one row it never works. So
-    // empty clusters become rows instead, those that lie farthest from their centroid, each from a cluster with other rows.
-    // False if there is nothing to move: what is then empty becomes a copy of another one.
+    // At the end of a run: a split is a guess for the next iteration to test, and never succeeds among copies of one row. So empty
+    // clusters move to the rows farthest from their centroid, each from a cluster with other rows. False if no row can be moved:
+    // then an empty cluster becomes a copy of another one.
     bool move_empty() {
         const std::vector<std::size_t> empty = empty_clusters();
         if (empty.empty()) return false;
@@ -280,7 +280,7 @@ private:
         return moved != 0;
     }
 
-    // Squared distances, negated, and rows: the farthest first. Of clusters with one row there are none.
+    // Pairs of negated squared distance and row, the farthest first; without rows that are alone in their cluster.
     std::vector<std::pair<double, std::size_t>> farthest_rows(const std::vector<std::size_t>& sizes) {
         std::vector<std::pair<double, std::size_t>> rows;
         std::vector<float> own(x_.d);

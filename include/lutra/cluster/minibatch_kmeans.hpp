@@ -41,7 +41,7 @@ struct MiniBatchKMeans {
     double batch_mean = 0;  ///< the smoothed mean of squared distances the last batches had
 };
 
-/// k centroids of the rows of a source, each step looking at `batch` rows drawn with replacement.
+/// Trains k centroids on the rows of a source; each step uses `batch` rows drawn with replacement.
 ///
 /// Cost: batch k d multiply-adds a step, spread over the executor; memory: the batch, the sample the first centroids are chosen
 /// from and 8 k d bytes, whatever n is. The same bits for any executor. Errors: bad_argument, too_few_rows (n < k),
@@ -52,7 +52,7 @@ Result<MiniBatchKMeans> minibatch_kmeans(const Source& source, std::size_t k, co
 
 namespace detail {
 
-/// In [0, n), for more rows than 32 bits count.
+/// A row number in [0, n), also for n above 2^32.
 inline std::size_t draw_row(std::size_t n, Rng& rng) {
     const std::uint64_t high = rng.next();
     return std::size_t((high << 32 | rng.next()) % n);
@@ -70,7 +70,7 @@ inline std::vector<std::size_t> different_rows(std::size_t n, std::size_t count,
     return rows;
 }
 
-/// When to stop: a smoothed mean that no longer falls, or centroids that hardly move.
+/// Stops the steps when the smoothed mean no longer falls, or centroids hardly move.
 class EarlyStop {
 public:
     EarlyStop(const MiniBatchConfig& config, std::size_t n)
@@ -92,7 +92,7 @@ private:
     std::size_t without_ = 0;
 };
 
-/// The centroids and how many rows each has had.
+/// The centroids, and the number of rows each has been given.
 class MiniBatchState {
 public:
     MiniBatchState(AlignedVector<float> centroids, std::size_t k, std::size_t d, const MiniBatchConfig& config,
@@ -111,7 +111,7 @@ public:
 
     const AlignedVector<float>& centroids() const { return centroids_.rows(); }
 
-    /// One step with rows x [batch, d]. The sum of the squared distances to the centroids before it moves them.
+    /// One step with rows x [batch, d]. Returns the sum of the squared distances to the centroids before they move.
     double step(const float* x, double& moved) {
         assign(x);
         moved = move(x);
@@ -120,7 +120,7 @@ public:
 
     bool has_unused() const { return std::find(counts_.begin(), counts_.end(), std::size_t{0}) != counts_.end(); }
 
-    /// Starved centroids become rows of the batch, different ones that no centroid lay on; at most half as many as it has rows.
+    /// Moves starved centroids, at most batch / 2, to different rows of the batch that do not coincide with a centroid.
     void reassign(const float* x, Rng& rng) {
         std::vector<std::size_t> starved = starved_centroids();
         if (starved.empty()) return;
@@ -137,7 +137,7 @@ public:
         std::size_t least = std::numeric_limits<std::size_t>::max();
         for (std::size_t j = 0; j < k_; ++j)
             if (!is_starved[j]) least = std::min(least, counts_[j]);
-        for (const std::size_t j : starved) counts_[j] = least;  // or they would jump to the next row they get
+        for (const std::size_t j : starved) counts_[j] = least;  // with 0 they would jump to the next row they are given
     }
 
 private:

@@ -1,15 +1,15 @@
-// lutra/cluster/pruned_assignment.hpp: each row's nearest centroid, again and again while the centroids move, without
-// computing what cannot have changed.  SPDX-License-Identifier: MIT
-// Main path: follow() takes over where the centroids are; the first assign() compares everything and stores a bound for each row
-// and each group of centroids; later ones compare a row with its own group and with those the bound does not exclude.
-// Source: the group bounds of Ding et al., "Yinyang K-Means", ICML 2015. Ours: no bounds of single centroids; what is left to do
-// are dense products, all rows of a tile that need a group against that group.
+// lutra/cluster/pruned_assignment.hpp: assigns rows to moving centroids, iteration by iteration; bounds exclude most distances.
+// SPDX-License-Identifier: MIT
+// Main path: follow() takes over the moved centroids; the first assign() compares everything and stores a bound for each row and
+// each group of centroids; later calls compare a row with its own group and with the groups that the bounds do not exclude. Source:
+// the group bounds of Ding et al., "Yinyang K-Means", ICML 2015. Ours: no bounds of single centroids; the remaining work is dense
+// products of a group and all rows of a tile that need it.
 //
 //   bound(row, group) <= the score of the row with every centroid of the group, now          L2: |x - c|, else -x.c
 //   a group whose farthest centroid has moved by m in all since it was stored: bound - reach m      reach: 1, else |x|
 //
-// Ids and scores are those of nearest(): a pair is left out only where its exact score is larger, and where rounding might decide
-// between two centroids, their exact scores do.
+// Ids and scores are those of nearest(): a pair is excluded only if its exact score is larger, and if rounding might decide between
+// two centroids, their exact scores do.
 #pragma once
 #include <lutra/core/counting_sort.hpp>
 #include <lutra/core/params.hpp>
@@ -30,9 +30,9 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// The same bits for any executor.
 class PrunedAssignment {
 public:
-    /// A task has this many rows: enough to fill panels with those that need a group, few enough to be read from L2 for one group
-    /// after the other. With 8,192 rows, which do not fit, k-means of words (d = 200, 1,024 centroids) took 1.25 times as long, of
-    /// speech (d = 256) 1.3, of SIFT (d = 128) 1.02; with 1,024 as long or a little longer (Zen 4).
+    /// Rows per task: enough to fill panels with the rows that need a group, few enough to stay in L2 from group to group. With
+    /// 8,192 rows, which do not fit, k-means of words (d = 200, 1,024 centroids) took 1.25 times as long, of speech (d = 256) 1.3,
+    /// of SIFT (d = 128) 1.02; with 1,024 as long or a little longer (Zen 4).
     static constexpr std::size_t kTile = 2048;
 
     /// group_of [k], each below n_groups. Near centroids in one group exclude most.
@@ -45,7 +45,7 @@ public:
         counting_sort_by(group_of, std::span(first_), [&](std::size_t at, std::size_t j) { place_[j] = at, members_[at] = Id(j); });
     }
 
-    /// Takes over centroids [k, d]. Once before every round of assign().
+    /// Takes over centroids [k, d]. Call it once before every round of assign().
     void follow(const AlignedVector<float>& centroids) {
         bounded_ = following_;
         if (!following_) start(centroids);
@@ -57,7 +57,7 @@ public:
         centroids_.prepare();
     }
 
-    /// Rows [begin, end), begin a multiple of kTile: ids [x.n], as the round before left them, and scores [x.n].
+    /// Assigns rows [begin, end), begin a multiple of kTile: ids [x.n], as the previous round left them, and scores [x.n].
     void assign(std::size_t begin, std::size_t end, std::int32_t* ids, float* scores) {
         resources_.executor.for_ranges(end - begin, kTile, [&](std::size_t b, std::size_t e, std::size_t worker) {
             const Tile tile{begin + b, e - b, ids + begin + b, scores + begin + b};
@@ -78,7 +78,7 @@ private:
     CentroidsView group(std::size_t g) const { return centroids_.view(first_[g], first_[g + 1]); }
     float* bounds(const Tile& tile, std::size_t g) { return bounds_.data() + tile.first * moved_.size() + g * tile.n; }
 
-    // The origin stays what it is from here on, and with it the length of each row.
+    // The origin is fixed from here on, and so is the length of each row.
     void start(const AlignedVector<float>& centroids) {
         following_ = true;
         centroids_ = Centroids(metric_, centroids, members_.size(), x_.d);
@@ -92,7 +92,7 @@ private:
         });
     }
 
-    // The squared way of the centroid of group g that went farthest.
+    // The largest squared movement of a centroid of group g.
     double move(std::size_t g, const float* centroids) {
         double farthest = 0;
         for (std::size_t m = first_[g]; m < first_[g + 1]; ++m) {
@@ -108,7 +108,7 @@ private:
 
     float reach(std::size_t row) const { return metric_ == Metric::l2 ? 1.F : norms_[row]; }
 
-    // More than what rounding can do to a score: (|x| + |c|)^2 is no less than the sum of the squares.
+    // An upper bound of the rounding of a score: (|x| + |c|)^2 is at least the sum of the squares.
     float rounding(std::size_t row) const {
         const float longest = centroids_.view().longest, sum = norms_[row] + longest;
         return rounding_slack(x_.d) * (metric_ == Metric::l2 ? sum * sum : norms_[row] * longest);
@@ -119,7 +119,7 @@ private:
         return metric_ == Metric::l2 ? std::sqrt(std::max(0.F, least + norms_[row] * norms_[row])) : least;
     }
 
-    // A group whose bound is above this has no better centroid than one of this score.
+    // A group whose bound is above this has no centroid better than one with this score.
     float limit(std::size_t row, float score) const {
         const float most = score + rounding(row);
         const float bound = metric_ == Metric::l2 ? std::sqrt(std::max(0.F, most + norms_[row] * norms_[row])) : most;
@@ -169,7 +169,7 @@ private:
         return proposals;
     }
 
-    // Each row with the group it was nearest to: most are done after that.
+    // Compares each row with the group of its last centroid: most rows are done after that.
     void compare_own(const Tile& tile, std::span<Proposal> proposals, std::span<const std::int32_t> own,
                      std::span<std::int32_t> list, Arena& arena) {
         const Arena::Frame frame(arena);
@@ -187,7 +187,7 @@ private:
             [&](std::size_t l, std::size_t, const Proposal& p) { merge_proposal(tile, proposals, g, std::size_t(list[l]), p); });
     }
 
-    // What group g proposes for row i of the tile: a number in it counts from the group's first centroid.
+    // Merges the proposal of group g for row i of the tile; centroid numbers in it count from the group's first centroid.
     void merge_proposal(const Tile& tile, std::span<Proposal> proposals, std::size_t g, std::size_t i, const Proposal& p) {
         const std::size_t row = tile.first + i;
         bounds(tile, g)[i] = lower_bound(row, p.score) + reach(row) * moved_[g];

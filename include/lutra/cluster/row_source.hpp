@@ -1,4 +1,4 @@
-// lutra/cluster/row_source.hpp: rows by number, from memory, from files, from anywhere.  SPDX-License-Identifier: MIT
+// lutra/cluster/row_source.hpp: RowSource, rows accessed by number: in memory, in files, anywhere.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>

@@ -1,4 +1,4 @@
-// lutra/cluster/seeding.hpp: the first centroids of a k-means: rows of the data, chosen well.  SPDX-License-Identifier: MIT
+// lutra/cluster/seeding.hpp: chooses the first centroids of k-means among the rows.  SPDX-License-Identifier: MIT
 // Sources: k-means++: Arthur and Vassilvitskii, SODA 2007. AFK-MC^2: Bachem, Lucic, Hassani, Krause, "Fast and provably good
 // seedings for k-means", NIPS 2016: a Markov chain in place of each draw of k-means++, so no pass over all rows for each centroid.
 #pragma once
@@ -36,7 +36,7 @@ inline AlignedVector<float> random_rows(MatrixView x, std::size_t k, std::uint32
     return chosen;
 }
 
-/// Sums of weights [n], to draw rows in proportion to their weight.
+/// Cumulative weights [n], to draw rows in proportion to their weight.
 class Draw {
 public:
     void set(const std::vector<float>& weights) {
@@ -55,7 +55,7 @@ private:
     std::vector<double> sums_;
 };
 
-/// nearest [n]: becomes the lesser of itself and the squared distance to c [d].
+/// Lowers nearest [n] to the squared distance to c [d], if that is smaller.
 inline void nearer(MatrixView x, const float* c, std::vector<float>& nearest, const Executor& executor) {
     executor.for_ranges(x.n, 1024, [&](std::size_t begin, std::size_t end, std::size_t) {
         for (std::size_t i = begin; i < end; ++i) nearest[i] = std::min(nearest[i], score_row(Metric::l2, c, x.row(i), x.d));

@@ -1,5 +1,6 @@
-// lutra/cluster/two_level_kmeans.hpp: many centroids, fast: k-means of groups, k-means in each group, then rounds of Lloyd's
-// algorithm in which a row looks at the centroids of its own and the nearest groups only.  SPDX-License-Identifier: MIT
+// lutra/cluster/two_level_kmeans.hpp: hierarchical k-means for many centroids: k-means into groups, k-means in each group, then
+// rounds of Lloyd's algorithm that compare a row with the centroids of its own and the nearest groups only.
+// SPDX-License-Identifier: MIT
 // Main path: two_level_kmeans() -> split into about sqrt(k) groups -> kmeans() in each -> refine(): assign near -> means.
 // Source: hierarchical k-means as in Nister and Stewenius, CVPR 2006; the refining rounds across groups are ours.
 #pragma once
@@ -21,13 +22,13 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct TwoLevelConfig {
     std::size_t iterations = 10;    ///< of k-means on both levels
     std::size_t refine_rounds = 3;  ///< over all rows afterwards
-    std::size_t near_groups = 8;    ///< whose centroids a row is compared with in those
+    std::size_t near_groups = 8;    ///< groups whose centroids a row is compared with in those rounds
     std::uint32_t seed = 1234;
     std::size_t max_points_per_centroid = 256;  ///< more rows than k times this are sampled
     std::string_view stage = "two-level k-means";
 };
 
-/// k centroids [k, d] of x [n, d], squared L2.
+/// Trains k centroids [k, d] on x [n, d] by squared L2.
 ///
 /// Cost: about n sqrt(k) d (2 iterations + near_groups refine_rounds) multiply-adds, spread over the executor; k-means has n k d in
 /// each iteration. Memory: 28 n + 16 k d bytes, and 4 n d while the second level is made. The same bits for any executor.
@@ -69,7 +70,7 @@ private:
         return config;
     }
 
-    // Both levels; the centroids of group g are numbers first_[g] .. first_[g + 1] - 1.
+    // Trains both levels; the centroids of group g have numbers first_[g] .. first_[g + 1] - 1.
     Status split() {
         const std::size_t n_groups = std::max<std::size_t>(1, std::size_t(std::lround(std::sqrt(double(k_)))));
         Resources resources = resources_;
@@ -88,8 +89,8 @@ private:
         return {};
     }
 
-    // One centroid for every group with rows, the others by shares of the rows that are left; never more than rows, as k <= n.
-    // Copies of a row count once, if there are enough different rows: they need no centroids of their own.
+    // Distributes the centroids: one for every group with rows, the others in proportion to the remaining rows; never more than
+    // rows, as k <= n. Copies of a row count once if there are enough different rows: they need no centroids of their own.
     void share_out(const Grouped& rows, std::size_t n_groups) {
         const std::vector<bool> is_copy = find_copies(x_);
         const auto n_copies = std::size_t(std::count(is_copy.begin(), is_copy.end(), true));
@@ -118,7 +119,7 @@ private:
         return {};
     }
 
-    // Lloyd's iteration, with the centroids of near groups only.
+    // One iteration of Lloyd's algorithm over the centroids of near groups only.
     void refine() {
         const std::vector<std::int32_t> groups = groups_of_rows();
         const Grouped rows(groups, first_.size() - 1);
@@ -183,7 +184,7 @@ private:
             best_[row] = is_clear(centroids_.view(), proposals_[row]) ? proposals_[row].j : exact_near(x_.row(row), groups, arena);
     }
 
-    // Where rounding might decide, the nearest centroid of these groups by exact scores.
+    // The nearest centroid of these groups by exact scores, for rows where rounding might decide.
     std::int32_t exact_near(const float* row, std::span<const std::size_t> groups, Arena& arena) const {
         double least = std::numeric_limits<double>::infinity();
         Id nearest = 0;

@@ -1,13 +1,12 @@
 // lutra/coarse/plain_coarse.hpp: the partition of a plain "IVF{n}", one without a coarse quantizer of its own in parentheses. Few
 // centroids are all compared; of many, 4-bit codes propose and exact distances decide.  SPDX-License-Identifier: MIT
 //
-// A query that compares itself with 7,650 centroids of 256 floats reads 7.8 MB. Their 4-bit codes are 0.25 MB: they are scanned
-// (encodings/pq4fs), and only the few dozen best are compared exactly. How many are needed is measured when the centroids
-// come: for a sample of centroids we measure how deep in code order their true neighbours lie, and double that. It overestimates
-// what a row needs, for a centroid lies further from the others than a row from its own. Where the answer is a large share of all,
-// or there are few lists, every centroid is compared: FlatCoarse. So it is for queries of inner products, which are not like
-// centroids: of 4,000 words four were led to another list. Rows are stored by L2 there too, unless centroids have length 1, and
-// find their list by the codes.
+// Comparing a query with 7,650 centroids of 256 floats reads 7.8 MB. Their 4-bit codes are 0.25 MB: they are scanned
+// (encodings/pq4fs), and only the few dozen best centroids are compared exactly. The number of candidates is measured in build():
+// for a sample of centroids we measure how deep in code order their true neighbours lie, and double that. This overestimates what
+// a row needs, as a centroid lies further from the others than a row from its own. FlatCoarse compares every centroid if the
+// candidates are a large share of all, if there are few lists, and for queries by inner product, which are not like centroids: of
+// 4,000 words four got another list. Rows are assigned by L2 there too, through the codes, unless centroids have length 1.
 // Source: the coarse search over codes is that of faiss's "IVF{n}(PQ{M}x4fs,RFlat)".
 #pragma once
 #include <lutra/coarse/flat_coarse.hpp>
@@ -49,7 +48,7 @@ public:
     const float* centroid(std::size_t list) const { return flat_.centroid(list); }
     std::string token() const { return flat_.token(); }
 
-    /// How many centroids are compared exactly for nprobe lists; 0: all.
+    /// The number of centroids compared exactly for nprobe lists; 0: all.
     std::size_t candidates(std::size_t nprobe) const {
         std::size_t level = 0;
         while (level < kLevels && nprobes_at(level) < nprobe) ++level;
@@ -65,7 +64,7 @@ public:
         n == 0 ? flat_.probe(q, nprobe, lists, distances, arena) : find_near(q, nprobe, n, lists, distances, arena);
     }
 
-    /// For L2 the list that probe() gives first: where the codes miss the nearest one, add() and search() miss it alike.
+    /// For L2 the list that probe() gives first: if the codes miss the nearest one, add() and search() miss it alike.
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         const std::size_t n = candidates(1);
         if (n == 0) return flat_.assign(x, lists, arena);
@@ -112,7 +111,7 @@ private:
         return {};
     }
 
-    // needed_: so many of the best by their codes hold the nprobe best, for every sample.
+    // needed_: the number of best centroids by code that contain the nprobe nearest, for every sample.
     void measure(const Executor& executor) {
         AlignedVector<float> decoded(nlist() * d_);
         for (std::size_t l = 0; l < nlist(); ++l)
@@ -126,7 +125,7 @@ private:
             for (std::size_t level = 0; level < kLevels; ++level) needed_[level] = std::max(needed_[level], rank[level]);
     }
 
-    // For each level the worst rank by `decoded` [nlist, d] that one of centroid i's nearest others has.
+    // For each level the worst rank, by distance to `decoded` [nlist, d], of the nearest neighbours of centroid i.
     std::array<std::size_t, kLevels> ranks_of(std::size_t i, const float* decoded) const {
         std::vector<float> exact(nlist()), rough(nlist());
         score_rows(Metric::l2, centroid(i), rows().data, nlist(), d_, exact.data());
@@ -153,7 +152,7 @@ private:
             find_near_some(q.rows(i, std::min(q.n, i + kTogether)), nprobe, n, lists + i * nprobe, distances + i * nprobe, arena);
     }
 
-    // At most kTogether queries; n candidates each.
+    // Probes for at most kTogether queries, with n candidates each.
     void find_near_some(MatrixView q, std::size_t nprobe, std::size_t n, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const IdFilter all;

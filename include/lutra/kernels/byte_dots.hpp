@@ -1,10 +1,11 @@
-// lutra/kernels/byte_dots.hpp: products of a query and many rows, both in bytes, rows side by side.  SPDX-License-Identifier: MIT
+// lutra/kernels/byte_dots.hpp: inner products of a query and many rows, all in bytes, rows interleaved.
+// SPDX-License-Identifier: MIT
 //
 //   codes [groups, padded / 4, 16, 4]     four columns of each of 16 rows, then the next four
 //
-// One instruction multiplies four columns of 16 rows by the query's four and adds each row's products to its own number: nothing is
-// summed across lanes. A lone query of words in 1,024 lists (d = 200, Zen 4, medians of four alternations) takes 29.3 us in all,
-// and took 37.0 when each row's bytes lay together.
+// One instruction multiplies four columns of 16 rows by the query's four and adds each row's products to its own 32-bit sum, so
+// nothing is summed across lanes. A lone query of words in 1,024 lists (d = 200, Zen 4, medians of four alternations) takes 29.3
+// us, 37.0 with each row's bytes together.
 #pragma once
 #include <lutra/simd/arch.hpp>
 
@@ -19,14 +20,14 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 inline constexpr std::size_t kByteGroup = 16, kByteColumns = 4;
 
-/// Where column t of row j is; padded is a multiple of kByteColumns.
-constexpr std::size_t byte_place(std::size_t j, std::size_t t, std::size_t padded) {
+/// The offset of column t of row j; padded is a multiple of kByteColumns.
+constexpr std::size_t byte_offset(std::size_t j, std::size_t t, std::size_t padded) {
     return j / kByteGroup * kByteGroup * padded + t / kByteColumns * kByteGroup * kByteColumns + j % kByteGroup * kByteColumns +
            t % kByteColumns;
 }
 
-/// What a query's bytes hold beyond its codes, which are in -127 .. 127 as the rows' are: instructions differ in which factor may
-/// be negative. So a kernel's dots are those of the definition and kByteOffset times the sum of the row's codes.
+/// Added to a query's codes, which are in -127 .. 127 like the rows', as instructions differ in which factor may be negative. So a
+/// kernel's dots exceed those of the definition by this times the sum of the row's codes.
 template <class Arch>
 inline constexpr std::int32_t kByteOffset = 0;
 
@@ -36,7 +37,7 @@ inline void byte_dots(scalar, const std::uint8_t* query, const std::int8_t* code
     for (std::size_t j = 0; j < groups * kByteGroup; ++j) {
         dots[j] = 0;
         for (std::size_t t = 0; t < padded; ++t)
-            dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[byte_place(j, t, padded)]);
+            dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[byte_offset(j, t, padded)]);
     }
 }
 

@@ -1,11 +1,11 @@
-// lutra/kernels/byte_rows.hpp: rows a second time, in bytes, which say for certain which of them cannot be among the nearest.
+// lutra/kernels/byte_rows.hpp: 8-bit copies of rows with a proven error bound, to rule out rows that cannot be near.
 // SPDX-License-Identifier: MIT
 //
 //   row less the origin = scale * code + error, code in -127 .. 127; the query the same way (L2). The origin is the median
 //   |query . row - scale * scale * (code . code)| <= |query| |error of row| + |error of query| |scale * code of row|
 //
-// A lone query is bound by the memory of the rows it compares: bytes are a quarter of it. What may be near by this bound is
-// compared exactly, so the outcome is that of comparing all. Source of the bound: Cauchy and Schwarz.
+// The speed of a lone query is that of reading the rows it compares, and bytes are a quarter of them. Rows that may be near by this
+// bound are compared exactly, so the result is that of comparing all. Source of the bound: Cauchy and Schwarz.
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/bisect.hpp>
@@ -27,12 +27,12 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Rows [n, d] in d bytes each and 24 more, n rounded up to 16. Const calls are thread-safe.
+/// Rows [n, d] in d + 24 bytes each, n rounded up to 16. Const calls are thread-safe.
 class ByteRows {
 public:
-    /// Whether this build has an instruction for it; without one it is slower than what it saves.
+    /// True if this build has an instruction for products of bytes; without one it costs more than it saves.
     static constexpr bool kFast = !std::is_same_v<BestBytes, scalar>;
-    static constexpr std::size_t kMaxQueries = 4;  ///< together they are compared with all rows sooner
+    static constexpr std::size_t kMaxQueries = 4;  ///< larger batches are faster by comparing all rows in a matrix product
 
     ByteRows() = default;
     /// Empty if d > 65,536 (sums have 32 bits), or if a row is not finite or so long that its square may overflow.
@@ -59,13 +59,13 @@ public:
 
     bool empty() const { return n_ == 0; }
 
-    /// Row j is this one [d] from now on. Cannot fail; one too long for bytes may always be near.
+    /// Replaces row j. Cannot fail; a row too long for bytes may always be near.
     void set_row(std::size_t j, const float* row) {
         scales_[j] = norms_[j] = errors_[j] = scores_[j] = 0, sums_[j] = 0;
         slacks_[j] = std::numeric_limits<float>::infinity();
         if (!(squared(row, d_) < kLongest)) return;
         const auto centred = [&](std::size_t t) { return row[t] - origin_[t]; };
-        const auto put = [&](std::size_t c, std::int32_t code) { codes_[byte_place(j, c, padded_)] = std::int8_t(code); };
+        const auto put = [&](std::size_t c, std::int32_t code) { codes_[byte_offset(j, c, padded_)] = std::int8_t(code); };
         const Coded coded = encode(centred, put);
         const double length = squared_length(centred, d_);
         scales_[j] = coded.scale, norms_[j] = coded.norm, errors_[j] = coded.error, sums_[j] = coded.sum;
@@ -73,8 +73,8 @@ public:
         slacks_[j] = slack(metric_ == Metric::l2 ? length : squared(row, d_) + squared(origin_.data(), d_));
     }
 
-    /// The numbers, rising, of all rows that may be among the k nearest of q [d]; found has room for n + 1. None: a query of which
-    /// this cannot say anything, because it is not finite or too long. 1 <= k <= n.
+    /// Finds all rows that may be among the k nearest of q [d]: their numbers, rising, into found, which has room for n + 1;
+    /// returns how many. 0: the bound does not hold, as the query is not finite or too long. Needs: 1 <= k <= n.
     std::size_t may_be_near(const float* q, std::size_t k, std::uint32_t* found, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto query = arena.take<std::uint8_t>(padded_);
@@ -94,7 +94,7 @@ public:
 private:
     static constexpr double kLongest = 1e30;  // of squared lengths
     static constexpr std::size_t kMostColumns = 65536;
-    /// What is known of a vector in bytes.
+    /// A vector in bytes: its scale, and the norms that the bound needs.
     struct Coded {
         float scale = 0;
         float norm = 0;        // |scale * code|
@@ -107,8 +107,7 @@ private:
         bool usable = false;
     };
 
-    // Keys of the least and the most that the score of each row may be. One loop over columns of numbers, which compilers make
-    // vectors of.
+    // Keys of the lower and upper bound of each row's score. One loop over arrays, which compilers vectorise.
     void find_bounds(const Query& q, const std::int32_t* dots, std::int32_t* least, std::int32_t* most) const {
         const float factor = metric_ == Metric::l2 ? -2.F : -1.F, scale = q.coded.scale, error = q.coded.error;
         const float *const scales = scales_.data(), *const norms = norms_.data(), *const errors = errors_.data();
@@ -121,8 +120,8 @@ private:
             least[j] = order_key(score - off), most[j] = order_key(score + off);
         }
     }
-    // score_row() and what is computed here round by so small a share of |query|^2 + |row|^2 (L2: less the origin), or by as much
-    // as tiny numbers lose.
+    // Bounds the rounding of score_row() and of this class: a share of |query|^2 + |row|^2 (L2: less the origin), and what tiny
+    // numbers lose.
     float slack(double squared) const { return float((squared * 0x1p-22 + 1e-36) * (double(d_) / 8 + 64)); }
     template <class X>
     static double squared_length(X&& x, std::size_t d) {
@@ -171,7 +170,7 @@ private:
     std::size_t n_ = 0, d_ = 0, padded_ = 0;
     Metric metric_ = Metric::l2;
     std::vector<float> origin_;         // [d]
-    AlignedVector<std::int8_t> codes_;  // byte_place()
+    AlignedVector<std::int8_t> codes_;  // byte_offset()
     // [n] each: of Coded, and of rows |row - origin|^2 for L2, 0 for inner product, and what rounding may add
     AlignedVector<float> scales_, norms_, errors_, scores_, slacks_;
     AlignedVector<std::int32_t> sums_;

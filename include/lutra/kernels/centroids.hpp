@@ -1,12 +1,12 @@
-// lutra/kernels/centroids.hpp: centroids as they are, and less a common origin, as the fused products want them.
+// lutra/kernels/centroids.hpp: centroids, and the same less a common origin, as the fused products need them.
 // SPDX-License-Identifier: MIT
 //
 //   |x - c|^2 = |x'|^2 - 2 x'.c' + |c'|^2,     x' = x - origin, c' = c - origin
 //
 // The sum on the right cancels: its rounding grows with |x'| and |c'|, not with the distance. Positions in metres from the centre
-// of the Earth have 4e6 in each column and distances of a few metres, so products of the rows as they are say nothing. The origin
-// is the median of each column: offsets are gone, and one far centroid does not move it as it would move the mean. Inner products
-// have no such freedom: there the origin is 0.
+// of the Earth have 4e6 in each column and distances of a few metres, so products of the raw rows would be noise. The origin is the
+// median of each column, which removes offsets and, unlike the mean, does not follow one far centroid. Inner products depend on the
+// origin: there it is 0.
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/order_key.hpp>
@@ -23,7 +23,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Centroids as the kernels want them.
+/// Centroids as the kernels need them.
 struct CentroidsView {
     const float* rows = nullptr;     // [k, d] as they are: what exact distances are taken to
     const float* centred = nullptr;  // [k, d] less the origin: what products are taken of
@@ -89,8 +89,8 @@ public:
         if (metric_ == Metric::l2) terms_[j] = norms_[j];
     }
 
-    /// Parts the centroids into those near the origin and those so far from it that they are no row's nearest but their own: their
-    /// length shall not say how precise the products with all others are. Under inner product length counts, and none is far.
+    /// Marks centroids so far from the origin that they are nearest only to their own rows: their length must not enter the error
+    /// bound of the products with all others. Under inner product none is far.
     void find_far() {
         float limit = std::numeric_limits<float>::infinity();
         if (metric_ == Metric::l2 && k_ != 0) {
@@ -104,7 +104,7 @@ public:
             longest = std::max(longest, norm);
             if (norm <= limit)
                 near = std::max(near, norm);
-            else  // of a length whose square overflows that much is sure
+            else  // the square overflows, so it is far
                 far = std::min(far, std::min(norm, std::numeric_limits<float>::max()));
         }
         longest_ = std::sqrt(longest), longest_near_ = std::sqrt(near), far_ = std::sqrt(far);

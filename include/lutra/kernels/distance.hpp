@@ -1,8 +1,8 @@
 // lutra/kernels/distance.hpp: exact distances of one query to rows.  SPDX-License-Identifier: MIT
 //
-// These define what a distance is: every search path ends here (fused kernels only propose candidates), so one query and
-// a batch, one thread and many, Flat and IVF give the same bits. Each row is summed in the same order wherever it stands.
-// Float error: within (d + 2) * 2^-24 of the sum of the terms' magnitudes.
+// These kernels define a distance: every search path ends here (fused kernels only propose candidates), so one query and a batch,
+// one thread and many, Flat and IVF give the same bits. The terms of a row are summed in the same order, whatever rows are around
+// it. Float error: within (d + 2) * 2^-24 of the sum of the terms' magnitudes.
 #pragma once
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/types.hpp>
@@ -36,7 +36,7 @@ inline void inner_product_rows(scalar, const float* q, const float* x, std::size
 #if !defined(LUTRA_SCALAR_ONLY)
 namespace detail {
 
-// The two terms that are summed. fma(a, b, c) in lanes.
+// The terms of the two sums, in lanes.
 struct SquaredDifference {
     template <class B>
     static B add(const B& q, const B& x, const B& sum) {
@@ -70,9 +70,9 @@ float sum_row(const float* q, const float* x, std::size_t d) {
     return simd::sum<Arch>(even + odd);
 }
 
-// How far ahead to ask for rows that follow each other: 4 KB, the latency of memory times its rate. Zen 1 streams at 90% of
-// what its memory gives with it and at 70% without; machines with AVX-512 know best themselves (Zen 4: 85% with it, 99%
-// without; AVX2 code there: 88% and 98%).
+// Prefetch distance for consecutive rows: 4 KB, the latency of memory times its rate. Zen 1 streams at 90% of its memory's rate
+// with prefetching and at 70% without; on machines with AVX-512 the hardware does better alone (Zen 4: 85% with it, 99% without;
+// AVX2 code there: 88% and 98%).
 template <class Arch>
 inline constexpr std::size_t kAhead = simd::Floats<Arch>::size >= 16 ? 0 : 1024;
 
@@ -95,7 +95,7 @@ void inner_product_rows(Arch, const float* q, const float* x, std::size_t n, std
 }
 #endif
 
-/// How many times a term of such a sum is rounded, at the most, until it is part of the sum of d terms.
+/// The most roundings of a term on its way into the sum of d terms.
 constexpr std::size_t roundings_of_sum(std::size_t d) {
 #if defined(LUTRA_SCALAR_ONLY)
     return d + 1;

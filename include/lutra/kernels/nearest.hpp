@@ -1,11 +1,11 @@
-// lutra/kernels/nearest.hpp: for each point, its nearest centroid.  SPDX-License-Identifier: MIT
-// Main path: nearest() -> nearest_in_groups(): fused products, the best and the second of each point -> is_clear() -> those that
-// are not: scan_rows(), which compares exactly.
+// lutra/kernels/nearest.hpp: finds the nearest centroid of each point.  SPDX-License-Identifier: MIT
+// Main path: nearest() -> nearest_in_groups(): fused products, the best and the second best of each point -> is_clear() -> points
+// that are not clear: scan_rows(), which compares exactly.
 //
 // The argmin is fused into the matrix product of panel.hpp: no distance is ever written. k-means and add() spend their
 // time here. argmin_j |x - c_j|^2 = argmin_j (|c_j|^2 - 2 x.c_j), both less a common origin (centroids.hpp); for inner product
-// argmin_j (-x.c_j). What is so close that rounding might decide, some points in a thousand, is decided by the distances of
-// distance.hpp, ties going to the lower number: so the answer is that of a search among the centroids, in every build.
+// argmin_j (-x.c_j). Points for which rounding might decide, some in a thousand, are decided by the distances of distance.hpp, ties
+// to the lower number: so the result is that of a search among the centroids, in every build.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
@@ -26,14 +26,14 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What the products say of one point and some centroids. Scores are terms[j] - {2,1} x'.c', up to rounding.
+/// The result of the products for one point and some centroids. Scores are terms[j] - {2,1} x'.c', up to rounding.
 struct Proposal {
-    std::int32_t j = 0;                                // the lowest of those with the best score
-    float score = std::numeric_limits<float>::max();   // of that one
-    float second = std::numeric_limits<float>::max();  // of the best other one, the same if they tie
+    std::int32_t j = 0;                                // the centroid with the best score, ties to the lower number
+    float score = std::numeric_limits<float>::max();   // its score
+    float second = std::numeric_limits<float>::max();  // the best score of the others
     float squared = 0;                                 // |x'|^2
 
-    /// Another group's, whose centroids are called `first` and on.
+    /// Merges the proposal of another group, whose centroids have the numbers from `first` on.
     void merge(const Proposal& other, std::int32_t first) {
         second = std::min({std::max(score, other.score), second, other.second});
         squared = other.squared;
@@ -41,9 +41,9 @@ struct Proposal {
     }
 };
 
-/// Whether the centroid proposed is the nearest by exact scores (distance.hpp), too: whether the second is worse by more than both
-/// ways of computing may be off. What rounding.hpp counts, more closely, for a point that is not clear costs k distances. u =
-/// 2^-24, a = |x'|, b = longest |c'|, D = the second's distance, r = roundings_of_sum(d); for each of the two, L2:
+/// True if the proposed centroid is certainly the nearest by exact scores (distance.hpp), too: the second is worse by more than the
+/// error of both ways of computing. A tighter count than rounding.hpp's, as a point that is not clear costs k distances. u = 2^-24,
+/// a = |x'|, b = longest |c'|, D = the second's distance, r = roundings_of_sum(d); for each of the two, L2:
 ///   the product, in one chain                d u 2 a b
 ///   the term; the sum of both                r u b^2 + u (2 a b + b^2)
 ///   x' and c' in place of x and c            2 u (a + b)^2
@@ -89,7 +89,7 @@ void nearest_in_groups(scalar, std::size_t n, std::span<const CentroidsView> gro
 #if !defined(LUTRA_SCALAR_ONLY)
 namespace detail {
 
-// What is proposed for each lane of one panel. The ids travel as the bits of floats: they are only ever selected.
+// The proposals for the lanes of one panel. Ids are kept as bits of floats, as they are only ever selected.
 template <class Arch, class Shape>
 struct LaneProposals {
     using B = simd::Floats<Arch>;
@@ -116,7 +116,7 @@ struct LaneProposals {
         for (std::size_t v = 0; v < Shape::kVectors; ++v) (sum[v] * B(1 / (scale * scale))).store_aligned(squared + v * kLanes);
     }
 
-    // A tile that is not full repeats its last row, which must not be its own second: repeated ones are infinitely far.
+    // A tile that is not full repeats its last row, which must not become its own second: repeated rows are infinitely far.
     void update(const Tile<Shape, B>& tile, const float* terms, std::size_t first, std::size_t n_rows) {
         float last[Shape::kRows];
         const float* const term = n_rows == Shape::kRows ? terms + first : last;
@@ -144,7 +144,7 @@ struct LaneProposals {
     }
 };
 
-// One panel and one chunk of centroids. Not inlined, so that all pointers of the inner loop have a register.
+// One panel against one chunk of centroids. Not inlined, so that every pointer of the inner loop has a register.
 template <class Arch, class Shape>
 [[gnu::noinline]] void propose(const float* panel, const CentroidsView& c, std::size_t first, std::size_t n,
                                LaneProposals<Arch, Shape>& lanes) {
@@ -192,9 +192,9 @@ void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> group
 }
 #endif
 
-/// found [points]: the number of the nearest of some centroids by exact scores, ties to the lower number; none is missing for a
-/// finite point. A point with NaN gets -1. points are pointers to d floats; numbers [c.n], if given, are what rows are called.
-/// Cost: that of a search, c.n * d multiply-adds a point.
+/// found [points]: the number of the nearest centroid by exact scores, ties to the lower number. Every finite point gets one; a
+/// point with NaN gets -1. points are pointers to d floats; numbers [c.n], if given, replace the row numbers of c. Cost: that of a
+/// search, c.n * d multiply-adds a point.
 inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<const float* const> points, Id* found,
                                     Arena& arena) {
     constexpr std::size_t kFewPoints = 3;  // centroids lie in a cache: from here on a tile of queries is faster than one by one
@@ -215,9 +215,9 @@ inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<
     }
 }
 
-/// ids [n] for x [n, d]: the nearest centroid by exact scores (distance.hpp), ties to the lower one; scores [n], if not null: those
-/// scores. k >= 1. A point that is not finite gets some number below k. The same for any company a point is in.
-/// Cost: n k d multiply-adds, in products; for points that are nearly as far from two centroids once more.
+/// ids [n] for x [n, d]: the nearest centroid by exact scores (distance.hpp), ties to the lower number; scores [n], if not null,
+/// those scores. k >= 1. A point that is not finite gets some number below k. The result of a point does not depend on the others.
+/// Cost: n k d multiply-adds, in products; twice that for points nearly as far from two centroids.
 template <class Arch>
 void nearest(Arch arch, const float* x, std::size_t n, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
     const Arena::Frame frame(arena);

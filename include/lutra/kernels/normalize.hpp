@@ -1,4 +1,4 @@
-// lutra/kernels/normalize.hpp: lengths of rows, and rows scaled to length 1.  SPDX-License-Identifier: MIT
+// lutra/kernels/normalize.hpp: lengths of rows, and scaling rows to length 1.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 
@@ -28,7 +28,7 @@ inline float length(const float* x, std::size_t d) {
     return float(std::isfinite(root) ? std::min(root, double(std::numeric_limits<float>::max())) : root);
 }
 
-/// True if every row has length 1, but for rounding (1e-4), or 0, as silence has.
+/// True if every row has length 1, up to rounding (1e-4), or 0 (silent frames).
 inline bool have_unit_length(MatrixView x) {
     for (std::size_t i = 0; i < x.n; ++i) {
         const float l = length(x.row(i), x.d);
@@ -37,8 +37,8 @@ inline bool have_unit_length(MatrixView x) {
     return true;
 }
 
-/// Whether a partition for inner products is to know how long rows are: not if all have length 1, and not if all are so short that
-/// floats lose the squares of their differences.
+/// True if a partition for inner products should consider the lengths of rows: not if all have length 1, or are so short that the
+/// squares of their differences underflow.
 inline bool lengths_matter(MatrixView x) {
     constexpr float kShortest = 0x1p-50F;
     for (std::size_t i = 0; i < x.n; ++i)

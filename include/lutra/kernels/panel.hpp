@@ -1,20 +1,22 @@
-// lutra/kernels/panel.hpp: many rows against a panel of queries, scores kept in registers.  SPDX-License-Identifier: MIT
+// lutra/kernels/panel.hpp: a matrix product of many rows and a panel of queries, in tiles that stay in registers.
+// SPDX-License-Identifier: MIT
 //
-// The inner loop of k-means, of coarse search and of list-major scans: a matrix product whose result is never written.
+// The inner loop of k-means, of the coarse search of a batch and of list-major scans of Flat. An epilogue consumes each tile of
+// scores while it is in registers, so the matrix of scores need not be written.
 //
 //   panel [d, Width]   Width queries side by side, transposed: panel[t * Width + lane] = scale * (query(lane)[t] - origin[t])
-//   rows  [n, d]       as they stand: lists, centroids; never copied, never packed
+//   rows  [n, d]       read in place, never copied or packed: lists, centroids
 //
 //              lane 0 .. 15      16 .. 31      32 .. 47        Width = Vectors * 16 lanes (AVX-512)
 //   row 0     acc[0][0]          acc[0][1]      acc[0][2]      one tile = Rows * Vectors registers
 //   ...                                                        for each t: Vectors loads, Rows broadcasts,
 //   row 7     acc[7][0]          acc[7][1]      acc[7][2]      Rows * Vectors multiply-adds
 //
-// With scale = -2 (L2) or -1 (inner product) acc plus a term of the row alone is the score: |x|^2 - 2 q.x, or -q.x, so the
-// kernel never sees the metric. What happens to a finished tile is the Epilogue's business: nearest.hpp keeps an argmin,
-// query_tile.hpp a threshold.
+// With scale = -2 (L2) or -1 (inner product) the score is acc plus a term of the row alone: |x|^2 - 2 q.x, or -q.x, so the kernel
+// does not depend on the metric. Epilogues: nearest.hpp keeps an argmin, query_tile.hpp compares with thresholds, top_rows.hpp
+// alone stores the scores, of a few thousand centroids.
 //
-// A sum runs over t in order in one lane, so its bits do not depend on where in a tile or panel the pair stands.
+// A sum runs over t in order in one lane, so its bits do not depend on the pair's position in tile and panel.
 // Cost: n * Width * d multiply-adds; the panel should stay in the L1 cache (Width * d * 4 bytes: 24 KB at d = 128).
 #pragma once
 #include <lutra/core/prefetch.hpp>
@@ -31,7 +33,8 @@ struct PanelShape {
     static constexpr std::size_t kLanes = simd::Floats<Arch>::size;
     static constexpr std::size_t kVectors = Vectors_;
     static constexpr std::size_t kWidth = kVectors * kLanes;
-    // Accumulators, the panel's vectors and one broadcast must fit the registers; more than 12 rows gain nothing.
+    // Accumulators, the panel's vectors and one broadcast must fit the registers (8 rows with AVX-512 and 3 vectors, 4 with AVX2);
+    // more than 12 rows gain nothing.
     static constexpr std::size_t kRows = std::min<std::size_t>((simd::kRegisters<Arch> - kVectors - 1) / kVectors / 2 * 2, 12);
 };
 
@@ -65,8 +68,8 @@ inline void pack_column(const float* query, std::size_t t, std::size_t end, cons
 /// width is a multiple of 4. Cost: one pass over both.
 inline void pack_panel(const float* const* queries, std::size_t width, std::size_t d, const float* origin, float scale,
                        float* panel) {
-    // A cache line of each query at a time. The last float of the next strip is asked for: if queries do not begin with a line, a
-    // strip is two, and its first one is here.
+    // A cache line of each query at a time. The last float of the next strip is prefetched: if queries are not aligned to lines, a
+    // strip spans two, and the first of them is loaded already.
     constexpr std::size_t kStrip = 16;
     for (std::size_t t0 = 0; t0 < d; t0 += kStrip)
         for (std::size_t lane = 0; lane < width; lane += 4) {
@@ -107,7 +110,7 @@ inline void multiply(const float* const (&rows)[Shape::kRows], std::size_t d, co
 
 }  // namespace detail
 
-/// epilogue(tile, first_row, n_rows) for every tile of rows x [n, d]; the last tile repeats its last row to fill up.
+/// Calls epilogue(tile, first_row, n_rows) for every tile of rows x [n, d]; the last tile repeats its last row to fill up.
 template <class Arch, class Shape, class Epilogue>
 void for_tiles(const float* panel, const float* x, std::size_t n, std::size_t d, Epilogue&& epilogue) {
     for (std::size_t j = 0; j < n; j += Shape::kRows) {

@@ -1,4 +1,4 @@
-// lutra/kernels/query_tile.hpp: a tile of queries against runs of rows; only pairs under a threshold come out.
+// lutra/kernels/query_tile.hpp: compares a tile of queries with runs of rows and finds the pairs under each query's threshold.
 // SPDX-License-Identifier: MIT
 //
 // The fused product of panel.hpp proposes, the caller's exact distance decides. Lowering every proposal by `slack` (rounding.hpp)
@@ -23,7 +23,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Queries packed once and then compared with any number of rows. Lives in the Arena it was made from.
+/// Queries, packed once, to compare with any number of rows. Lives in the Arena it was made from.
 ///   scan(x, n, visit)   calls visit(query, row) for every pair that may score at or below the query's threshold; visit
 ///                       returns the query's threshold from then on
 ///   set_threshold       starts at -infinity: no pair is visited. Scores as in distance.hpp, lower is better
@@ -82,7 +82,7 @@ public:
 
     template <class Visit>
     void scan(const float* x, std::size_t n, Visit&& visit) {
-        constexpr std::size_t kChunk = 256;  // rows whose terms are made at a time; they stay in the L2 cache for all panels
+        constexpr std::size_t kChunk = 256;  // rows per pass over the panels: they and their terms stay in the L2 cache
         alignas(64) float terms[kChunk];
         for (std::size_t j = 0; j < n; j += kChunk) {
             const std::size_t n_rows = std::min(kChunk, n - j);
@@ -123,7 +123,7 @@ private:
             for (std::size_t j = 0; j < n; ++j) terms[j] = -slack_ * longest_ * std::sqrt(terms[j] + underflow_) - underflow_;
     }
 
-    // What a squared length is worth at least; its product with the other side may be finite where it is not.
+    // A lower bound of the true squared length. -infinity if it overflows: a product with it may still be finite.
     float lower_bound(float squared) const {
         const float bound = (1 - slack_) * squared - underflow_;
         return bound <= std::numeric_limits<float>::max() ? bound : -std::numeric_limits<float>::infinity();

@@ -1,8 +1,8 @@
-// lutra/kernels/rank_in_double.hpp: the nearest rows by distances in double, where those in float overflow.
+// lutra/kernels/rank_in_double.hpp: ranks rows by distances in double, if those in float overflow.
 // SPDX-License-Identifier: MIT
 //
 // A finite vector has nearest rows even if every distance is beyond the largest float (distance.hpp then says infinity or NaN,
-// which no collector takes). What is ranked here is rare and may take its time.
+// which no collector takes). Such queries are rare, so this need not be fast.
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/validate.hpp>
@@ -15,7 +15,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The score of row x [d] for q [d] in double: no finite vectors overflow it.
+/// The score of row x [d] for q [d] in double, which finite vectors cannot overflow.
 inline double score_in_double(Metric metric, const float* q, const float* x, std::size_t d) {
     double sum = 0;
     for (std::size_t t = 0; t < d; ++t) {

@@ -1,4 +1,4 @@
-// lutra/kernels/rounding.hpp: how far the score of a fused product may be from the exact one.  SPDX-License-Identifier: MIT
+// lutra/kernels/rounding.hpp: bounds the difference of a fused product's score and the exact one.  SPDX-License-Identifier: MIT
 //
 // panel.hpp sums d products in one chain, distance.hpp in some order of at most as many steps. With u = 2^-24, S = |q|^2 + |x|^2:
 //
@@ -18,10 +18,10 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The most that the two scores of rows of d columns differ by, in |q|^2 + |x|^2 for L2 and in |q||x| for inner products.
+/// The largest difference of the two scores for d columns, relative to |q|^2 + |x|^2 for L2 and to |q||x| for inner products.
 constexpr float rounding_slack(std::size_t d) { return float(4 * d + 32) * 0x1p-24F; }
 
-/// What is added to that for numbers below the smallest normal float.
+/// Added to that difference, for numbers below the smallest normal float.
 constexpr float underflow_slack(std::size_t d) { return float(4 * d + 32) * std::numeric_limits<float>::min(); }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,4 +1,4 @@
-// lutra/kernels/scan_rows.hpp: queries against a run of rows, results into collectors: the scan of Flat lists and of centroids.
+// lutra/kernels/scan_rows.hpp: scans a run of rows for queries and their collectors: Flat lists, and centroids.
 // SPDX-License-Identifier: MIT
 //
 // Few queries: each walks the rows with the exact kernel (bound by memory). Many: a QueryTile proposes pairs and each is
@@ -50,9 +50,9 @@ void scan_rows_tile(Metric metric, const RowsView& x, std::span<const float* con
 
 }  // namespace detail
 
-/// Offers every row to every query's collector: queries [nq] are pointers to d floats, collectors [nq] their collectors.
-/// From min_tile queries on they go together, by default where that pays for rows that come from memory.
-/// Cost: n * nq * d multiply-adds. Allocates nothing once `arena` is warm.
+/// Offers every row to every query's collector; queries [nq] are pointers to d floats. min_tile or more queries form a QueryTile;
+/// the default is where that pays for rows that come from memory. Cost: n * nq * d multiply-adds. Allocates nothing once `arena` is
+/// warm.
 template <Collector C>
 void scan_rows(Metric metric, const RowsView& x, std::span<const float* const> queries, std::span<C* const> collectors,
                Arena& arena, std::size_t min_tile = QueryTile<best>::kMinQueries) {

@@ -1,4 +1,4 @@
-// lutra/kernels/top_rows.hpp: for each of many queries the n best of some thousand rows: the coarse search of a batch.
+// lutra/kernels/top_rows.hpp: finds the n best of some thousand rows for many queries: the coarse search of a batch.
 // SPDX-License-Identifier: MIT
 //
 //   scores [k, W]   written by the product of panel.hpp, W queries side by side, a row of the matrix for each row
@@ -66,7 +66,7 @@ private:
 
     B scores_of(std::size_t row, std::size_t lane) const { return B::load_aligned(scores_.data() + row * kWidth + lane); }
 
-    // How many rows of each lane score at or below its limit.
+    // The number of rows of each lane that score at or below its limit.
     B count(std::size_t lane, const B& limit) const {
         B even(0.F), odd(0.F);
         for (std::size_t j = 0; j + 2 <= c_.k; j += 2) {
@@ -77,7 +77,7 @@ private:
         return even + odd;
     }
 
-    // A limit for each lane that n rows and hardly more are under, raised by what scores may be off.
+    // A limit for each lane with n rows under it and few more, raised by the error of the scores.
     B limits(std::size_t lane, const float* const* queries) const {
         B least = scores_of(0, lane), greatest = least, sum = least;
         for (std::size_t j = 1; j < c_.k; ++j) {
@@ -85,7 +85,8 @@ private:
             least = xsimd::select(score < least, score, least), sum = sum + score;
             greatest = xsimd::select(score > greatest, score, greatest);
         }
-        // Too few, enough: about half the rows are under the mean, and all that are not far from the origin under the other bound.
+        // Bisection starts from a limit with too few rows and one with enough: about half the rows are under the mean, and all that
+        // are not far from the origin are under the other bound.
         B below = least, at = simd::min(sum * B(1 / float(c_.k)), most_of_near(queries));
         auto under = count(lane, at) >= B(float(n_));
         for (int doubling = 0; doubling < 3 && !xsimd::all(under); ++doubling) {
@@ -117,8 +118,7 @@ private:
         return B::load_aligned(most);
     }
 
-    // By how much scores near `limit` may be off. Rows that are far from the origin, and farther from q than the limit, do not
-    // count.
+    // The error of scores near `limit`. Rows far from the origin, and further from q than the limit, do not count.
     float slack_of(const float* q, float limit) const {
         const float squared = squared_length(q), underflow = underflow_slack(c_.d);
         if (c_.metric == Metric::inner_product)
@@ -152,7 +152,7 @@ private:
             found[l][-1] = limits[l] <= std::numeric_limits<float>::max() ? n[l] : std::uint32_t(room_ + 1);
     }
 
-    // With NaN, with infinity and where very many rows score alike a lane's limit says nothing: then every row is scored.
+    // With NaN, with infinity and if very many rows tie, a lane's limit says nothing: then every row is scored.
     void rank(const float* q, std::size_t lane, Id* rows, float* distances) {
         const std::uint32_t* found = found_.data() + lane * (room_ + 1);
         const bool usable = found[0] >= n_ && found[0] <= room_ && squared_length(q) <= std::numeric_limits<float>::max();
