@@ -17,9 +17,9 @@
 #include <lutra/core/workspace.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/encodings/pq4fs/kernel.hpp>
+#include <lutra/encodings/pq4fs/kernel_table.hpp>
 #include <lutra/encodings/pq4fs/residual_terms.hpp>
 #include <lutra/encodings/pq4fs/saturated_rows.hpp>
-#include <lutra/simd/arch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -54,52 +54,6 @@ struct Pq4Lut {
 };
 
 namespace detail {
-
-/// The least entry of a table's row and the distance to its largest.
-struct RowRange {
-    float least, width;
-};
-
-// row [16]: what sub-quantizer m adds to the score of each of its codes, less the least of them; sums [16] += that before.
-inline RowRange table_row(scalar, const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row,
-                          float* sums) {
-    std::fill_n(row, kPq4Centroids, 0.F);
-    for (std::size_t t = 0; t < codebook.dsub(); ++t) {
-        const float x = q[m * codebook.dsub() + t];
-        const float* centroids = codebook.lanes(m, t);
-        for (std::size_t c = 0; c < kPq4Centroids; ++c)
-            row[c] += metric == Metric::l2 ? (x - centroids[c]) * (x - centroids[c]) : -x * centroids[c];
-    }
-    const float least = *std::min_element(row, row + kPq4Centroids), largest = *std::max_element(row, row + kPq4Centroids);
-    for (std::size_t c = 0; c < kPq4Centroids; ++c) sums[c] += row[c], row[c] -= least;
-    return {least, largest - least};
-}
-
-#if !defined(LUTRA_SCALAR_ONLY)
-template <class Arch>
-RowRange table_row(Arch, const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row, float* sums) {
-    using B = simd::Floats<Arch>;
-    constexpr std::size_t kBatches = kPq4Centroids / B::size;
-    B entries[kBatches];
-    LUTRA_UNROLL for (B& e : entries) e = B(0.F);
-    for (std::size_t t = 0; t < codebook.dsub(); ++t) {
-        const B x(q[m * codebook.dsub() + t]);
-        const float* centroids = codebook.lanes(m, t);
-        LUTRA_UNROLL for (std::size_t i = 0; i < kBatches; ++i) {
-            const B centroid = B::load_aligned(centroids + i * B::size), off = x - centroid;
-            entries[i] = metric == Metric::l2 ? simd::fma(off, off, entries[i]) : entries[i] - x * centroid;
-        }
-    }
-    B low = entries[0], high = entries[0];
-    LUTRA_UNROLL for (std::size_t i = 1; i < kBatches; ++i) low = xsimd::min(low, entries[i]), high = xsimd::max(high, entries[i]);
-    const float least = simd::least<Arch>(low), largest = -simd::least<Arch>(-high);
-    LUTRA_UNROLL for (std::size_t i = 0; i < kBatches; ++i) {
-        (B::load_aligned(sums + i * B::size) + entries[i]).store_aligned(sums + i * B::size);
-        (entries[i] - B(least)).store_aligned(row + i * B::size);
-    }
-    return {least, largest - least};
-}
-#endif
 
 // In one loop over all rows, which compilers make vectors of.
 inline void quantize(const float* entries, std::size_t n, float inverse_step, std::uint8_t* bytes) {

@@ -1,18 +1,17 @@
 // lutra/encodings/pq4fs/pq4fs.hpp: "PQ{M}x4fs": 4-bit product quantization, scanned by table look-ups in registers (FastScan).
 // SPDX-License-Identifier: MIT
 // Main path: train() -> train_codebook.hpp;  encode() -> blocks of 32 (layout.hpp);  prepare() -> look-up tables (lut.hpp);
-// scan() -> scan_pq4() (kernel*.hpp) for up to four queries a pass -> survivors into each query's candidates.
+// scan() -> scan_pq4() (kernel_best.hpp) for up to four queries a pass -> survivors into each query's candidates.
 // Sources: Andre, Kermarrec, Le Scouarnec: "Cache locality is not enough" (tables in registers), VLDB 2015, and "Accelerated
 // nearest neighbor search with Quick ADC" (4-bit codes), ICMR 2017; Johnson, Douze, Jegou, "Billion-scale similarity search with
 // GPUs", IEEE Trans. Big Data 7(3), 2021 (the pipeline around it).
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/reservoir.hpp>
-#include <lutra/encodings/pq4fs/kernel_lane.hpp>
-#include <lutra/encodings/pq4fs/kernel_quad.hpp>
+#include <lutra/encodings/pq4fs/kernel_best.hpp>
+#include <lutra/encodings/pq4fs/kernel_score_aware.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
-#include <lutra/encodings/pq4fs/score_aware_lanes.hpp>
 #include <lutra/encodings/pq4fs/train_codebook.hpp>
 #include <lutra/encodings/pq4fs/train_score_aware.hpp>
 #include <lutra/io/record.hpp>
@@ -29,32 +28,6 @@
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
-
-namespace detail {
-
-struct Pq4ScalarKernel {
-    using Layout = LaneLayout;
-};
-template <bool Terms = false, std::size_t Q>
-void scan_pq4(Pq4ScalarKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& queries, std::array<Survivors, Q>& found) {
-    lutra::scan_pq4<LaneLayout, Terms>(scalar{}, blocks, queries, found);
-}
-
-// The fastest kernel of this build. bench/kernels/scan_pq4.cpp measures them: on Zen 4 quads do 1.4 times what lanes do, and
-// lanes of 512 bits a little more than lanes of 256.
-#if defined(LUTRA_SCALAR_ONLY) || !LUTRA_HAS_LOOKUP16
-using Pq4Kernel = Pq4ScalarKernel;
-#elif defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
-using Pq4Kernel = QuadKernel;
-#elif defined(__AVX512BW__)
-using Pq4Kernel = LaneKernel<Bytes512>;
-#elif defined(__AVX2__)
-using Pq4Kernel = LaneKernel<Bytes256>;
-#else
-using Pq4Kernel = LaneKernel<Bytes128>;
-#endif
-
-}  // namespace detail
 
 /// Codes of M / 2 bytes; M divides d. Scores of a scan are estimates, within M * step / 2 of the exact score of the decoded vector
 /// (lut.hpp). A search replaces them by the exact scores, unless it is asked for Order::rough.

@@ -1,7 +1,7 @@
 // lutra/encodings/pq4fs/score_aware.hpp: codes for inner products, whose error is mostly orthogonal to the vector.
 // SPDX-License-Identifier: MIT
 // Main path: ScoreAwareEncoder::encode() -> the errors of all 16 choices of each piece -> coordinate descent from the nearest ones:
-// one piece is chosen anew at a time until none changes. The definition; score_aware_lanes.hpp encodes 16 rows at a time.
+// one piece is chosen anew at a time until none changes. The definition; kernel_score_aware.hpp encodes 16 rows at a time.
 // Source: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector Quantization", ICML 2020, sections 3 and 4.
 #pragma once
 #include <lutra/encodings/pq4fs/codebook.hpp>

@@ -4,7 +4,7 @@
 // Source: Guo et al., ICML 2020, section 4; they solve for all centroids at once, here each step moves those of one sub-quantizer.
 #pragma once
 #include <lutra/core/params.hpp>
-#include <lutra/encodings/pq4fs/score_aware_lanes.hpp>
+#include <lutra/encodings/pq4fs/kernel_score_aware.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/score_aware_lanes.hpp: score-aware codes (score_aware.hpp) of sixteen rows at a time.
+// lutra/encodings/pq4fs/kernel_score_aware.hpp: score-aware codes (score_aware.hpp) of sixteen rows at a time.
 // SPDX-License-Identifier: MIT
 // Main path: score_aware_rows(), score_aware_residuals() -> ScoreAwareLanes::encode(): ScoreAwareEncoder with a row in each lane.
 // The choice of a piece depends on the piece before, but rows do not depend on each other.
