@@ -6,14 +6,12 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
 class L2norm {
 public:
     static constexpr Fourcc kRecord = "VNrm";
-    static bool is_token(std::string_view token) { return token == "L2norm" || token == "L2Norm"; }
     std::string token() const { return "L2norm"; }
 
     /// x [n, d] into to [n, d].
