@@ -1,4 +1,4 @@
-// 02_ivf.cpp: inverted lists: look into a few of many lists and find nearly all neighbours in a fraction of the time.
+// 02_ivf.cpp: inverted lists: a search visits few of many lists and finds nearly all neighbours in a fraction of the time.
 // SPDX-License-Identifier: MIT
 #include <cstdio>
 #include <lutra/lutra.hpp>

@@ -1,4 +1,4 @@
-// 05_fastscan.cpp: what "PQ4x4fs,RFlat" does, stage by stage, on vectors small enough to print.  SPDX-License-Identifier: MIT
+// 05_fastscan.cpp: "PQ4x4fs,RFlat" stage by stage, on vectors small enough to print.  SPDX-License-Identifier: MIT
 #include <cmath>
 #include <cstdio>
 #include <lutra/lutra.hpp>
@@ -36,7 +36,7 @@ int main() {
     std::printf("\ntable of piece 0, in steps of %.4f:", double(lut.step));
     for (std::size_t c = 0; c < 16; ++c) std::printf(" %d", lut.lut[c]);
 
-    // 3. Scan: the kernel adds four look-ups for each of 32 vectors, and lets out those below the limit: nearer than 12.
+    // 3. Scan: the kernel adds four look-ups for each of 32 vectors, and returns those below the limit: nearer than 12.
     std::uint32_t sums[32], offsets[32];
     std::array<lutra::Survivors, 1> found{{{sums, offsets, 0}}};
     const std::array<lutra::Pq4Query, 1> query{{{lut.lut, lut.limit(12.F)}}};

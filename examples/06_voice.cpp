@@ -1,4 +1,4 @@
-// 06_voice.cpp: what a voice changer does all day: frames of 20 ms come in blocks, each is mixed with its neighbours in an index.
+// 06_voice.cpp: a voice changer: frames of 20 ms come in blocks; each frame is blended with its neighbours in an index.
 //   06_voice [added.index frames.npy]      without arguments: features made here
 // SPDX-License-Identifier: MIT
 #include <algorithm>
@@ -14,7 +14,7 @@ constexpr double kFrameMs = 20;
 
 using Clock = std::chrono::steady_clock;
 
-// Features as they are: each frame a little beside the one before it.
+// Made-up features with the statistics of real ones: each frame differs a little from the one before it.
 std::vector<float> made_features(std::size_t n, std::size_t d, std::uint32_t seed) {
     lutra::Rng rng(seed);
     std::vector<float> x = rng.normal(n * d);

@@ -1,4 +1,4 @@
-// tools/lutra/advise.cpp: lutra advise: which index for so many vectors; lutra explain: what a factory string means for them.
+// tools/lutra/advise.cpp: lutra advise recommends an index for n vectors; lutra explain explains a factory string for them.
 // SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
@@ -75,7 +75,7 @@ void explain_verb(const ExplainFlags& flags) {
     print_explanation(*explanation);
 }
 
-/// Before the text is a number: a sign would wrap around.
+/// Checks the text before it becomes a number: a negative one would wrap around.
 CLI::Validator not_negative() {
     return CLI::Validator(
         [](std::string& text) {
@@ -97,31 +97,32 @@ void add_work(CLI::App* verb, WorkFlags& work) {
 
 Work add_advise(CLI::App& lutra) {
     const auto flags = std::make_shared<AdviseFlags>();
-    CLI::App* verb = lutra.add_subcommand("advise", "Advise an index for so many vectors");
+    CLI::App* verb = lutra.add_subcommand("advise", "Recommend an index for a number of vectors");
     add_work(verb, flags->work);
-    verb->add_option("--recall", flags->recall, "Share of the true nearest to find; default: 0.95")
+    verb->add_option("--recall", flags->recall, "Share of the true nearest neighbours to find; default: 0.95")
         ->check(CLI::Range(0.01, 1.0))
         ->option_text("R");
-    verb->add_option("--memory", flags->memory, "What the index may take: 500M, 2G; default: anything")
+    verb->add_option("--memory", flags->memory, "Memory the index may take: 500M, 2G; default: any")
         ->transform(CLI::AsSizeValue(true))
         ->transform(not_negative())
         ->option_text("BYTES");
     verb->footer(
-        "Rules of thumb and estimates; lutra autotune measures.\n\nExample:\n  lutra advise --n 300000 --d 256 --recall 0.95 "
+        "Applies rules of thumb and estimates; lutra autotune measures.\n\nExample:\n  lutra advise --n 300000 --d 256 --recall "
+        "0.95 "
         "--memory 500M");
     return [flags] { advise_verb(*flags); };
 }
 
 Work add_explain(CLI::App& lutra) {
     const auto flags = std::make_shared<ExplainFlags>();
-    CLI::App* verb = lutra.add_subcommand("explain", "Explain a factory string: each part, memory, time, what is unwise");
+    CLI::App* verb = lutra.add_subcommand("explain", "Explain a factory string: each part, memory, time, warnings");
     verb->add_option("SPEC", flags->spec, "A factory string: IVF1024,PQ64x4fs,RFlat")->required()->option_text(" ");
     add_work(verb, flags->work);
     add_k(verb, flags->k);
     verb->add_option("--nprobe", flags->nprobe, "Lists visited; default: for a recall of 0.95")
         ->check(CLI::Range(std::size_t{1}, kMaxLists))
         ->option_text("N");
-    verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, for each answer; default: 8")
+    verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, per neighbour returned; default: 8")
         ->check(CLI::Range(1.0, double(kMaxLists)))
         ->option_text("F");
     verb->footer("Example:\n  lutra explain IVF1024,PQ64x4fs,RFlat --n 1000000 --d 128");

@@ -1,4 +1,4 @@
-// tools/lutra/autotune.cpp: lutra autotune: the fastest settings, or the fastest index, that reach a recall, by measuring.
+// tools/lutra/autotune.cpp: lutra autotune finds the fastest settings, or the fastest index, that reach a recall, by measuring.
 // Main path: tune_file() or tune_factory() -> autotune() -> settings into the index -> save.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
@@ -92,8 +92,7 @@ void print_points(const Tuned& tuned) {
 
 void print_choice(const std::string& spec, const Tuned& tuned, double recall) {
     if (!tuned.reached)
-        print_error(
-            fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is the most it does\n", spec, recall));
+        print_error(fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is its highest\n", spec, recall));
     print_field("chosen", fmt::format("{} {}: recall {:.4f}, {} queries/s", spec, settings(tuned.best), tuned.best.recall,
                                       with_commas(std::uint64_t(tuned.best.queries_per_second))));
 }
@@ -110,7 +109,7 @@ void save_to(const Index& index, FileWriter& file, const std::string& path) {
     print_field("saved", path);
 }
 
-/// Where ids are row numbers, all must be of rows that are there.
+/// If ids are row numbers, each must be the number of an existing row.
 void check_truth(const Questions& q, const std::string& path, const Index& index, const std::string& index_path) {
     if (!index.ids_are_places()) return;
     const auto known = [&](Id id) { return id == kNoId || (id >= 0 && id < Id(index.ntotal())); };
@@ -140,11 +139,11 @@ bool in_place(const AutotuneFlags& flags) {
     return flags.output.empty() || std::filesystem::equivalent(flags.output, flags.index, ignored);
 }
 
-/// A file that is tuned where it stands keeps its settings if they cannot be made to reach the recall.
+/// A file that is tuned in place keeps its settings if none reach the recall.
 void check_reached(const Tuned& tuned, const AutotuneFlags& flags) {
     if (tuned.reached || !in_place(flags)) return;
     throw Error(Status{Errc::unsupported,
-                       "the recall is at most {} (with {}), not {}; {} is as it was: ask for less with --recall, or give these "
+                       "the recall is at most {} (with {}), not {}; {} is unchanged: ask for less with --recall, or save these "
                        "settings to another file with -o",
                        fmt::format("{:.4f}", tuned.best.recall), settings(tuned.best), flags.config.recall,
                        path_text(flags.index)});
@@ -187,7 +186,7 @@ Index build(const std::string& spec, MetricFlag metric, MatrixView rows, const R
     return index;
 }
 
-/// Without queries some rows are held out of the trial indexes and ask; the index that is saved holds all rows.
+/// Without queries some rows are held out of the trial indexes and serve as queries; the saved index holds all rows.
 void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     const Inputs inputs(flags.base);
     FileWriter file = FileWriter::create(flags.output).value();  // now, as in tune_file()
@@ -237,12 +236,12 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
 void check_flags(const AutotuneFlags& flags) {
     const auto bad = [](std::string_view text) { throw BadUsage(Status{Errc::bad_argument, "{}", text}); };
     if (flags.search_factory != flags.index.empty())
-        bad("give --index FILE to tune, or --search-factory to find an index; one of them");
+        bad("give either --index FILE, to tune it, or --search-factory, to find an index");
     if (flags.search_factory && (flags.base.empty() || flags.output.empty())) bad("--search-factory needs --base and -o");
     if (!flags.search_factory && flags.metric_given->count() > 0) bad("--metric has no effect with --index: the index has its own");
     if (flags.search_factory && !flags.truth.empty()) bad("--truth has no effect with --search-factory: it is computed");
-    if (!flags.search_factory && flags.queries.empty()) bad("--queries is missing: what the index is asked for");
-    if (!flags.search_factory && flags.truth.empty() && flags.base.empty()) bad("give --truth, or --base to find it");
+    if (!flags.search_factory && flags.queries.empty()) bad("--queries is missing: the queries to tune the index for");
+    if (!flags.search_factory && flags.truth.empty() && flags.base.empty()) bad("give --truth, or --base to compute it from");
     if (!flags.output.empty()) {
         check_not_input(flags.output, flags.base);
         check_not_input(flags.output, {flags.queries, flags.truth});
@@ -263,21 +262,21 @@ void autotune_verb(const AutotuneFlags& flags) {
 Work add_autotune(CLI::App& lutra) {
     const auto flags = std::make_shared<AutotuneFlags>();
     CLI::App* verb = lutra.add_subcommand("autotune", "Find the fastest settings, or index, that reach a recall");
-    verb->add_option("--index", flags->index, "The index to tune; its own nprobe and k_factor become the ones found")
+    verb->add_option("--index", flags->index, "The index to tune; the nprobe and k_factor found become its own")
         ->option_text("FILE");
     verb->add_flag("--search-factory", flags->search_factory, "Try several factory strings on --base, and save the best index");
     verb->add_option("--queries", flags->queries,
-                     "Queries like those to come, the first 2,000 of them; with --search-factory by default rows held out")
+                     "Typical queries; the first 2,000 are used. Default with --search-factory: rows held out of --base")
         ->option_text("FILE");
     verb->add_option("--truth", flags->truth, "Their true neighbours (lutra truth)")->option_text("FILE");
-    verb->add_option("--base", flags->base, "The vectors themselves: to build from, to find the truth, to count ties")
+    verb->add_option("--base", flags->base, "The vectors: to build from, to compute the truth, to count ties")
         ->option_text("FILE ...");
     flags->metric_given = add_metric(verb, flags->metric)->description("With --search-factory: l2 (default), ip or cosine");
-    verb->add_option("--recall", flags->config.recall, "Share of the true k nearest to find; default: 0.95")
+    verb->add_option("--recall", flags->config.recall, "Share of the true k nearest neighbours to find; default: 0.95")
         ->check(CLI::Range(0.01, 1.0))
         ->option_text("R");
     add_k(verb, flags->config.k);
-    verb->add_option("--seconds", flags->config.seconds, "To time each setting; default: 0.5")
+    verb->add_option("--seconds", flags->config.seconds, "Time to measure each setting for; default: 0.5")
         ->check(CLI::Range(0.001, 60.0))
         ->option_text("S");
     add_threads(verb, flags->threads);
@@ -285,8 +284,8 @@ Work add_autotune(CLI::App& lutra) {
     verb->footer(
         "Ties: a vector as near as the k-th true neighbour counts. ...,Flat and ...,RFlat know distances; for codes alone (PQ..)\n"
         "--base tells them, without it only the ids of the truth count.\n"
-        "The choice is kept in the index file, so lutra search, and faiss, use it without being told. Where the recall is out of\n"
-        "reach --index stays as it is; with -o the settings of most recall are kept.\n\n"
+        "The settings are saved in the index file, where lutra search and faiss find them. If no setting reaches the recall,\n"
+        "--index is unchanged; with -o the settings of the highest recall are saved.\n\n"
         "Example:\n  lutra autotune --index base.index --queries queries.fvecs --truth truth.ivecs --recall 0.95");
     return [flags] { autotune_verb(*flags); };
 }

@@ -1,4 +1,4 @@
-// tools/lutra/build.cpp: lutra build: an index from vectors: train on a sample, add everything in batches, save.
+// tools/lutra/build.cpp: lutra build makes an index from vectors: trains on a sample, adds all rows in batches, saves.
 // Main path: build() -> train() -> add() -> FileWriter::commit().  SPDX-License-Identifier: MIT
 #include "flags.hpp"
 #include "index_file.hpp"
@@ -32,7 +32,7 @@ struct BuildFlags {
     std::vector<std::string> inputs;
 };
 
-/// What was done, for the report.
+/// The figures of the report.
 struct Built {
     std::size_t train_rows = 0;
     std::uint64_t bytes = 0;
@@ -49,11 +49,11 @@ void check_training_flags(const BuildFlags& flags, const Index& index) {
 void warn_if_few(std::size_t rows, const Index& index) {
     const std::size_t wanted = kLeastRowsPerList * index.nlist();
     if (rows < index.nlist() || rows >= wanted) return;  // below nlist train() itself says what is wrong
-    print_error(fmt::format("lutra build: warning: {} training rows for {} lists; from {} rows on ({} a list) the lists are good\n",
+    print_error(fmt::format("lutra build: warning: {} training rows for {} lists; {} rows ({} a list) make good lists\n",
                             with_commas(rows), with_commas(index.nlist()), with_commas(wanted), kLeastRowsPerList));
 }
 
-/// Learns from rows of `source` in the random order of the seed, as many as the training uses.
+/// Trains on rows of `source` in the random order of the seed, as many as the training uses.
 void train(Index& index, const Inputs& source, std::uint32_t seed, Resources resources, Built& built) {
     if (source.d() != index.dim())
         throw Error(Status{Errc::bad_argument, "--train {} has {} columns; the inputs have {}", path_text(source.path()),
@@ -135,8 +135,8 @@ Work add_build(CLI::App& lutra) {
     verb->add_option("-o,--output", flags->output, "The index file to write")->required()->option_text("FILE");
     verb->footer(
         "Ids are row numbers over all inputs. Inputs may be larger than memory.\n"
-        "IVF{n} trains on at most 256 n rows and PQ{M}x4fs on 32,768, both on the larger number: on those that come first in a\n"
-        "random order of all rows, made by --seed.\n\n"
+        "Training uses at most 256 n rows for IVF{n}, 32,768 for PQ{M}x4fs, and the larger number for both: the first ones in a\n"
+        "random order of all rows, which --seed determines.\n\n"
         "Example:\n  lutra build --factory IVF512,Flat --metric cosine -o base.index base.fvecs more/");
     return [flags] { build(*flags); };
 }

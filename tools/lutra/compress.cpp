@@ -1,4 +1,4 @@
-// tools/lutra/compress.cpp: lutra compress: many vectors become few: the centres of their clusters.
+// tools/lutra/compress.cpp: lutra compress replaces many vectors by few: the centres of their clusters.
 // Main path: compress() -> by batches from the files, or by k-means of a sample in memory -> RowFile.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
@@ -80,7 +80,7 @@ Centres on_two_levels(const CompressFlags& flags, MatrixView x, const Resources&
     return {two_level_kmeans(x, flags.centres, config, resources).value(), "k-means on two levels"};
 }
 
-/// All rows, or as many as are of use, in a random order.
+/// All rows, or a sample as large as k-means uses, in a random order.
 Centres in_memory(const CompressFlags& flags, const Inputs& inputs, const Resources& resources) {
     const std::size_t most = flags.centres > inputs.n() / kRowsPerCentre ? inputs.n() : flags.centres * kRowsPerCentre;
     const std::vector<std::size_t> rows = permutation(inputs.n(), most, flags.seed);
@@ -146,7 +146,7 @@ Work add_compress(CLI::App& lutra) {
         ->required()
         ->option_text("FILE");
     verb->footer(
-        "auto and kmeans hold up to 256 n rows in memory, drawn at random. minibatch holds a batch and a sample, whatever the size "
+        "auto and kmeans hold up to 256 n random rows in memory. minibatch holds a batch and a sample, whatever the size "
         "of\n"
         "the inputs, and its result depends on the size of a batch.\n\n"
         "Example:\n  lutra compress -n 10000 -o centres.npy 3_feature256/");

@@ -1,4 +1,4 @@
-// tools/lutra/convert.cpp: lutra convert: vectors or ids from one format to another, several inputs joined into one file.
+// tools/lutra/convert.cpp: lutra convert writes vectors or ids in another format, and joins several inputs into one file.
 // SPDX-License-Identifier: MIT
 #include "file_kind.hpp"
 #include "flags.hpp"

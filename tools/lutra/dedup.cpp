@@ -1,4 +1,4 @@
-// tools/lutra/dedup.cpp: lutra dedup: of rows that are equal, or nearer than a threshold, the first is kept.
+// tools/lutra/dedup.cpp: lutra dedup keeps the first of rows that are equal, or nearer than a threshold.
 // Main path: dedup() -> rows of equal values by hash -> if asked for near ones, each batch against the rows kept so far and
 // against itself -> the kept rows are read again and written.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
@@ -157,15 +157,15 @@ void dedup(const DedupFlags& flags) {
 
 Work add_dedup(CLI::App& lutra) {
     const auto flags = std::make_shared<DedupFlags>();
-    CLI::App* verb = lutra.add_subcommand("dedup", "Leave out rows that are equal, or nearly so, to an earlier one");
+    CLI::App* verb = lutra.add_subcommand("dedup", "Drop rows that are equal, or nearly equal, to an earlier one");
     add_inputs(verb, flags->inputs);
     verb->add_option("--threshold", flags->threshold, "L2 distance up to which rows are duplicates; default: 0, equal rows only")
         ->option_text("X");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");
     verb->footer(
-        "The first of several stays, in the order of the inputs; a row is compared with rows that stay. Equal rows are found in\n"
-        "one pass; with a threshold every row meets all that stay, and those are held in memory.\n\n"
+        "Of duplicates the first is kept, in the order of the inputs; a row is compared with kept rows only. Equal rows are found\n"
+        "in one pass; with a threshold every row is compared with all kept rows, which are held in memory.\n\n"
         "Example:\n  lutra dedup --threshold 0.5 -o unique.npy 3_feature256/");
     return [flags] { dedup(*flags); };
 }

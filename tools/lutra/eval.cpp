@@ -1,4 +1,4 @@
-// tools/lutra/eval.cpp: lutra eval: recall and speed of an index, one row for each setting.
+// tools/lutra/eval.cpp: lutra eval measures recall and speed of an index, one row for each setting.
 // Main path: eval() -> measure() -> print_row().  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
@@ -40,12 +40,12 @@ IdRows open_truth(const std::string& path, std::size_t queries, const std::strin
     return truth;
 }
 
-/// Lists visited: the setting, or the index's own; 0 where there are no lists.
+/// Lists visited: the setting, or the index's own; 0 without lists.
 std::size_t effective_nprobe(const Index& index, const SearchParams& params) {
     return std::min(params.nprobe != 0 ? params.nprobe : index.nprobe(), index.nlist());
 }
 
-/// How many candidates for each answer: the setting, or the index's own; 1 without a refine stage.
+/// Candidates per neighbour returned: the setting, or the index's own; 1 without a refine stage.
 float effective_k_factor(const Index& index, const SearchParams& params) {
     return index.k_factor() == 0 ? 1 : params.k_factor != 0 ? params.k_factor : index.k_factor();
 }
@@ -118,12 +118,12 @@ Work add_eval(CLI::App& lutra) {
         ->option_text("S");
     add_json(verb, flags->json);
     verb->footer(
-        "recall@1    share of queries whose true nearest is returned first\n"
-        "recall@10   share of the true 10 nearest among the 10 returned\n"
+        "recall@1    share of queries whose true nearest neighbour is returned first\n"
+        "recall@10   share of the true 10 nearest neighbours among the 10 returned\n"
         "queries/s   all queries in one call (median of several; batch_qps in JSON)\n"
         "ties        a vector as near as the 10th true neighbour (the 1st) counts as one of them. ...,Flat and ...,RFlat know\n"
         "            distances; for codes alone --base tells them, without it only the ids of the truth count\n"
-        "p50, p99    microseconds of a call with one query: the median, and what 99 of 100 stay below\n\n"
+        "p50, p99    microseconds of a call with one query: the median and the 99th percentile\n\n"
         "Example:\n  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=32,k_factor=4");
     return [flags] { eval(*flags); };
 }

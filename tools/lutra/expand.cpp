@@ -39,7 +39,7 @@ void check_flags(const ExpandFlags& flags) {
         throw BadUsage(Status{Errc::bad_argument, "--alpha {}; accepted: finite, 0 or more", flags.config.alpha});
 }
 
-/// asked: the queries, or null.
+/// asked: the queries, or null if there are none.
 void check_shapes(const ExpandFlags& flags, const Inputs& inputs, const Inputs* asked) {
     if (asked != nullptr && asked->d() != 0 && asked->d() != inputs.d())
         throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}; queries and inputs must have the same",
@@ -50,7 +50,7 @@ void check_shapes(const ExpandFlags& flags, const Inputs& inputs, const Inputs* 
                            inputs.n(), others, flags.no_self ? " with --no-self" : ""});
 }
 
-/// All rows, none of zeros: such a row has no direction, so no neighbours by cosine.
+/// Reads all rows; refuses a row of zeros, which has no direction and so no neighbours by cosine.
 AlignedVector<float> read_directions(const Inputs& inputs) {
     AlignedVector<float> rows = inputs.read_all();
     const std::size_t zeros = find_zero_row({rows.data(), inputs.n(), inputs.d()});
@@ -104,19 +104,18 @@ void expand(const ExpandFlags& flags) {
 
 Work add_expand(CLI::App& lutra) {
     const auto flags = std::make_shared<ExpandFlags>();
-    CLI::App* verb = lutra.add_subcommand("expand", "Alpha query expansion: each row a weighted mean of its nearest");
+    CLI::App* verb = lutra.add_subcommand("expand", "Alpha query expansion: replace each row by a weighted mean of its neighbours");
     add_inputs(verb, flags->inputs);
-    verb->add_option("--queries", flags->queries, "Expand these, by the inputs; default: the inputs themselves")
+    verb->add_option("--queries", flags->queries, "Queries to expand by the inputs; default: the inputs themselves")
         ->option_text("FILE");
-    verb->add_option("--num-expand", flags->config.num_expand, "Neighbours that are summed, 1 or more; default: 10")
+    verb->add_option("--num-expand", flags->config.num_expand, "Neighbours to sum, 1 or more; default: 10")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
         ->option_text("N");
-    verb->add_option("--alpha", flags->config.alpha, "A neighbour weighs similarity^alpha; 0 or more; default: 3")
-        ->option_text("A");
+    verb->add_option("--alpha", flags->config.alpha, "Weights are similarity^alpha; 0 or more; default: 3")->option_text("A");
     verb->add_flag("--no-self", flags->no_self, "A row of the inputs does not count among its own neighbours");
     verb->add_option("--factory", flags->factory, "Index that finds the neighbours, by cosine; default: Flat, exact")
         ->option_text("SPEC");
-    verb->add_option("--nprobe", flags->nprobe, "Lists it visits, 1 or more; default: 1")
+    verb->add_option("--nprobe", flags->nprobe, "Lists visited, 1 or more; default: 1")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
         ->option_text("N");
     add_threads(verb, flags->threads);

@@ -6,7 +6,7 @@ namespace command {
 
 enum class FileKind { vectors, ids, index };
 
-/// By the ending of the name; a .npy file by its header. Folders hold vectors, and everything unknown may be an index.
+/// Tells by the ending of the name, for a .npy file by its header. Folders hold vectors; anything unknown may be an index.
 FileKind kind_of(const std::string& path);
 
 /// "folder", or the ending: "fvecs".

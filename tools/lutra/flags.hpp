@@ -1,4 +1,4 @@
-// tools/lutra/flags.hpp: the flags that several verbs share, said and checked in one place. A verb adds only those it uses.
+// tools/lutra/flags.hpp: the flags that several verbs share, with their checks. A verb adds only those it uses.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>

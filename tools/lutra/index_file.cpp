@@ -20,7 +20,7 @@ T or_bad_usage(Result<T> result) {
 }  // namespace
 
 Index make_index(std::size_t d, const std::string& spec, MetricFlag metric) {
-    // As written: an error shows what was typed, not what is made of it.
+    // Parses the text as typed, so that errors show it; --metric cosine puts L2norm in front afterwards.
     or_bad_usage(parse_spec(spec, d, library_metric(metric)));
     Index index = or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric)));
     if (metric == MetricFlag::cosine && index.k_factor() != 0)

@@ -1,4 +1,4 @@
-// tools/lutra/index_file.hpp: indexes made, loaded, saved and described, for all verbs. The one place that compiles the factory.
+// tools/lutra/index_file.hpp: makes, loads, saves and describes indexes, for all verbs. The only unit that includes the factory.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "flags.hpp"
@@ -23,7 +23,7 @@ void check_queries(const Index& index, const std::string& index_path, std::size_
 BaseVectors base_vectors(const Inputs& base, const Index& index, const std::string& index_path);
 /// BadUsage if the parameters are wrong.
 SearchParams read_params(const Index& index, const std::string& text);
-/// As --metric says it: "l2", "ip", or "cosine" for an inner product behind L2norm.
+/// The word of --metric: "l2", "ip", or "cosine" for an inner product behind L2norm.
 std::string metric_word(const Index& index);
 
 }  // namespace command

@@ -1,4 +1,4 @@
-// tools/lutra/info.cpp: lutra info: what is in an index or a file of vectors.  SPDX-License-Identifier: MIT
+// tools/lutra/info.cpp: lutra info describes an index or a file of vectors.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "file_kind.hpp"
 #include "flags.hpp"
@@ -25,7 +25,7 @@ struct InfoFlags {
     bool json = false;
 };
 
-/// Of a file, or of the .npy files of a folder.
+/// The bytes of a file, or of the .npy files of a folder.
 std::uint64_t size_of(const std::string& path) {
     std::error_code gone;  // meanwhile
     const std::uint64_t whole = std::filesystem::file_size(path, gone);
@@ -99,7 +99,7 @@ void info(const InfoFlags& flags) {
 
 Work add_info(CLI::App& lutra) {
     const auto flags = std::make_shared<InfoFlags>();
-    CLI::App* verb = lutra.add_subcommand("info", "Tell what is in an index, or in files of vectors or ids");
+    CLI::App* verb = lutra.add_subcommand("info", "Describe indexes, or files of vectors or ids");
     verb->add_option("PATH", flags->paths, "Indexes, files of vectors or ids, folders of .npy files")
         ->required()
         ->option_text("...");

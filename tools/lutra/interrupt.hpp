@@ -1,4 +1,4 @@
-// tools/lutra/interrupt.hpp: signals as a question that long work asks now and then, so that no half file is left behind.
+// tools/lutra/interrupt.hpp: turns signals into a flag that long work polls, so that no half-written file is left behind.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "failure.hpp"

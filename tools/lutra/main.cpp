@@ -1,4 +1,4 @@
-// tools/lutra/main.cpp: the command lutra: parses the command line, does the verb's work, turns failures into exit codes.
+// tools/lutra/main.cpp: the command lutra: parses the command line, runs the verb, turns failures into exit codes.
 // Exit codes: 0 done, 1 the work failed (files, data, memory), 2 the command line is wrong.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "text.hpp"
@@ -33,8 +33,8 @@ struct Command {
         app.set_version_flag("--version",
                              fmt::format("lutra {}.{}.{}", LUTRA_VERSION_MAJOR, LUTRA_VERSION_MINOR, LUTRA_VERSION_PATCH));
         app.footer(
-            "lutra VERB --help tells more.\n\n"
-            "Example, from vectors to answers and how good they are:\n"
+            "lutra VERB --help explains a verb.\n\n"
+            "Example, from vectors to neighbours and their recall:\n"
             "  lutra build --factory IVF512,Flat -o base.index base.fvecs\n"
             "  lutra search base.index queries.fvecs -k 10 --param nprobe=16\n"
             "  lutra truth base.fvecs --queries queries.fvecs -k 10 -o truth.ivecs\n"
@@ -52,7 +52,7 @@ struct Command {
         return used.empty() ? "lutra" : "lutra " + used.front()->get_name();
     }
 
-    /// What is wrong with the command line, in better words than CLI11's where the verb is.
+    /// The error in the command line; CLI11's own text names no verbs.
     std::string complaint(const CLI::ParseError& e) const {
         if (!app.get_subcommands().empty()) return printable(e.what());
         std::string accepted;

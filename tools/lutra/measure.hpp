@@ -1,4 +1,4 @@
-// tools/lutra/measure.hpp: how good and how fast searches of one index are.  SPDX-License-Identifier: MIT
+// tools/lutra/measure.hpp: measures recall and speed of searches of one index.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/params.hpp>
 #include <lutra/factory/index.hpp>

@@ -12,8 +12,8 @@
 
 namespace command {
 
-/// A file [n, columns] of vectors (.npy, .fvecs) or ids (.npy, .ivecs). It appears under its name at commit(); without one
-/// nothing is left over. What goes wrong throws Error.
+/// A file [n, columns] of vectors (.npy, .fvecs) or ids (.npy, .ivecs). It appears under its name at commit(); without a commit
+/// nothing is left behind. Errors are thrown as Error.
 class RowFile {
 public:
     enum class Holds { vectors, ids };
@@ -25,7 +25,7 @@ public:
     void append(const Id* rows, std::size_t n);
     /// After the last row: all of it is on the disk, so that of several files a full disk leaves all or none.
     void complete();
-    /// Not interrupted: of several files that are committed one after the other, all appear.
+    /// Cannot be interrupted, so that all of several files committed in a row appear.
     void commit();
 
 private:

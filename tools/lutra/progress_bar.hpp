@@ -1,5 +1,5 @@
-// tools/lutra/progress_bar.hpp: how far long work is, on stderr: a bar with rate and time left on a terminal, a plain line now and
-// then in a pipe.  SPDX-License-Identifier: MIT
+// tools/lutra/progress_bar.hpp: progress on stderr: a bar with rate and remaining time on a terminal, a line now and then in a
+// pipe. SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/progress.hpp>
 
@@ -10,7 +10,7 @@
 
 namespace command {
 
-/// Takes the library's progress events, and says "stop" after Ctrl-C. A new stage, or the end of one, ends the line.
+/// Shows the library's progress events, and cancels after Ctrl-C. A new stage, or the end of one, ends the line.
 class ProgressBar {
 public:
     ProgressBar();

@@ -1,4 +1,4 @@
-// tools/lutra/rvc_train.cpp: lutra rvc-train: a folder of voice features becomes the three files that RVC looks for.
+// tools/lutra/rvc_train.cpp: lutra rvc-train makes the three files that RVC looks for from a folder of voice features.
 // Main path: rvc_train() -> features(): joined, shuffled, compressed -> total_fea.npy -> train -> trained_*.index -> add ->
 // added_*.index.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
@@ -46,7 +46,7 @@ std::size_t lists_for(std::size_t n) {
     return std::max<std::size_t>(1, std::min(std::size_t(16 * std::sqrt(double(n))), n / kRowsPerList));
 }
 
-/// HuBERT features of RVC's two versions.
+/// The version of RVC, by the columns of its HuBERT features.
 std::string version_of(const Inputs& inputs) {
     if (inputs.d() == 256) return "v1";
     if (inputs.d() == 768) return "v2";
@@ -54,7 +54,7 @@ std::string version_of(const Inputs& inputs) {
                        path_text(inputs.path()), inputs.d()});
 }
 
-/// Where RVC keeps a voice: the folder that the folder of features lies in.
+/// The folder of the voice, as RVC has it: the parent of the folder of features.
 fs::path voice_folder(const std::string& features) {
     const fs::path path = fs::absolute(features).lexically_normal();
     return (path.has_filename() ? path : path.parent_path()).parent_path();
@@ -78,7 +78,7 @@ Index index_for(const RvcFlags& flags, std::size_t n, std::size_t d) {
     return index;
 }
 
-/// All rows in the random order of the seed, or centres of them.
+/// All rows in the random order of the seed, or their centres if there are too many.
 AlignedVector<float> features(const RvcFlags& flags, const Inputs& inputs, std::size_t n, const Resources& resources) {
     const std::vector<std::size_t> rows = permutation(inputs.n(), inputs.n(), flags.seed);
     AlignedVector<float> x = inputs.gather(rows);

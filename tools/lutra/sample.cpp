@@ -1,4 +1,4 @@
-// tools/lutra/sample.cpp: lutra sample: rows drawn at random, none twice.  SPDX-License-Identifier: MIT
+// tools/lutra/sample.cpp: lutra sample draws rows at random, without replacement.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
 #include "inputs.hpp"
@@ -49,7 +49,7 @@ void sample(const SampleFlags& flags) {
 
 Work add_sample(CLI::App& lutra) {
     const auto flags = std::make_shared<SampleFlags>();
-    CLI::App* verb = lutra.add_subcommand("sample", "Draw rows at random, none twice");
+    CLI::App* verb = lutra.add_subcommand("sample", "Draw rows at random, without replacement");
     add_inputs(verb, flags->inputs);
     verb->add_option("-n", flags->rows, "Rows to draw, 1 or more")
         ->required()
@@ -58,7 +58,7 @@ Work add_sample(CLI::App& lutra) {
     verb->add_option("--seed", flags->seed, "Seed of the order; default: 1234")->option_text("N");
     verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");
     verb->footer(
-        "Rows come in the order they were drawn: with -n as large as the inputs they are shuffled. A larger -n with the same seed\n"
+        "Rows are written in the order of drawing, so -n as large as the inputs shuffles them. A larger -n with the same seed\n"
         "begins with the same rows. Inputs may be larger than memory.\n\n"
         "Example:\n  lutra sample -n 10000 --seed 7 -o some.npy 3_feature256/");
     return [flags] { sample(*flags); };

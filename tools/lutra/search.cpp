@@ -1,4 +1,4 @@
-// tools/lutra/search.cpp: lutra search: the nearest vectors of queries, as files or as a look at the first ones.
+// tools/lutra/search.cpp: lutra search finds the nearest vectors of queries and writes them to files, or shows the first ones.
 // Main path: search() -> search_to_files() in batches of queries, or show_first().  SPDX-License-Identifier: MIT
 #include "flags.hpp"
 #include "index_file.hpp"
@@ -29,7 +29,7 @@ struct SearchFlags {
     std::size_t k = 10, threads = 1;
 };
 
-/// A loaded index, how to search it, and whose threads and memory to use.
+/// A loaded index, its search parameters, and the threads and memory to use.
 struct Search {
     explicit Search(const SearchFlags& flags)
         : index(open_index(flags.index)), params(read_params(index, flags.params)), pool(flags.threads) {}
@@ -120,14 +120,14 @@ Work add_search(CLI::App& lutra) {
     verb->add_option("QUERIES", flags->queries, "A file or folder of query vectors")->required()->option_text(" ");
     add_k(verb, flags->k);
     verb->add_option("--param", flags->params,
-                     "nprobe=8: lists visited; k_factor=4: candidates refined for each answer; default: the index's own settings")
+                     "nprobe=8: lists visited; k_factor=4: candidates compared per neighbour; default: the index's own settings")
         ->option_text("NAME=VALUE,...");
     add_threads(verb, flags->threads);
-    verb->add_option("-o,--output", flags->output, "Write all answers: ids.ivecs, or ids.npy and ids.distances.npy")
+    verb->add_option("-o,--output", flags->output, "Write all neighbours: ids.ivecs, or ids.npy and ids.distances.npy")
         ->option_text("FILE");
     verb->footer(
-        "Without -o the first answers are shown. A .npy file holds ids as int64; l2 distances are squared.\n"
-        "Where there are fewer than k neighbours, ids are -1. No queries give files without rows.\n\n"
+        "Without -o the first neighbours are shown. A .npy file holds ids as int64; l2 distances are squared.\n"
+        "If there are fewer than k neighbours, the other ids are -1. Without queries the files have no rows.\n\n"
         "Example:\n  lutra search base.index queries.fvecs -k 10 --param nprobe=8 -o answers.npy");
     return [flags] { run_search(*flags); };
 }

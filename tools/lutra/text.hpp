@@ -1,4 +1,4 @@
-// tools/lutra/text.hpp: numbers as people read them, and tables of them.  SPDX-License-Identifier: MIT
+// tools/lutra/text.hpp: formats numbers for people, and prints tables.  SPDX-License-Identifier: MIT
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@ std::string rate_text(double per_second);  ///< "950", "41.2k", "1.3M"
 std::string seconds_text(double seconds);  ///< "0.012 s", "3.4 s", "2:05 min"
 std::string clock_text(double seconds);    ///< "0:07", "12:30", "1:02:30"
 
-/// Text on stderr as it is. That nobody reads it is no error: what is being done goes on.
+/// Prints text on stderr, unchanged. A closed stderr is not an error: the work goes on.
 void print_error(std::string_view text);
 
 /// "name      value" on stdout, names padded to one width; the value is made printable.

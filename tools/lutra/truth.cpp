@@ -1,4 +1,4 @@
-// tools/lutra/truth.cpp: lutra truth: exact neighbours, over inputs that may be larger than memory.
+// tools/lutra/truth.cpp: lutra truth finds exact neighbours, also in inputs larger than memory.
 // Main path: truth() -> for each batch of rows: a Flat index of them -> search -> merge into the best so far.
 // SPDX-License-Identifier: MIT
 #include "flags.hpp"
@@ -37,7 +37,7 @@ public:
         for (std::size_t i = 0; i < nq; ++i) tops_.emplace_back(hits_.distances.data() + i * k, hits_.ids.data() + i * k, k);
     }
 
-    /// Hits [nq, k] whose ids count from `first`.
+    /// Merges hits [nq, k] whose ids count from `first`.
     void merge(const Hits& more, std::size_t first) {
         for (std::size_t i = 0; i < tops_.size() * more.k; ++i) {
             if (more.ids[i] == kNoId) continue;

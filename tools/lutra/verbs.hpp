@@ -1,4 +1,4 @@
-// tools/lutra/verbs.hpp: what the command can do. Each verb has a file of its name: its flags, its help, its work.
+// tools/lutra/verbs.hpp: the verbs of the command. Each has a file of its name with its flags, its help and its work.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <CLI/CLI.hpp>
@@ -7,7 +7,7 @@
 
 namespace command {
 
-/// Adds the verb to the command; the work, to be called after parsing. It throws Error or BadUsage.
+/// Adds a verb to the command and returns its work, to be called after parsing; it throws Error or BadUsage.
 using Work = std::function<void()>;
 Work add_build(CLI::App& lutra);
 Work add_search(CLI::App& lutra);

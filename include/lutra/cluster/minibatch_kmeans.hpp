@@ -147,7 +147,7 @@ private:
         return std::max<std::size_t>(512, (k_ + tasks - 1) / tasks);
     }
 
-    // Of the last step's batch x, copies left out.
+    // Rows of the last step's batch x that do not coincide with a centroid, without duplicates.
     std::vector<std::size_t> rows_without_centroid(const float* x) const {
         const std::vector<bool> is_copy = find_copies({x, config_.batch, d_});
         std::vector<std::size_t> rows;

@@ -223,7 +223,7 @@ private:
     std::vector<std::size_t> place_;      // [k] where in members_ each is
     Centroids centroids_;                 // in the order of members_
     std::vector<float> moved_;            // [groups] ways summed up, rounded up
-    float most_moved_ = 0;                // of all groups
+    float most_moved_ = 0;                // the largest of moved_
     std::vector<float> norms_;            // [n] |x|, less the origin
     AlignedVector<float> bounds_;         // tile by tile [groups, rows of the tile]: bound + reach * moved_ when stored
     bool following_ = false, bounded_ = false;

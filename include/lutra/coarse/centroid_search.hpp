@@ -82,7 +82,7 @@ public:
     void complete() { centroids_.find_far(); }
 
 private:
-    static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // less is compared sooner than chosen from
+    static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // below, comparing all is faster
 
     // By float distances; -1 where distances overflow or the query has NaN.
     void compare(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
@@ -121,8 +121,8 @@ private:
         for (TopCollector& c : collectors) c.top.write(metric_);
     }
 
-    // Of a few lists near centroids that stay in L2 meanwhile, choosing costs more than comparing all: SIFT, 1,024 centroids of 512
-    // bytes, 12.3 us against 11.0 for one list, 33 against 33 for 16, 58 against 66 for 32 (Zen 5); of 800 bytes 10.9 against 12.4.
+    // If the centroids stay in L2 and few lists are asked for, bytes cost more than they save: SIFT, 1,024 centroids of 512 bytes,
+    // 12.3 us against 11.0 for one list, 33 against 33 for 16, 58 against 66 for 32 (Zen 5); of 800 bytes 10.9 against 12.4.
     bool bytes_pay(std::size_t nprobe) const {
         constexpr std::size_t kInCache = 640 << 10, kManyLists = 16;
         return !bytes_.empty() && nprobe <= k_ / 8 && (nprobe >= kManyLists || k_ * d_ * sizeof(float) > kInCache);
@@ -144,7 +144,7 @@ private:
     }
 
     Centroids centroids_;
-    ByteRows bytes_;  // of many centroids, for queries that come alone
+    ByteRows bytes_;  // of the centroids, for lone queries; empty if there are few
     std::size_t k_ = 0, d_ = 0;
     Metric metric_ = Metric::l2;
 };

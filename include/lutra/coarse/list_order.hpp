@@ -43,7 +43,7 @@ public:
         std::ranges::copy(rms, rms_.begin());
     }
 
-    /// As CoarseQuantizer's.
+    /// lists and distances as in CoarseQuantizer.
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto asked = arena.take<float>(q.n * search_.d());

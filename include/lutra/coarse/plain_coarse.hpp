@@ -178,7 +178,7 @@ private:
     FlatCoarse flat_;
     std::size_t d_ = 1;
     Pq4FastScan pq_{1, 1};
-    AlignedVector<std::byte> codes_;  // of all centroids as one list; empty: every centroid is compared
+    AlignedVector<std::byte> codes_;  // all centroids as one list of codes; empty: every centroid is compared
     std::vector<Id> ids_;             // [nlist]: 0, 1, 2 ...
     std::array<std::size_t, kLevels> needed_{};
 };

@@ -152,7 +152,7 @@ private:
         n_ += key <= threshold_;
     }
 
-    // In variables of its own: what is stored to the pool could be n_ or threshold_ for all the compiler knows.
+    // With local copies of the members: for the compiler, stores to the pool might alias n_ and threshold_.
     template <class Score, class LocationOf>
     void add_all(std::size_t n, Score&& score, LocationOf&& location) {
         const Key threshold = threshold_;
@@ -225,7 +225,7 @@ private:
     Key threshold_ = kUnset;
     Key* keys_ = nullptr;
     std::uint64_t* locations_ = nullptr;
-    Id* ids_ = nullptr;               // of candidates that are to be told apart
+    Id* ids_ = nullptr;               // of the candidates that tie
     std::uint64_t* order_ = nullptr;  // for write()
     const IdFilter* filter_ = nullptr;
     LocationIds id_of_;

@@ -8,7 +8,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// What a search returns and add_with_ids() takes. User ids are >= 0; -1 marks an empty slot.
+/// The number of a vector, chosen by add() or given to add_with_ids(), and returned by searches. >= 0; -1 marks an empty slot.
 using Id = std::int64_t;
 inline constexpr Id kNoId = -1;
 

@@ -25,7 +25,7 @@ inline Status check_some_rows(std::string_view call, MatrixView x, std::size_t d
 }
 
 namespace detail {
-// By the bits, so that no compiler option can reason it away. An all-ones exponent is an infinity or a NaN.
+// Tests the bits, which no compiler option can optimise away. An exponent of all ones is an infinity or a NaN.
 inline bool is_finite(float v) { return (std::bit_cast<std::uint32_t>(v) & 0x7f800000U) != 0x7f800000U; }
 }  // namespace detail
 

@@ -67,7 +67,7 @@ private:
     }
 
     std::vector<AlignedBytes> chunks_;
-    std::size_t chunk_ = 0, used_ = 0;        // where the next piece is
+    std::size_t chunk_ = 0, used_ = 0;        // the next piece: its chunk and offset
     std::size_t taken_ = 0, most_taken_ = 0;  // bytes
     std::unique_ptr<Workspace> nested_;
 };

@@ -159,7 +159,7 @@ private:
     std::size_t refines_ = 0;     // number of RFlat
     std::uint64_t nlist_ = 0;     // 0: no IVF
     std::string encoding_;        // empty: none found
-    std::size_t distance_ = 0;    // of encoding_ from what was written
+    std::size_t distance_ = 0;    // edit distance of encoding_ and the text
 };
 }  // namespace detail
 

@@ -93,7 +93,7 @@ Status write_file(const std::string& path, Write write) {
 
 namespace detail {
 
-/// What the C library just reported; EIO where it gave no reason.
+/// The last error of the C library; EIO if it gave no reason.
 inline std::error_code last_error() { return {errno != 0 ? errno : EIO, std::generic_category()}; }
 
 inline Status file_error(std::string_view action, const std::string& path, std::error_code error) {
@@ -101,7 +101,7 @@ inline Status file_error(std::string_view action, const std::string& path, std::
     return {code, "cannot {} {}: {}", action, path_text(path), error.message()};
 }
 
-/// Refuses what cannot be read or replaced as a file; what does not exist passes.
+/// Refuses anything that cannot be read or replaced as a file; a path that does not exist passes.
 inline Status check_regular(std::string_view action, const std::string& path) {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
@@ -112,7 +112,7 @@ inline Status check_regular(std::string_view action, const std::string& path) {
 }
 
 #if LUTRA_HAS_POSIX
-/// Of the file that is open: another one may have been renamed to `path` since.
+/// The size of the open file; another file may have been renamed to `path` since.
 inline std::error_code size_of(std::FILE* file, const std::string&, std::uint64_t& size) {
     struct ::stat about;
     if (::fstat(::fileno(file), &about) != 0) return last_error();
@@ -137,7 +137,7 @@ inline Result<OpenFile> open_regular_file(const std::string& path) {
     return open;
 }
 
-/// Where writing to `path` goes in the end, through symbolic links, also to a file that is not there yet.
+/// Resolves symbolic links of `path`; the target need not exist.
 inline Status follow_links(const std::string& path, std::filesystem::path& target) {
     constexpr int kMostLinks = 40;  // a loop that is longer has been refused by check_regular()
     target = path;
@@ -151,7 +151,7 @@ inline Status follow_links(const std::string& path, std::filesystem::path& targe
     return file_error("write", path, std::make_error_code(std::errc::too_many_symbolic_link_levels));
 }
 
-/// Whether a path and what its links lead to are one file. Another process may put a new file there between the two looks.
+/// True if a path and the target of its links are one file. Another process may put a new file there between the two checks.
 inline bool is_same_file(const std::string& path, const std::filesystem::path& target) {
     constexpr int kMostLooks = 8;
     bool same = target == path;

@@ -9,14 +9,14 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 inline bool is_flat_record(Fourcc f) { return f == Fourcc("IxF2") || f == Fourcc("IxFI") || f == Fourcc("IxFl"); }
 
-/// rows [n, d].
+/// Writes rows [n, d].
 inline Status write_flat_record(Writer& out, MatrixView rows, Metric metric) {
     LUTRA_TRY(write_fourcc(out, metric == Metric::l2 ? "IxF2" : "IxFI"));
     LUTRA_TRY(write_header(out, {rows.d, rows.n, true, metric}));
     return write_counted(out, rows.data, rows.n * rows.d);
 }
 
-/// What follows the fourcc. The vector may hold floats, or the bytes of floats for a list's codes.
+/// Reads the record behind its fourcc. The vector may hold floats, or the bytes of floats for a list's codes.
 template <class T>
 Status read_flat_record(Reader& in, IndexHeader& header, AlignedVector<T>& rows) {
     std::uint64_t count = 0;

@@ -29,7 +29,7 @@ struct NpyShape {
     std::size_t dims = 0;                  // as written, also past the two that are kept
     std::array<std::uint64_t, 2> sizes{};  // the first two
 };
-/// What the dictionary says. Texts point into the file.
+/// The entries of the dictionary. Texts point into the file.
 struct NpyHeader {
     std::optional<std::string_view> descr;
     std::optional<bool> fortran_order;
@@ -126,7 +126,7 @@ inline bool is_plain_ascii(std::string_view text) {
                        [](char c) { return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t'; });
 }
 
-/// Where the text of a header begins, and its size as it says.
+/// The text of a header: its begin, and its size as stated in the file.
 struct NpyText {
     std::size_t begin = 0, size = 0;
 };

@@ -42,7 +42,7 @@ struct FileFront {
     FileFront(std::span<const std::byte> front, std::uint64_t file_size) : bytes(front), size(file_size) {}
 
     bool is_whole() const { return bytes.size() == size; }
-    /// What comes after the first n bytes.  Needs: n <= size.
+    /// The rest behind the first n bytes.  Needs: n <= size.
     FileFront after(std::size_t n) const {
         FileFront rest(bytes.subspan(std::min(n, bytes.size())), size - n);
         rest.offset = offset + n;
@@ -60,8 +60,8 @@ struct RowArray {
     Scalar scalar = Scalar::f4;
     RowOrder order = RowOrder::rows;
     std::endian endian = std::endian::little;
-    std::uint64_t offset = 0;  ///< where that value is in the file
-    std::size_t first = 0;     ///< what row 0 is called in messages
+    std::uint64_t offset = 0;  ///< of that value in the file
+    std::size_t first = 0;     ///< the number of row 0 in messages
 
     std::size_t row_bytes() const {
         return d * scalar_size(scalar) + (order == RowOrder::prefixed_rows ? sizeof(std::int32_t) : 0);

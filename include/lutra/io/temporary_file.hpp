@@ -80,7 +80,7 @@ inline void remove_unlocked(const std::string& path, bool surely) {
     struct ::stat about, there;
     const bool regular = ::fstat(file, &about) == 0 && S_ISREG(about.st_mode);
     const bool unlocked = regular && (::flock(file, LOCK_EX | LOCK_NB) == 0 || (surely && errno != EWOULDBLOCK));
-    // What was opened may have been put in place meanwhile, and a new file have its old name.
+    // The opened file may have been renamed meanwhile, and a new file may have its old name.
     if (unlocked && ::lstat(path.c_str(), &there) == 0 && there.st_ino == about.st_ino) ::unlink(path.c_str());
     ::close(file);
 }
@@ -96,13 +96,13 @@ inline void sweep_leftovers(const std::filesystem::path& folder) {
     }));
 }
 
-/// Takes the lock of a new file; false if another process has taken it for a leftover in the meantime.
+/// Locks a new file; false if another process has locked it meanwhile, as a leftover.
 inline bool lock_new(int file) {
     struct ::stat about;
     return (::flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && ::fstat(file, &about) == 0 && about.st_nlink != 0;
 }
 
-/// A new empty file, locked; `name` gets its name, the first that is free. -1 with errno set if there can be none.
+/// Creates a new empty file, locked; `name` is set to the first free name. -1 with errno set if that fails.
 inline int create_new(const std::filesystem::path& target, mode_t mode, std::string& name) {
     constexpr int kMostNames = 1000;
     for (int i = 0; i < kMostNames; ++i) {
@@ -116,8 +116,8 @@ inline int create_new(const std::filesystem::path& target, mode_t mode, std::str
     return -1;
 }
 
-/// What the system lets others do with a new file in this folder: a file without content tells. (umask() can only be read by
-/// setting it, and that all threads would see.)
+/// The mode that the system gives a new file in this folder, taken from an empty file. (Reading umask() means setting it, for all
+/// threads.)
 inline std::optional<unsigned> mode_of_new_file(const std::filesystem::path& target) {
     std::string name;
     struct ::stat about;
@@ -129,8 +129,8 @@ inline std::optional<unsigned> mode_of_new_file(const std::filesystem::path& tar
     return known ? std::optional<unsigned>(about.st_mode & 0777U) : std::nullopt;
 }
 
-/// Owner, group and mode of the replaced file. What this process may not give away stays its own; then the group, another one
-/// now, may do no more than everyone could.
+/// Sets owner, group and mode of the replaced file, as far as this process may give them away. If the group stays another one, it
+/// gets only the rights of everyone.
 inline void take_over_rights(int file, const struct ::stat& replaced) {
     mode_t mode = replaced.st_mode & 07777;
     if (::fchown(file, replaced.st_uid, replaced.st_gid) != 0) {
@@ -155,10 +155,10 @@ inline TemporaryFile create_temporary(const std::filesystem::path& target) {
     return made;
 }
 
-/// Whether a file can be renamed while it is open, and so keep its lock until then.
+/// True if a file can be renamed while it is open, and so stay locked until then.
 inline constexpr bool kRenamesOpenFiles = true;
 
-/// All bytes on the disk, and the rights of a complete file.
+/// Flushes all bytes to the disk and sets the rights of a complete file.
 inline bool complete_file(const TemporaryFile& temporary) {
     const int file = ::fileno(temporary.file.get());
     if (std::fflush(temporary.file.get()) != 0) return false;
@@ -174,7 +174,7 @@ inline void flush_folder(const std::filesystem::path& folder) {
     ::close(descriptor);
 }
 
-/// 0, or why the file may not be changed.
+/// 0, or the error that forbids changing the file.
 inline int refusal_to_write(const std::filesystem::path& path) {
     return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0 ? 0 : errno;
 }

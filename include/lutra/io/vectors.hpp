@@ -208,7 +208,7 @@ inline Status VectorFile::add_part(const std::string& path, bool keep_open) {
     return {};
 }
 
-/// Where view() looks. A file that cannot be mapped has none; it can be read all the same.
+/// Maps the file for view(). A file that cannot be mapped has no view but can be read.
 inline void VectorFile::map(const RowArray& rows) {
     if (!is_float_matrix(rows) || rows.offset % alignof(float) != 0) return;
     auto file = MappedFile::open(path_);

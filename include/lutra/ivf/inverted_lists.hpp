@@ -103,7 +103,7 @@ private:
     static constexpr std::size_t kAhead = 4096;
 
     struct List {
-        std::size_t offset = 0, blocks = 0;  // where its codes start in codes_, and how many blocks it has room for
+        std::size_t offset = 0, blocks = 0;  // its codes in codes_: first byte, and room in blocks
         std::vector<Id> ids;
     };
 

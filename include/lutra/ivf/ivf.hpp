@@ -3,8 +3,8 @@
 //
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_change.hpp, which this includes, has the calls that change an index, ivf_file.hpp its file record. Sources: Sivic and Zisserman,
-// ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
+// ivf_change.hpp, which this includes, has the calls that change an index, ivf_file.hpp its file record. Sources: Sivic and
+// Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>
@@ -348,7 +348,7 @@ private:
     Coarse coarse_;
     E encoding_;
     InvertedLists lists_;
-    ListSpreads spreads_;  // where the partition wants them
+    ListSpreads spreads_;  // empty unless coarse_.wants_spreads()
     DirectMap direct_map_;
 };
 

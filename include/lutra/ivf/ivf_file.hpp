@@ -79,7 +79,8 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::read_record(Reader& in, [[maybe_unused]] 
     }
 }
 
-/// What follows the coarse record: a function of its own, for load() stays on the stack while an index over centroids loads.
+/// Reads the rest behind the coarse record. A separate function, as read_record() stays on the stack while an index over centroids
+/// loads.
 template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe,
                                                   Coarse coarse) {

@@ -105,7 +105,7 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
     const auto first = arena.take<std::uint32_t>(nlist + 1);
     const std::size_t n_probes = queries.n() * (end_probe - first_probe);
     const auto visitors = arena.take<std::uint32_t>(n_probes);
-    const auto distances = arena.take<float>(queries.distances.empty() ? 0 : n_probes);  // of those visitors to the list's centroid
+    const auto distances = arena.take<float>(queries.distances.empty() ? 0 : n_probes);  // visitors to centroid
     const auto states = arena.take<const State*>(queries.n());
     const auto collectors = arena.take<C*>(queries.n());
     const auto visit = [&](auto&& f) {

@@ -31,9 +31,9 @@ struct CentroidsView {
     const float* origin = nullptr;   // [d]; null: 0
     std::size_t k = 0, d = 0;
     Metric metric = Metric::l2;
-    float longest = 0;                                   // |centred| of the longest one
-    float longest_near = 0;                              // of the longest one that is not far
-    float far = std::numeric_limits<float>::infinity();  // of the shortest one that is far
+    float longest = 0;                                   // largest |centred|
+    float longest_near = 0;                              // the same without far centroids
+    float far = std::numeric_limits<float>::infinity();  // smallest |centred| of a far centroid
 };
 
 /// out [d]: the median of each column over at most 255 of the rows x [n, d], n >= 1, spread evenly; 0 where it is not finite.

@@ -155,7 +155,7 @@ template <class Arch, class Shape>
 
 }  // namespace detail
 
-/// As the scalar one, up to the rounding of the products. Points go in groups of panels; centroids in chunks that stay in
+/// Like the scalar version, up to the rounding of the products. Points come in groups of panels, centroids in chunks that stay in
 /// the L2 cache while every panel of the group passes over them.
 template <class Arch, class Point, class Found>
 void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> groups, Arena& arena, Point&& point, Found&& found) {

@@ -180,7 +180,7 @@ private:
     std::size_t d_, n_queries_;
     float slack_, underflow_, longest_ = 0;
     std::span<float> panels_;   // one panel after the other, [d, width] each
-    std::span<float> offsets_;  // what the exact score has and the panel's does not: at least (1 - slack) |q|^2
+    std::span<float> offsets_;  // the query's part of the lower bound, (1 - slack) |q|^2 for L2
     std::span<float> limits_;   // threshold - offset, per lane
 };
 #endif

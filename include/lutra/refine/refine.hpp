@@ -253,7 +253,7 @@ private:
     AlignedVector<float> rows_;  // [ntotal, d], by place
     std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
     NextId next_id_;
-    bool from_map_ = false;      // loaded from an id map, which files keep even if ids are places
+    bool from_map_ = false;  // loaded from an id map, which files keep even if ids are places
     IdMapKind id_map_ = IdMapKind::two_way;
     float k_factor_ = 1;
 };

@@ -143,7 +143,7 @@ struct Bytes512 {
     static Register add16(Register a, Register b) { return _mm512_add_epi16(a, b); }
     static Register odd_bytes(Register x) { return _mm512_srli_epi16(x, 8); }
     static Register without(Register all, Register odd) { return _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8)); }
-    // By way of memory: g++ 12 warns inside its own header of every way to take a register of 512 bits apart.
+    // Through memory: g++ 12 warns inside its own header about every way to split a register of 512 bits.
     static void store_fold(Register x, std::uint16_t* to) {
         alignas(64) std::uint16_t parts[32];
         _mm512_store_si512(parts, x);

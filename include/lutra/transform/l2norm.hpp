@@ -14,7 +14,7 @@ public:
     static constexpr Fourcc kRecord = "VNrm";
     std::string token() const { return "L2norm"; }
 
-    /// x [n, d] into to [n, d].
+    /// Transforms x [n, d] into to [n, d].
     void apply(MatrixView x, float* to) const { normalize_rows(x.data, x.n, x.d, to); }
 
     Status save(Writer& out, std::size_t d) const {
@@ -25,7 +25,7 @@ public:
         return write_value(out, std::uint8_t{1});
     }
 
-    /// What follows the fourcc; d is what the index says.
+    /// Reads the record behind its fourcc; d: the columns of the index.
     static Status load(Reader& in, std::size_t d) {
         float norm = 0;
         std::int32_t dims[2] = {0, 0};

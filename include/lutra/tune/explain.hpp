@@ -49,7 +49,7 @@ struct Explanation {
 /// those of index_factory().
 Result<Explanation> explain(std::string_view spec, const Workload& workload);
 
-/// How many of nlist lists to visit so that the true neighbours are in them with this probability, 0 < recall < 1. Fitted to SIFT
+/// The nprobe for which the visited lists hold a true neighbour with probability `recall`, 0 < recall < 1. Fitted to SIFT
 /// (1,000,000 x 128) and speech features (298,353 x 256) in 1,024 lists, where 3% of the lists hold 97% of the ten nearest.
 inline std::size_t nprobe_for(std::size_t nlist, double recall) {
     const double share = 0.009 * std::pow(0.16 / (1 - std::clamp(recall, 0.5, 0.9999)), 0.83);
@@ -60,10 +60,10 @@ namespace detail {
 
 /// Rates of one core.
 inline constexpr double kMultiplyAdds = 50e9, kLookups = 80e9, kEncodedFloats = 500e6;
-/// Of score-aware codes, beside those of plain ones: pieces encoded, and floats and pieces of a training round. From Zen 3 with
-/// AVX2, doubled for encoding, and times 1.5 for training, which has no use for wider registers.
+/// Extra rates of score-aware codes: pieces encoded, and floats and pieces of a training round. Measured on Zen 3 with AVX2,
+/// doubled for encoding, and times 1.5 for training, which gains nothing from wider registers.
 inline constexpr double kAwarePieces = 50e6, kAwareTrainedFloats = 60e6, kAwareTrainedPieces = 40e6;
-/// Seconds for a row anywhere in memory, and for beginning with a list.
+/// Seconds to read a row at random, and to start a list.
 inline constexpr double kFarRow = 0.12e-6, kListVisit = 0.15e-6;
 inline constexpr float kAdvisedFactor = 8;
 

@@ -132,7 +132,7 @@ inline Status RecallJudge::know_distances(const Index& index) {
     return base_.n != 0 ? from_base(ids, most_, distances_) : from_index(index, ids, most_, distances_);
 }
 
-/// Of vectors as the index compares them: behind L2norm they have length 1.
+/// Distances of vectors as the index compares them: behind L2norm they have length 1.
 inline Status RecallJudge::from_base(std::span<const Id> ids, std::size_t k, std::vector<float>& out) const {
     constexpr std::size_t kGap = 4096, kMost = std::size_t{1} << 18;  // floats
     const std::size_t d = queries_.d;

@@ -102,12 +102,12 @@ public:
     MatrixView rows() const { return copy_.empty() ? x_ : MatrixView{copy_.data(), x_.n, x_.d}; }
 
 private:
-    // distances_ [n] of columns first and on from the middle.
+    // Sets distances_ [n], from the middle, over n columns from `first` on.
     void measure(std::size_t first, std::size_t n) {
         for (std::size_t i = 0; i < x_.n; ++i) distances_[i] = squared_distance(x_.row(i) + first, middle_.data() + first, n);
     }
 
-    // Which rows are far as a whole; gives the squared distance of a typical one.
+    // Marks the rows that are far as a whole; returns the squared distance of a typical row.
     double find_far_rows() {
         measure(0, x_.d);
         std::vector<double> order = distances_;
@@ -118,7 +118,7 @@ private:
         return scale;
     }
 
-    // From where on a piece is far: what rows that are far as a whole have beyond all others, too, however small.
+    // The limit from which on a piece is far. Pieces of far rows that exceed those of all other rows are far, too, however small.
     double piece_limit(double scale) const {
         std::vector<double> order = distances_;
         double limit = far_limit(order, scale, most_, kSpread), largest = 0, beyond = std::numeric_limits<double>::infinity();

@@ -55,7 +55,7 @@ struct Pq4Lut {
 
 namespace detail {
 
-// In one loop over all rows, which compilers make vectors of.
+// One loop over all rows, which compilers vectorise.
 inline void quantize(const float* entries, std::size_t n, float inverse_step, std::uint8_t* bytes) {
     for (std::size_t i = 0; i < n; ++i) bytes[i] = std::uint8_t(std::min(std::int32_t(entries[i] * inverse_step + 0.5F), 254));
 }

@@ -103,7 +103,7 @@ public:
         : m_(codebook.m()), parts_(m_ * kPq4Centroids) {
         const bool counts = terms.unit() > 0 && terms.from_origin(centroid) <= terms.reach();
         for (std::size_t m = 0; counts && m < m_; ++m) {
-            double row[kPq4Centroids] = {};  // of products that doubles hold exactly: the same bits however they are compiled
+            double row[kPq4Centroids] = {};  // doubles hold the products exactly: the same bits in every build
             for (std::size_t t = 0; t < codebook.dsub(); ++t) {
                 const std::size_t at = m * codebook.dsub() + t;
                 const float shift = centroid[at] - terms.origin()[at];
@@ -124,7 +124,7 @@ public:
 
 private:
     static constexpr int kPartBits = 12;
-    static constexpr std::int32_t kParts = 1 << kPartBits;  // of a unit: what each sub-quantizer adds is cut off there
+    static constexpr std::int32_t kParts = 1 << kPartBits;  // parts of a unit, to which each sub-quantizer's share is rounded down
 
     std::size_t m_;
     std::vector<std::int32_t> parts_;  // [M, 16]
