@@ -297,8 +297,8 @@ private:
     static constexpr std::size_t kGrain = 1536;        // rows per task: whole groups of panels on every instruction set
     static constexpr std::size_t kFirstPruned = 1;     // the iteration that stores the first bounds
     static constexpr std::size_t kGroupSize = 32;      // centroids of a group: four tiles of rows on AVX-512
-    static constexpr std::size_t kMoreIterations = 8;  // at most, after clusters were moved at the end
-    static constexpr std::uint32_t kSplitSeed = 1234;
+    static constexpr std::size_t kMoreIterations = 8;  // at most, after clusters were moved at the end: bounds the extra time
+    static constexpr std::uint32_t kSplitSeed = 1234;  // as faiss, and so is kSplit
     static constexpr float kSplit = 1.F / 1024;
 
     MatrixView x_;
@@ -395,7 +395,8 @@ inline Result<KMeans> detail::run_kmeans(MatrixView x, std::size_t k, const KMea
     KMeans kept;
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t redo = 0; redo < config.redo; ++redo) {
-        LUTRA_TRY(lloyd.run(config.seed + 1 + std::uint32_t(redo) * 15486557U, redo * config.iterations * x.n, total));
+        const std::uint32_t seed = config.seed + 1 + std::uint32_t(redo) * 15486557U;  // as faiss seeds its runs
+        LUTRA_TRY(lloyd.run(seed, redo * config.iterations * x.n, total));
         if (redo != 0 && !(lloyd.last_objective() < least)) continue;
         least = lloyd.last_objective();
         kept = lloyd.result();

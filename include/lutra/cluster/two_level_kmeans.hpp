@@ -208,7 +208,7 @@ private:
         for (std::size_t t = 0; t < x_.d; ++t) c[t] = float(sum[t] / double(rows.size()));
     }
 
-    static constexpr std::size_t kGrain = 1536;
+    static constexpr std::size_t kGrain = 1536;  // rows per task, as in kmeans.hpp
 
     MatrixView x_;
     std::size_t k_;

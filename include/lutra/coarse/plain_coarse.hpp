@@ -30,7 +30,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 class PlainCoarse {
 public:
     static constexpr bool kLearns = true;
-    static constexpr std::size_t kMinLists = 2048;  ///< fewer are compared exactly
+    static constexpr std::size_t kMinLists = 2048;  ///< below, all are compared: of 1,024, codes leave half (bench/DEAD_ENDS.md)
 
     PlainCoarse untrained() const { return {}; }
 
@@ -53,9 +53,9 @@ public:
         std::size_t level = 0;
         while (level < kLevels && nprobes_at(level) < nprobe) ++level;
         if (codes_.empty() || level == kLevels) return 0;
-        std::size_t more = 0;  // no fewer than for fewer lists: what is found there is found here, too
+        std::size_t more = 0;  // never falls with nprobe, so that a larger nprobe finds all lists of a smaller one
         for (std::size_t l = 0; l <= level; ++l) more = std::max(more, needed_[l] - std::min(needed_[l], nprobes_at(l)));
-        const std::size_t n = nprobe + 2 * more + 16;
+        const std::size_t n = nprobe + 2 * more + 16;  // twice the worst of 128 samples, and some if that was 0
         return n <= nlist() / 8 ? n : 0;
     }
 

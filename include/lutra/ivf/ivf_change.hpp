@@ -175,7 +175,7 @@ void Ivf<Coarse, E>::count_spread(std::size_t list, std::size_t begin, float* ro
 
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::assign(MatrixView x, std::span<Id> lists, const Resources& resources) const {
-    constexpr std::size_t kGrain = 1536, kReport = 64 * kGrain;
+    constexpr std::size_t kGrain = 1536, kReport = 64 * kGrain;  // rows per task, as in kmeans.hpp, and per progress report
     BorrowedWorkspace workspace(resources);
     for (std::size_t i0 = 0; i0 < x.n; i0 += kReport) {
         LUTRA_TRY(resources.progress.report("add", i0, x.n));

@@ -38,6 +38,7 @@ public:
     static constexpr std::size_t kWidth = Shape::kWidth;  ///< queries at a time
     static constexpr std::size_t kMinQueries = kLanes / 2;
 
+    /// Room for the n + n / 8 + 2 rows that limits() aims at, and as many again beyond n for rows within the error of the scores.
     TopRows(Arena& arena, const CentroidsView& c, std::size_t n)
         : c_(c), n_(n), room_(n + n / 4 + 16), slack_(rounding_slack(c.d)) {
         panel_ = arena.take<float>(kWidth * c.d), scores_ = arena.take<float>(kWidth * c.k);
@@ -95,7 +96,7 @@ private:
         }
         at = xsimd::select(under, at, greatest);  // a mean of scores that hardly differ may round to less than all of them
         const B most(float(n_ + n_ / 8 + 2));
-        for (int step = 0; step < 24; ++step) {
+        for (int step = 0; step < 24; ++step) {  // enough for the 24 bits of a float; most lanes end after a few
             const B middle = (below + at) * B(0.5F), n = count(lane, middle);
             const auto enough = n >= B(float(n_));
             at = xsimd::select(enough, middle, at), below = xsimd::select(enough, below, middle);
