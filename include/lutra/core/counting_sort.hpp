@@ -1,4 +1,4 @@
-// lutra/core/counting_sort.hpp: items by the group that each is in, in linear time.  SPDX-License-Identifier: MIT
+// lutra/core/counting_sort.hpp: counting sort: orders items by group, in linear time.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
 
@@ -11,18 +11,18 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Gives each item a number below how many there are: those of group g get first[g] .. first[g + 1] - 1, in the order they come.
+/// Numbers the items by group: those of group g get first[g] .. first[g + 1] - 1, in the order of the visit.
 ///
-///   first   [groups + 1], of an unsigned type; what it holds does not matter
-///   visit   visit(f) calls f(group, item...) for each item, group < groups; it is called twice and must do the same again
-///   put     put(number, item...)
+///   first   [groups + 1], of an unsigned type; the result
+///   visit   visit(f) calls f(group, item...) for each item, group < groups; called twice, with the same items in the same order
+///   put     put(number, item...) receives the number of each item
 ///
 /// Cost: both visits and one pass over first; no allocation.
 template <class Index, class Visit, class Put>
 void counting_sort(std::span<Index> first, Visit&& visit, Put&& put) {
     std::fill(first.begin(), first.end(), Index{0});
     visit([&](std::size_t group, auto...) { ++first[group + 1]; });
-    std::exclusive_scan(first.begin() + 1, first.end(), first.begin() + 1, Index{0});  // where each begins, and then where it ends
+    std::exclusive_scan(first.begin() + 1, first.end(), first.begin() + 1, Index{0});  // begins, then ends
     visit([&](std::size_t group, auto... item) { put(std::size_t(first[group + 1]++), item...); });
 }
 
@@ -35,13 +35,13 @@ void counting_sort_by(std::span<const std::int32_t> group_of, std::span<Index> f
     counting_sort(first, visit, put);
 }
 
-/// Items 0 .. n - 1 by the group that each is in, rising in each. Memory: 8 (n + groups) bytes.
+/// Items 0 .. n - 1 ordered by group, rising in each group. Memory: 8 (n + groups) bytes.
 class Grouped {
 public:
     Grouped() = default;
     Grouped(std::span<const std::int32_t> group_of, std::size_t n_groups) { assign(group_of, n_groups); }
 
-    /// Anew, in the memory there is. group_of [n], each below n_groups.
+    /// Sorts anew, in the same memory. group_of [n], each below n_groups.
     void assign(std::span<const std::int32_t> group_of, std::size_t n_groups) {
         first_.resize(n_groups + 1), items_.resize(group_of.size());
         counting_sort_by(group_of, std::span(first_), [&](std::size_t at, std::size_t i) { items_[at] = i; });

@@ -1,5 +1,5 @@
-// lutra/core/ids.hpp: the rules of ids that all indexes share: how large they are, which is next, what merges and maps make of
-// them. SPDX-License-Identifier: MIT
+// lutra/core/ids.hpp: the rules of ids that all indexes share: their range, the next id, shifts of a merge, id maps.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
@@ -14,31 +14,31 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// One below the largest number, so that the next id can be counted.
+/// The largest id: one below the largest number, so that the next id can be counted.
 inline constexpr Id kMaxId = std::numeric_limits<Id>::max() - 1;
 
-/// Which of faiss's two records an id map is in. Their bytes are the same; of what it has read from the first faiss finds no
-/// vector by its id again: it refuses reconstruct().
+/// The kind of an id map: which of faiss's two records holds it. Their bytes are the same, but faiss refuses reconstruct() on an
+/// index loaded from the first.
 enum class IdMapKind : std::uint8_t {
     one_way,  ///< "IxMp", IDMap
     two_way   ///< "IxM2", IDMap2
 };
 
-/// The ids that add() gives: 0, 1, 2 ... in a fresh index, and always above all that an index has held.
+/// The next id of add(): 0, 1, 2 ... in a fresh index, always above every id the index has held.
 class NextId {
 public:
     NextId() = default;
     explicit NextId(Id next) : next_(next) {}
 
     Id value() const { return next_; }
-    /// bad_argument if there are no n ids left.
+    /// bad_argument if fewer than n ids are left.
     Status check_room(std::size_t n) const {
         if (n <= std::uint64_t(kMaxId + 1 - next_)) return {};
         return {Errc::bad_argument, "add: {} rows from id {} on; ids end at {}, so use add_with_ids()", n, next_, kMaxId};
     }
-    /// `highest` has been given, perhaps by the caller; -1: none.
+    /// Moves past `highest`, an id in use; -1: none.
     void pass(Id highest) { next_ = std::max(next_, std::min(highest, kMaxId) + 1); }
-    /// After a merge: all that `other` has held is here, too, shifted.
+    /// Moves past all ids that the other index of a merge has held, shifted.
     void pass(NextId other, Id shift) {
         next_ = std::max(next_, std::min(other.next_, kMaxId + 1 - std::max(shift, Id{0})) + shift);
     }
@@ -47,7 +47,7 @@ private:
     Id next_ = 0;
 };
 
-/// bad_argument unless ids [n] of the caller's, which may be null if there are none, are 0 to kMaxId each.
+/// bad_argument unless the caller's ids [n] are 0 to kMaxId each. ids may be null if n is 0.
 inline Status check_given_ids(const Id* ids, std::size_t n) {
     if (ids == nullptr && n != 0) return {Errc::bad_argument, "add: {} ids at a null pointer", n};
     for (std::size_t i = 0; i < n; ++i)
@@ -56,21 +56,21 @@ inline Status check_given_ids(const Id* ids, std::size_t n) {
     return {};
 }
 
-/// bad_argument if a merge must not shift this id so.
+/// bad_argument if the shifted id of a merge is out of range.
 inline Status check_shift(Id id, Id shift) {
     if (shift < 0 ? id + shift >= 0 : id <= kMaxId - shift) return {};
     return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
 }
 
-/// bad_file unless `map` has an entry for the id, and that is an id.
+/// bad_file unless `map` has an entry for the id that is a valid id.
 inline Status check_mapped(Id id, std::span<const Id> map) {
     if (id < 0 || std::uint64_t(id) >= map.size())
-        return {Errc::bad_file, "id {} is not a place in an id map of {}", id, map.size()};
+        return {Errc::bad_file, "id {} has no entry in an id map of {} ids", id, map.size()};
     if (map[std::size_t(id)] < 0) return {Errc::bad_file, "id map holds the id {}; accepted: 0 or more", map[std::size_t(id)]};
     return {};
 }
 
-/// What reconstruct() says where no vector has the id first + missing, which may be beyond all ids.
+/// The error of reconstruct() if no vector has the id first + missing, which may be out of range.
 inline Status no_such_id(Id first, std::size_t missing, std::size_t ntotal) {
     constexpr Id kLargest = std::numeric_limits<Id>::max();
     if (missing > std::uint64_t(kLargest) - std::uint64_t(first))
@@ -78,21 +78,21 @@ inline Status no_such_id(Id first, std::size_t missing, std::size_t ntotal) {
     return {Errc::not_found, "reconstruct: no vector has the id {}; the index holds {} vectors", first + Id(missing), ntotal};
 }
 
-/// For reconstruct_n: the ids first .. first + n - 1, each to be met once, in a walk over all ids of an index.
+/// The ids first .. first + n - 1 wanted by reconstruct_n(), of which each is met once in a walk over all ids of an index.
 class WantedIds {
 public:
-    /// Of n ids more than ntotal cannot all be there, and the first that is missing is among ntotal + 1.
+    /// Tracks min(n, ntotal + 1) ids: of more some are missing, the first of them among these.
     WantedIds(Id first, std::size_t n, std::size_t ntotal)
         : first_(first), n_(n), ntotal_(ntotal), met_(std::min(n, ntotal + 1), false) {}
 
-    /// Where the vector of this id belongs, counted from `first`; nothing if it is not wanted, or has been met before.
+    /// The output row of this id, counted from `first`; nothing if the id is not wanted or was met before.
     std::optional<std::size_t> meet(Id id) {
         const std::uint64_t at = std::uint64_t(id) - std::uint64_t(first_);
         if (at >= n_ || (at < met_.size() && met_[at])) return std::nullopt;
         if (at < met_.size()) met_[at] = true;
         return at;
     }
-    /// not_found if one was not met.
+    /// not_found if a wanted id was not met.
     Status status() const {
         const auto missing = std::find(met_.begin(), met_.end(), false);
         return missing == met_.end() ? Status{} : no_such_id(first_, std::size_t(missing - met_.begin()), ntotal_);
@@ -104,7 +104,7 @@ private:
     std::vector<bool> met_;
 };
 
-/// Whether numbers come as 0 .. n - 1, each once, in any order, possibly in several runs.
+/// Checks that ids are places, the numbers 0 .. n - 1, each once, in any order, given in one or several runs.
 class PlaceCheck {
 public:
     explicit PlaceCheck(std::size_t n) : seen_(n, false) {}

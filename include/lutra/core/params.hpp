@@ -22,14 +22,12 @@ struct SearchParams {
 
 /// The error of set_nprobe() for an index without lists.
 inline Status no_lists(std::string_view spec, std::size_t nprobe) {
-    return {Errc::unsupported, "nprobe = {}: {} has no lists; a number of them is asked for by \"IVF\" in the factory string",
-            nprobe, spec};
+    return {Errc::unsupported, "nprobe = {}: {} has no lists; \"IVF{n}\" in the factory string makes n of them", nprobe, spec};
 }
 
 /// The error of set_k_factor() for an index without a refine stage.
 inline Status no_refine_stage(std::string_view spec, float k_factor) {
-    return {Errc::unsupported, "k_factor = {}: {} has no refine stage; one is added by \",RFlat\" in the factory string", k_factor,
-            spec};
+    return {Errc::unsupported, "k_factor = {}: {} has no refine stage; \",RFlat\" in the factory string adds one", k_factor, spec};
 }
 
 /// Resources for one call; every field is optional. The default: the calling thread, memory owned by the call, no progress reports.
@@ -53,7 +51,7 @@ public:
     BorrowedWorkspace& operator=(const BorrowedWorkspace&) = delete;
 
     Arena& arena(std::size_t worker) { return resources_.workspace->arena(worker); }
-    /// The caller's with this workspace: for calls within the call, which borrow it again.
+    /// The caller's resources with this workspace, for inner calls, which borrow it again.
     const Resources& resources() const { return resources_; }
 
 private:

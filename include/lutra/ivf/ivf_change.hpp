@@ -1,8 +1,8 @@
-// lutra/ivf/ivf_change.hpp: what is done beside searching an Ivf: train, add, remove_ids, merge_from, map_ids, reconstruct_n.
+// lutra/ivf/ivf_change.hpp: the calls of Ivf beside search: train, add, remove_ids, merge_from, map_ids, reconstruct_n.
 // SPDX-License-Identifier: MIT
 //
-// Each call first does all that can fail: it looks at the rows, takes memory, and fills room that nobody sees yet. What follows
-// copies and counts. So an error, an exception of the caller's own functions too, leaves the index as it was.
+// Each call first does everything that can fail: it checks the rows, allocates, and fills reserved slots that no search sees yet;
+// then it only copies and counts. So an error, or an exception of the caller's own functions, leaves the index unchanged.
 #pragma once
 #include <lutra/core/ids.hpp>
 #include <lutra/ivf/ivf.hpp>
@@ -144,7 +144,7 @@ Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resourc
     return {};
 }
 
-// Codes of rows for a list, behind those it holds.
+// Encodes rows of x into reserved slots behind the codes of a list.
 template <CoarseQuantizer Coarse, Encoding E>
 void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows) {
     if (rows.empty()) return;
@@ -154,8 +154,8 @@ void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std:
     encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), lists_.size(list));
 }
 
-// sum + the squared distances to the centroid of rows [begin, end) of a list, which may be in room that is not admitted yet.
-// row [d]: room.
+// Adds to `sum` the squared distances to the centroid of rows [begin, end) of a list, which may be in slots not admitted yet.
+// row [d]: scratch.
 template <CoarseQuantizer Coarse, Encoding E>
 double Ivf<Coarse, E>::squared_residuals(std::size_t list, std::size_t begin, std::size_t end, double sum, float* row) const {
     for (std::size_t i = begin; i < end; ++i) {
@@ -165,7 +165,7 @@ double Ivf<Coarse, E>::squared_residuals(std::size_t list, std::size_t begin, st
     return sum;
 }
 
-// Of a list's rows from number `begin` on; those before it are counted. row [d]: room. Then coarse_.set_spreads().
+// Adds a list's rows from offset `begin` on to its spread. row [d]: scratch. Call coarse_.set_spreads() afterwards.
 template <CoarseQuantizer Coarse, Encoding E>
 void Ivf<Coarse, E>::count_spread(std::size_t list, std::size_t begin, float* row) {
     if (!coarse_.wants_spreads()) return;
@@ -221,7 +221,7 @@ Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
     });
 }
 
-// The vectors of a list are numbers at, at + 1 ... of `goes`. The number of the next list's first.
+// Removes vectors of a list, whose entries in `goes` begin at `at`. Returns the begin of the next list's entries.
 template <CoarseQuantizer Coarse, Encoding E>
 std::size_t Ivf<Coarse, E>::remove_from(std::size_t list, const std::vector<bool>& goes, std::size_t at) {
     const std::size_t size = lists_.size(list);

@@ -1,5 +1,5 @@
-// lutra/refine/refine_change.hpp: what is done beside searching a Refine: train, add, remove_ids, merge_from, map_ids,
-// reconstruct_n. SPDX-License-Identifier: MIT
+// lutra/refine/refine_change.hpp: the calls of Refine beside search: train, add, remove_ids, merge_from, map_ids, reconstruct_n.
+// SPDX-License-Identifier: MIT
 //
 // Everything that can fail comes before the base changes; the base makes all of a change or none; the rest cannot fail.
 #pragma once
