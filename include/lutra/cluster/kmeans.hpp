@@ -142,7 +142,7 @@ private:
         resources.progress = {};
         const std::vector<float> all_equal;
         Lloyd groups({centroids_.row(0), k_, x_.d}, n_groups, config, all_equal, resources);
-        static_cast<void>(groups.run(config.seed, 0, 0));  // nobody is there to cancel it
+        static_cast<void>(groups.run(config.seed, 0, 0));  // without a progress callback it cannot fail
         pruned_.emplace(x_, config_.metric, groups.best_, n_groups, resources_);
     }
 

@@ -42,8 +42,8 @@ public:
             if (ids_[i] != kNoId) f(scores_[i], ids_[i]);
     }
 
-    /// Sorts the row best first and turns scores into distances (inner products change their sign back). Slots nobody
-    /// filled have id -1 and the worst float. The heap is gone after this.
+    /// Sorts the row best first and converts scores to distances (inner products are negated back). Empty slots have id -1 and the
+    /// worst float. The last call: the heap is destroyed.
     void write(Metric metric) {
         for (std::size_t size = k_; size-- > 1;) {
             const float score = scores_[size];

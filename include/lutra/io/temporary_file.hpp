@@ -71,9 +71,9 @@ inline long own_process() { return ::getpid(); }
 
 inline bool is_running(long process) { return ::kill(pid_t(process), 0) == 0 || errno != ESRCH; }
 
-/// Removes a file that nobody writes. Its writer holds a lock until the file has its own name: a process may run where its number
-/// means another one here, in a container that shares the folder. The lock taken here is nobody else's, so of those who sweep one
-/// removes the file, and none the next one of that name. `surely`: also where there are no locks.
+/// Removes a temporary file unless it is being written. Its writer holds a lock until the rename; the process number alone does not
+/// tell, as a writer may run in a container that shares the folder and has other numbers. The lock is exclusive, so of several
+/// sweepers one removes the file, and none removes the next file of that name. `surely`: also where there are no locks.
 inline void remove_unlocked(const std::string& path, bool surely) {
     const int file = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return;
@@ -85,8 +85,8 @@ inline void remove_unlocked(const std::string& path, bool surely) {
     ::close(file);
 }
 
-/// Removes the temporaries in a folder whose process is gone: it was killed, or the power failed. One of this process's number may
-/// be another's, too: in a container that starts anew all have the numbers they had.
+/// Removes the temporaries in a folder whose process is gone, killed or by a power cut. A file with this process's number may be an
+/// earlier process's, too: in a container that restarts, processes get the same numbers again.
 inline void sweep_leftovers(const std::filesystem::path& folder) {
     static_cast<void>(for_each_name(folder, [&](std::string_view name) {
         const std::optional<long> process = process_of(name);

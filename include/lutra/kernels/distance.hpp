@@ -51,7 +51,7 @@ struct Product {
     }
 };
 
-// One row; two sums hide the latency of the addition. `Ahead` floats are asked for before their turn.
+// One row; two sums hide the latency of the addition. Prefetches `Ahead` floats ahead.
 template <class Arch, class Term, std::size_t Ahead>
 float sum_row(const float* q, const float* x, std::size_t d) {
     using B = simd::Floats<Arch>;

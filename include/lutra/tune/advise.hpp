@@ -138,7 +138,7 @@ private:
     }
 
     const Wish& wish_;
-    std::string in_lists_;  // what stands before the encoding, in lists where there are rows for two
+    std::string in_lists_;  // the spec before the encoding: transform, and lists if the rows make two
     std::vector<Candidate> candidates_;
 };
 

@@ -39,7 +39,7 @@ struct BaseVectors {
           }) {}
 };
 
-/// True if a search gives exact distances of vectors that reconstruct() gives back: ...,Flat and ...,RFlat.
+/// True if searches return exact distances of the vectors that reconstruct() returns: ...,Flat and ...,RFlat.
 inline bool keeps_vectors(const Index& index) {
     const std::string spec = index.spec();
     return spec == "Flat" || spec.ends_with(",Flat") || spec.ends_with(",RFlat");

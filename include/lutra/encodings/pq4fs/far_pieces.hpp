@@ -138,7 +138,7 @@ private:
     }
 
     MatrixView x_;
-    std::size_t dsub_, most_;        // most_: so many rows may be far
+    std::size_t dsub_, most_;        // most_: how many rows may be far
     std::vector<float> middle_;      // [d]
     std::vector<double> distances_;  // [n]
     std::vector<char> far_;          // [n]: as a whole

@@ -86,7 +86,7 @@ void scan_pq4(QuadKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>
                 high[q] = detail::add_quads(high[q], detail::lookup64(ta, a.high));
             }
         }
-        if constexpr (Terms) {  // at the end: nothing waits for a line that lies behind those being read
+        if constexpr (Terms) {  // last: the line of terms behind the codes has arrived by then
             const __m512i first = detail::widen16(blocks.terms(codes)), second = detail::widen16(blocks.terms(codes) + 32);
             LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) {
                 const __m512i factor = _mm512_set1_epi32(queries[q].factor);

@@ -8,7 +8,7 @@
 // Score-aware codes are ordinary codes to a reader: faiss finds a file of PQ{M}x4fs or PQ{M}x4fsr. A note in the header
 // (io/record.hpp) tells lutra to encode further rows in the same way; faiss drops the note when it writes the file again.
 //
-// Codes stand in blocks of bbs vectors of lane layout, 32 of them after the other within each pair of sub-quantizers.
+// Codes are in blocks of bbs vectors in lane layout, 32 vectors after the other within each pair of sub-quantizers.
 #pragma once
 #include <lutra/encodings/pq4fs/pq4fs.hpp>
 

@@ -122,7 +122,7 @@ private:
         equations[code].add(y, x, inverse_[i], std::isfinite(along_[i]) ? along_[i] : 0.F, weight_);
     }
 
-    MatrixView values_, rows_;  // [n, d]: what is encoded, and along what errors count
+    MatrixView values_, rows_;  // [n, d]: the encoded vectors, and the rows along which errors count
     Pq4Codebook& codebook_;
     const Executor& executor_;
     double weight_;
