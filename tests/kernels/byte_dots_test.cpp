@@ -20,7 +20,7 @@ std::vector<std::int8_t> random_codes(std::size_t n, Rng& rng) {
 template <class Arch>
 std::vector<std::int32_t> dots_of(const std::vector<std::int8_t>& q, const std::vector<std::int8_t>& codes) {
     std::vector<std::uint8_t> query(q.size());
-    for (std::size_t t = 0; t < q.size(); ++t) query[t] = std::uint8_t(q[t] + kByteOffset<Arch>);
+    for (std::size_t t = 0; t < q.size(); ++t) query[t] = std::uint8_t(q[t] + kByteBias<Arch>);
     std::vector<std::int32_t> dots(codes.size() / q.size());
     byte_dots(Arch{}, query.data(), codes.data(), dots.size() / kByteGroup, q.size(), dots.data());
     return dots;
@@ -37,7 +37,7 @@ void check_same() {
                 if (groups != 0) codes[byte_offset(0, t, padded)] = -127, codes[byte_offset(15, t, padded)] = 127;
             std::vector<std::int32_t> want = dots_of<scalar>(q, codes);
             for (std::size_t j = 0; j < want.size(); ++j)
-                for (std::size_t t = 0; t < padded; ++t) want[j] += kByteOffset<Arch> * codes[byte_offset(j, t, padded)];
+                for (std::size_t t = 0; t < padded; ++t) want[j] += kByteBias<Arch> * codes[byte_offset(j, t, padded)];
             CHECK(dots_of<Arch>(q, codes) == want);
         }
 }

@@ -29,7 +29,7 @@ constexpr std::size_t byte_offset(std::size_t j, std::size_t t, std::size_t padd
 /// Added to a query's codes, which are in -127 .. 127 like the rows', as instructions differ in which factor may be negative. So a
 /// kernel's dots exceed those of the definition by this times the sum of the row's codes.
 template <class Arch>
-inline constexpr std::int32_t kByteOffset = 0;
+inline constexpr std::int32_t kByteBias = 0;
 
 // dots [groups * 16]: query [padded] times each row.
 inline void byte_dots(scalar, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
@@ -81,7 +81,7 @@ inline void byte_dots(Avx2Bytes, const std::uint8_t* query, const std::int8_t* c
 /// Tag: q is without a sign, c has one.
 struct VnniBytes {};
 template <>
-inline constexpr std::int32_t kByteOffset<VnniBytes> = 128;
+inline constexpr std::int32_t kByteBias<VnniBytes> = 128;
 
 namespace detail {
 

@@ -114,7 +114,7 @@ private:
         const float *const scores = scores_.data(), *const slacks = slacks_.data();
         const std::int32_t* const sums = sums_.data();
         for (std::size_t j = 0; j < n_; ++j) {
-            const float product = scale * scales[j] * float(dots[j] - kByteOffset<BestBytes> * sums[j]);
+            const float product = scale * scales[j] * float(dots[j] - kByteBias<BestBytes> * sums[j]);
             const float score = factor * product + scores[j];
             const float off = -factor * (q.norm * errors[j] + error * norms[j]) + q.slack + slacks[j];
             least[j] = order_key(score - off), most[j] = order_key(score + off);
@@ -161,7 +161,7 @@ private:
         for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - origin_[t] : q[t];
         const double length = squared(x.data(), d_);
         Query query{encode([&](std::size_t t) { return x[t]; },
-                           [codes](std::size_t t, std::int32_t code) { codes[t] = std::uint8_t(code + kByteOffset<BestBytes>); }),
+                           [codes](std::size_t t, std::int32_t code) { codes[t] = std::uint8_t(code + kByteBias<BestBytes>); }),
                     up(std::sqrt(length)), slack(length), true};
         std::fill(codes + d_, codes + padded_, std::uint8_t{0});
         return query;
