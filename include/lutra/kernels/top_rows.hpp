@@ -38,9 +38,8 @@ public:
     static constexpr std::size_t kWidth = Shape::kWidth;  ///< queries at a time
     static constexpr std::size_t kMinQueries = kLanes / 2;
 
-    /// Room for the n + n / 8 + 2 rows that limits() aims at, and as many again beyond n for rows within the error of the scores.
     TopRows(Arena& arena, const CentroidsView& c, std::size_t n)
-        : c_(c), n_(n), room_(n + n / 4 + 16), slack_(rounding_slack(c.d)) {
+        : c_(c), n_(n), most_(n + n / 8 + 2), room_(most_ + n / 8 + 14), slack_(rounding_slack(c.d)) {
         panel_ = arena.take<float>(kWidth * c.d), scores_ = arena.take<float>(kWidth * c.k);
         found_ = arena.take<std::uint32_t>(kWidth * (room_ + 1));
     }
@@ -86,27 +85,39 @@ private:
             least = xsimd::select(score < least, score, least), sum = sum + score;
             greatest = xsimd::select(score > greatest, score, greatest);
         }
-        // Bisection starts from a limit with too few rows and one with enough: about half the rows are under the mean, and all that
-        // are not far from the origin are under the other bound.
-        B below = least, at = simd::min(sum * B(1 / float(c_.k)), most_of_near(queries));
-        auto under = count(lane, at) >= B(float(n_));
-        for (int doubling = 0; doubling < 3 && !xsimd::all(under); ++doubling) {
-            at = at + (at - below);
-            under = count(lane, at) >= B(float(n_));
-        }
-        at = xsimd::select(under, at, greatest);  // a mean of scores that hardly differ may round to less than all of them
-        const B most(float(n_ + n_ / 8 + 2));
-        for (int step = 0; step < 24; ++step) {  // enough for the 24 bits of a float; most lanes end after a few
-            const B middle = (below + at) * B(0.5F), n = count(lane, middle);
-            const auto enough = n >= B(float(n_));
-            at = xsimd::select(enough, middle, at), below = xsimd::select(enough, below, middle);
-            if (xsimd::all(enough & (n <= most))) break;
-        }
+        const B at = bisect(lane, least, simd::min(sum * B(1 / float(c_.k)), most_of_near(queries)), greatest, queries);
         alignas(64) float slack[kLanes] = {}, limit[kLanes];
         at.store_aligned(limit);
         for (std::size_t l = 0; l < kLanes; ++l)
             if (queries[l] != nullptr) slack[l] = 2 * slack_of(queries[l], limit[l]);
         return at + B::load_aligned(slack);
+    }
+
+    // Bisection starts from a limit with too few rows and one with enough: about half the rows are under the mean, and all that are
+    // not far from the origin are under the other bound; else they are three doublings away, or all rows are taken. It ends where
+    // each lane has n rows and few more: after 4 to 8 steps, 12 at most (1,024 and 4,096 centroids of SIFT, speech and words, n = 1
+    // to 256). After 24 halvings there is hardly a float left between the limits, for floats have 24 bits: rows score alike there.
+    B bisect(std::size_t lane, B below, B at, const B& greatest, const float* const* queries) const {
+        constexpr int kSteps = 24;
+        const B wanted = B(float(n_)), most = most_under(queries);
+        B n = count(lane, at);
+        for (int doubling = 0; doubling < 3 && !xsimd::all(n >= wanted); ++doubling) at = at + (at - below), n = count(lane, at);
+        const auto under = n >= wanted;  // a mean of scores that hardly differ may round to less than all of them
+        at = xsimd::select(under, at, greatest), n = xsimd::select(under, n, B(float(c_.k)));
+        for (int step = 0; step < kSteps && !xsimd::all(n <= most); ++step) {
+            const B middle = (below + at) * B(0.5F), n_middle = count(lane, middle);
+            const auto enough = n_middle >= wanted;
+            at = xsimd::select(enough, middle, at), n = xsimd::select(enough, n_middle, n);
+            below = xsimd::select(enough, below, middle);
+        }
+        return at;
+    }
+
+    // How many rows under its limit each lane may have; a lane without a query any number.
+    B most_under(const float* const* queries) const {
+        alignas(64) float most[kLanes];
+        for (std::size_t l = 0; l < kLanes; ++l) most[l] = float(queries[l] != nullptr ? most_ : c_.k);
+        return B::load_aligned(most);
     }
 
     B most_of_near(const float* const* queries) const {
@@ -166,7 +177,9 @@ private:
     }
 
     CentroidsView c_;
-    std::size_t n_, room_;
+    // n and few more are under a limit: a row more is scored sooner than a step is made. Raised by the rounding, a limit has up to
+    // 10 rows more (those centroids, 42,000 searches): there is room for a little more than twice the few.
+    std::size_t n_, most_, room_;
     float slack_;
     std::span<float> panel_, scores_;
     std::span<std::uint32_t> found_;  // [kWidth, 1 + room]: how many, which
