@@ -47,8 +47,8 @@ Status warm(Workspace& workspace, std::size_t workers, const I& index, std::size
         Resources resources;
         resources.executor = rehearsal.executor(), resources.workspace = &workspace;
         Hits hits(nq, k);
-        // Small and large batches run different code (all limits are below 16 queries a worker), and so do queries with NaN or with
-        // distances that overflow.
+        // Batches of up to about 16 queries a worker run other code than larger ones, and so do queries with NaN or with distances
+        // that overflow.
         for (const float value : {0.F, 3e38F, std::numeric_limits<float>::quiet_NaN()}) {
             const std::vector<float> rows(nq * index.dim(), value);
             const auto search = [&](std::size_t n) {
