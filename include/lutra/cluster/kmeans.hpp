@@ -137,7 +137,7 @@ private:
     void begin_pruning() {
         const std::size_t n_groups = std::clamp<std::size_t>(k_ / kGroupSize, 1, x_.d);
         KMeansConfig config;
-        config.iterations = 8, config.assignment = Assignment::plain;
+        config.iterations = kGroupIterations, config.assignment = Assignment::plain;
         Resources resources = resources_;
         resources.progress = {};
         const std::vector<float> all_equal;
@@ -166,7 +166,7 @@ private:
 
     void assign_plain(std::size_t i0, std::size_t end) {
         const CentroidsView centroids = centroids_.view();
-        resources_.executor.for_ranges(end - i0, kGrain, [&](std::size_t b, std::size_t e, std::size_t worker) {
+        resources_.executor.for_ranges(end - i0, kNearestGrain, [&](std::size_t b, std::size_t e, std::size_t worker) {
             const std::size_t i = i0 + b;
             nearest(best{}, x_.row(i), e - b, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
         });
@@ -294,9 +294,11 @@ private:
         return rows;
     }
 
-    static constexpr std::size_t kGrain = 1536;        // rows per task: whole groups of panels on every instruction set
-    static constexpr std::size_t kFirstPruned = 1;     // the iteration that stores the first bounds
-    static constexpr std::size_t kGroupSize = 32;      // centroids of a group: four tiles of rows on AVX-512
+    static constexpr std::size_t kFirstPruned = 1;  // the iteration that stores the first bounds
+    static constexpr std::size_t kGroupSize = 32;   // centroids of a group: four tiles of rows on AVX-512
+    // Groups hardly become better after that: with 2, 8 and 25 iterations 0.292, 0.280, 0.279 of all pairs are compared (1,024
+    // centroids of SIFT), 0.417, 0.379, 0.378 (speech), 0.792, 0.755, 0.749 (words).
+    static constexpr std::size_t kGroupIterations = 8;
     static constexpr std::size_t kMoreIterations = 8;  // at most, after clusters were moved at the end: bounds the extra time
     static constexpr std::uint32_t kSplitSeed = 1234;  // as faiss, and so is kSplit
     static constexpr float kSplit = 1.F / 1024;

@@ -78,7 +78,7 @@ private:
         auto made = kmeans(x_, n_groups, level(0), resources);
         if (!made) return made.status();
         const Centroids top(Metric::l2, std::move(made->centroids), n_groups, x_.d);
-        resources_.executor.for_ranges(x_.n, kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+        resources_.executor.for_ranges(x_.n, kNearestGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             nearest(best{}, x_.row(begin), end - begin, top.view(), workspace_.arena(worker), best_.data() + begin, nullptr);
         });
         const Grouped rows(best_, n_groups);
@@ -207,8 +207,6 @@ private:
             for (std::size_t t = 0; t < x_.d; ++t) sum[t] += double(x_.row(row)[t]);
         for (std::size_t t = 0; t < x_.d; ++t) c[t] = float(sum[t] / double(rows.size()));
     }
-
-    static constexpr std::size_t kGrain = 1536;  // rows per task, as in kmeans.hpp
 
     MatrixView x_;
     std::size_t k_;

@@ -6,6 +6,7 @@
 #pragma once
 #include <lutra/core/ids.hpp>
 #include <lutra/ivf/ivf.hpp>
+#include <lutra/kernels/nearest.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -175,12 +176,12 @@ void Ivf<Coarse, E>::count_spread(std::size_t list, std::size_t begin, float* ro
 
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::assign(MatrixView x, std::span<Id> lists, const Resources& resources) const {
-    constexpr std::size_t kGrain = 1536, kReport = 64 * kGrain;  // rows per task, as in kmeans.hpp, and per progress report
+    constexpr std::size_t kReport = 64 * kNearestGrain;  // rows per progress report
     BorrowedWorkspace workspace(resources);
     for (std::size_t i0 = 0; i0 < x.n; i0 += kReport) {
         LUTRA_TRY(resources.progress.report("add", i0, x.n));
         resources.executor.for_ranges(
-            std::min(kReport, x.n - i0), kGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+            std::min(kReport, x.n - i0), kNearestGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
                 coarse_.assign(x.rows(i0 + begin, i0 + end), lists.data() + i0 + begin, workspace.arena(worker));
             });
     }

@@ -26,6 +26,9 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+/// Rows per task of those who call nearest() in parallel: whole groups of panels on every instruction set, eight with AVX-512.
+inline constexpr std::size_t kNearestGrain = 1536;
+
 /// The result of the products for one point and some centroids. Scores are terms[j] - {2,1} x'.c', up to rounding.
 struct Proposal {
     std::int32_t j = 0;                                // the centroid with the best score, ties to the lower number
@@ -162,6 +165,7 @@ void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> group
     using Shape = PanelShape<Arch, kMaxPanelVectors>;
     using Lanes = detail::LaneProposals<Arch, Shape>;
     constexpr std::size_t kPanels = 4;
+    static_assert(kNearestGrain % (kPanels * Shape::kWidth) == 0);
     const std::size_t d = groups[0].d;
     const std::size_t chunk =
         std::max<std::size_t>(Shape::kRows, (std::size_t{128} << 10) / (d * sizeof(float)) / Shape::kRows * Shape::kRows);
