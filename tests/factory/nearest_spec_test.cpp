@@ -15,7 +15,7 @@ namespace {
 using lutra::Metric;
 
 std::string suggested(std::string_view text, std::size_t d, Metric metric) {
-    const auto spec = lutra::parse_spec(text, d, metric, lutra::kEncodingWords);
+    const auto spec = lutra::parse_spec(text, d, metric, lutra::kSpecWords);
     REQUIRE(!spec.ok());
     return spec_test::suggestion(spec.status().message());
 }
@@ -104,7 +104,7 @@ TEST_CASE("nearest_spec: mutated strings of the catalog's encodings keep the pro
         CAPTURE(text);
         const Metric metric = rng.below(2) == 0 ? Metric::l2 : Metric::inner_product;
         CAPTURE(metric);
-        const char* broken = spec_test::broken_promise(text, d, lutra::kEncodingWords, metric);
+        const char* broken = spec_test::broken_promise(text, d, lutra::kSpecWords, metric);
         CHECK_MESSAGE(broken == nullptr, std::string(broken == nullptr ? "" : broken));
     }
 }

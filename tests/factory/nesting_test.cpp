@@ -115,7 +115,7 @@ TEST_CASE("any string of parentheses is refused in 256 KB of stack") {
 TEST_CASE("a suggested string is not nested too deep") {
     std::string spec = "flat";
     for (int i = 0; i < 20; ++i) spec = "L2norm," + spec + ",RFlat";
-    const std::string nearest = lutra::nearest_spec(spec, 4, lutra::Metric::l2, lutra::kEncodingWords);
+    const std::string nearest = lutra::nearest_spec(spec, 4, lutra::Metric::l2, lutra::kSpecWords);
     CHECK(lutra::index_factory(4, nearest).ok());
 }
 
@@ -136,7 +136,7 @@ small_files::Bytes transform_records(std::size_t records, std::int32_t transform
         const small_files::Bytes header = nest_header("IxPT", 3);
         static_cast<void>(out.write(header.data(), header.size()));
         static_cast<void>(lutra::write_value(out, transforms));
-        for (std::int32_t t = 0; t < transforms; ++t) static_cast<void>(lutra::L2norm().save(out, 2));
+        for (std::int32_t t = 0; t < transforms; ++t) static_cast<void>(lutra::L2norm(2).save(out));
     }
     static_cast<void>(small_files::small_flat(false).save(out));
     return {out.bytes().begin(), out.bytes().end()};

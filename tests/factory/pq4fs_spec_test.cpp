@@ -121,14 +121,14 @@ TEST_CASE("index_factory: wrong spellings of PQ{M}x4fs are refused with the plac
         CHECK(index.status().code() == row.code);
         CHECK(message.find(row.says) != std::string::npos);
         CHECK(caret(message) == row.column);
-        CHECK(broken_promise(row.text, 32, kEncodingWords) == nullptr);
+        CHECK(broken_promise(row.text, 32, kSpecWords) == nullptr);
     }
 }
 
 TEST_CASE("index_factory: every cut and 20000 changes of strings with PQ{M}x4fs give a spec or a readable error") {
     for (const Refused& row : kRefused)
         for (std::size_t size = 0; size <= row.text.size(); ++size)
-            CHECK(broken_promise(row.text.substr(0, size), 32, kEncodingWords) == nullptr);
+            CHECK(broken_promise(row.text.substr(0, size), 32, kSpecWords) == nullptr);
     constexpr std::string_view kPieces[] = {"PQ", "x4fs", "r", "_", "16", "0", "4", "64", "99999999999999999999",
                                             ",",  "IVF",  "(", " ", "x"};
     Rng rng(21);
@@ -137,7 +137,7 @@ TEST_CASE("index_factory: every cut and 20000 changes of strings with PQ{M}x4fs 
         std::string text(kAccepted[rng.below(std::size(kAccepted))].text);
         for (std::size_t edits = 1 + rng.below(3); edits > 0; --edits)
             text.replace(rng.below(text.size() + 1), rng.below(4), kPieces[rng.below(std::size(kPieces))]);
-        broken += broken_promise(text, 32 + rng.below(2), kEncodingWords) != nullptr;
+        broken += broken_promise(text, 32 + rng.below(2), kSpecWords) != nullptr;
     }
     CHECK(broken == 0);
 }

@@ -29,7 +29,7 @@ void write(const std::string& path, const Bytes& bytes) {
 std::vector<Bytes> in_id_maps() {
     namespace files = small_files;
     return {files::saved(files::small_flat(true)), files::saved(files::small_odd_fast_scan(true)),
-            files::saved(lutra::Transformed<files::PlainFlat>(files::small_flat(true))),
+            files::saved(lutra::Transformed(lutra::L2norm(2), files::small_flat(true))),
             files::saved(files::small_refined(files::small_flat(false), true)),
             files::saved(files::small_refined(files::small_ivf(false), true))};
 }

@@ -2,6 +2,7 @@
 // the parser is tested with.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/factory/spec.hpp>
+#include <lutra/transform/l2norm.hpp>
 
 #include <array>
 #include <cstddef>
@@ -23,9 +24,10 @@ inline std::optional<lutra::Status> check_half(std::string_view token, std::size
     return lutra::Status{};
 }
 
-inline constexpr std::array<lutra::EncodingWord, 1> kFlatOnly{{{"Flat", check_flat}}};
-inline constexpr std::array<lutra::EncodingWord, 3> kFlatAndHalf{
-    {{"Flat", check_flat}, {"Half", check_half}, {"Halfr", check_half}}};
+inline constexpr std::array<lutra::TransformWord, 1> kL2norm{lutra::detail::transform_word<lutra::L2norm>()};
+inline constexpr std::array<lutra::EncodingWord, 1> kFlat{{{"Flat", check_flat}}};
+inline constexpr std::array<lutra::EncodingWord, 3> kFlatHalf{{{"Flat", check_flat}, {"Half", check_half}, {"Halfr", check_half}}};
+inline constexpr lutra::SpecWords kFlatOnly{kFlat, kL2norm}, kFlatAndHalf{kFlatHalf, kL2norm};
 
 /// The text between the last `begin` and the next `end` after it; empty if there is none.
 inline std::string between(std::string_view message, std::string_view begin, std::string_view end) {
@@ -58,14 +60,13 @@ inline std::size_t caret(std::string_view message) {
 
 /// What must hold for any bytes: a spec whose canonical text means the same, or an error with a caret and a suggestion that
 /// parses. Returns what is broken, or nullptr.
-template <class Encodings>
-const char* broken_promise(std::string_view text, std::size_t d, const Encodings& encodings,
-                           lutra::Metric metric = lutra::Metric::l2) {
-    const auto spec = lutra::parse_spec(text, d, metric, encodings);
+inline const char* broken_promise(std::string_view text, std::size_t d, const lutra::SpecWords& words,
+                                  lutra::Metric metric = lutra::Metric::l2) {
+    const auto spec = lutra::parse_spec(text, d, metric, words);
     if (spec.ok()) {
         if (!spec.status().message().empty()) return "a message without an error";
         if (spec->text != text) return "the text is not kept";
-        const auto again = lutra::parse_spec(lutra::to_string(*spec), d, metric, encodings);
+        const auto again = lutra::parse_spec(lutra::to_string(*spec), d, metric, words);
         return again.ok() && lutra::to_string(*again) == lutra::to_string(*spec) ? nullptr : "the canonical text does not parse";
     }
     const std::string_view message = spec.status().message();
@@ -76,6 +77,6 @@ const char* broken_promise(std::string_view text, std::size_t d, const Encodings
         return "unprintable";
     const std::string nearest = suggestion(message);
     if (nearest.empty()) return text.size() > 40 ? nullptr : "no suggestion";
-    return lutra::parse_spec(nearest, d, metric, encodings).ok() ? nullptr : "the suggestion does not parse";
+    return lutra::parse_spec(nearest, d, metric, words).ok() ? nullptr : "the suggestion does not parse";
 }
 }  // namespace spec_test

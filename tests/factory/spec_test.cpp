@@ -208,9 +208,9 @@ TEST_CASE("parse_spec takes accepted strings apart") {
 TEST_CASE("tokens keep their text and their column") {
     const auto spec = parse("L2norm,L2Norm,IVF1k,Flat");
     REQUIRE(spec.ok());
-    CHECK(spec->transforms[0].text == "L2norm");
-    CHECK(spec->transforms[1].text == "L2Norm");
-    CHECK(spec->transforms[1].column == 7);
+    CHECK(spec->transforms[0].token.text == "L2norm");
+    CHECK(spec->transforms[1].token.text == "L2Norm");
+    CHECK(spec->transforms[1].token.column == 7);
     CHECK(spec->coarse->token.text == "IVF1k");
     CHECK(spec->coarse->token.column == 14);
 }

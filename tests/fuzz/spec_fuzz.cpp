@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::size_t d : {std::size_t{32}, std::size_t{33}}) {
         const char* broken = spec_test::broken_promise(text, d, spec_test::kFlatAndHalf);
         for (const lutra::Metric metric : {lutra::Metric::l2, lutra::Metric::inner_product})
-            if (broken == nullptr) broken = spec_test::broken_promise(text, d, lutra::kEncodingWords, metric);
+            if (broken == nullptr) broken = spec_test::broken_promise(text, d, lutra::kSpecWords, metric);
         if (broken == nullptr) continue;
         std::fprintf(stderr, "%s: \"%.*s\"\n", broken, int(size), text.data());
         std::abort();

@@ -32,6 +32,7 @@ class FirstColumn {
 public:
     explicit FirstColumn(std::size_t d, Metric metric = Metric::l2) : d_(d), index_(1, metric, 1, {}, lutra::Flat(1)) {}
 
+    FirstColumn untrained() const { return FirstColumn(d_, metric()); }
     std::size_t dim() const { return d_; }
     std::size_t ntotal() const { return index_.ntotal(); }
     Metric metric() const { return index_.metric(); }

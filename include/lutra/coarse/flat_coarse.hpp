@@ -77,6 +77,6 @@ private:
     ListOrder order_;  // empty: near_ chooses the lists to visit, too
     Metric metric_ = Metric::l2;
 };
-static_assert(CoarseQuantizer<FlatCoarse>);
+static_assert(StoredCoarse<FlatCoarse>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -185,6 +185,6 @@ private:
     std::vector<Id> ids_;             // [nlist]: 0, 1, 2 ...
     std::array<std::size_t, kLevels> needed_{};
 };
-static_assert(CoarseQuantizer<PlainCoarse>);
+static_assert(StoredCoarse<PlainCoarse>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -23,7 +23,11 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-class Writer;  // io/stream.hpp
+class Reader;  // io/stream.hpp
+class Writer;
+struct Fourcc;  // io/record.hpp
+struct IndexHeader;
+struct PartCost;  // core/part_cost.hpp
 
 /// One inverted list, as the encodings see it: blocks of codes and the ids of their vectors.
 struct ListView {
@@ -68,6 +72,16 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
     { cc.token() } -> std::same_as<std::string>;
 };
 
+/// What an Ivf in a file asks of it beside that.
+///   save(out, d, metric)  a record of the index of centroids; d and metric are the index's, which knows them before training
+///   load(in, index, nlist, depth)  reads one, fourcc and all. depth counts records in records
+template <class C>
+concept StoredCoarse = CoarseQuantizer<C> &&
+    requires(const C& cc, Writer& out, Reader& in, const IndexHeader& index, std::size_t n, Metric metric) {
+    { cc.save(out, n, metric) } -> std::same_as<Status>;
+    { C::load(in, index, n, n) } -> std::same_as<Result<C>>;
+};
+
 /// How rows are stored and compared: codes, their block layout, per-query state, and the scan of a list.
 ///   kBlock              vectors per block of block_bytes() bytes; slot < kBlock is a place in it
 ///   kQueryTile          queries that are worth scanning lists for together: their states and candidates stay in a cache
@@ -77,6 +91,7 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 ///   kEstimates          true: what scan() gives it are estimates. A search asks for with_estimates(k) candidates and scores
 ///                       them again, as decoded
 ///   token()             as written in a factory string: "Flat"
+///   untrained()         one of the same kind and settings that has learnt nothing
 ///   by_residual()       codes are of rows less their list's centroid; false where there is none
 ///   check_metric(metric) an error if the encoding is not for it
 ///   train(metric, x, rows, resources)   learns to encode x [n, d]: the rows, or if by_residual() their residuals; rows [n, d] are
@@ -107,6 +122,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { ce.block_bytes() } -> std::same_as<std::size_t>;
     { ce.code_size() } -> std::same_as<std::size_t>;
     { ce.token() } -> std::same_as<std::string>;
+    { ce.untrained() } -> std::same_as<E>;
     { ce.by_residual() } -> std::same_as<bool>;
     { ce.is_trained() } -> std::same_as<bool>;
     { ce.training_rows() } -> std::same_as<std::size_t>;
@@ -123,7 +139,84 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     ce.scan(metric, states, distances, list, range, arena);
 };
 
+/// What the catalog (factory/catalog.hpp) asks of an encoding beside that.
+///   kName               not empty; as in "expected an encoding (Flat)"
+///   parse(token, d, in_lists)   nullopt: not its token; else an untrained one for vectors [d], or what is wrong. Any bytes
+///   cost(metric, n)     what it says of itself, trained with n rows, for explain()
+///   repair(token, d, metric, in_lists)   optional: the token parse() takes that is nearest to one it does not; empty if none is
+///   near
+template <class E>
+concept NamedEncoding = Encoding<E> && requires(const E& ce, std::string_view token, std::size_t n, Metric metric) {
+    { E::kName } -> std::convertible_to<std::string_view>;
+    { E::parse(token, n, true) } -> std::same_as<std::optional<Result<E>>>;
+    { ce.cost(metric, n) } -> std::same_as<PartCost>;
+};
+
+/// What files ask of an encoding beside that.
+///   kIvfRecord          the fourcc of faiss's record of lists with it
+///   kAloneRecords       an array of those of an index without lists; kRecordName what an error calls them: "PQ..x4fs"
+///   note()              for the header of the record, alone or in lists; IndexHeader::kNoNote if there is nothing to say
+///   save_fields(out), load_fields(in, header)   what stands before the lists
+///   save_alone(out, metric, list), load_alone(in, header, codes)   the record of an index without lists, behind its fourcc when
+///   read
+template <class E>
+concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
+                                                      ListView list, AlignedVector<std::byte>& codes) {
+    { E::kIvfRecord } -> std::convertible_to<const Fourcc&>;
+    { E::kAloneRecords[0] } -> std::convertible_to<const Fourcc&>;
+    { E::kRecordName } -> std::convertible_to<std::string_view>;
+    { ce.note() } -> std::same_as<std::int64_t>;
+    { ce.save_fields(out) } -> std::same_as<Status>;
+    { E::load_fields(in, header) } -> std::same_as<Result<E>>;
+    { ce.save_alone(out, metric, list) } -> std::same_as<Status>;
+    { E::load_alone(in, header, codes) } -> std::same_as<Result<E>>;
+};
+
+/// And of one whose lists are stored in blocks (kBlock > 1), which may be others in files.
+///   file_block(), file_block_bytes()     vectors and bytes of a block in a file
+///   to_file(list, out), from_file(in, n, centroid, codes)   out and in hold ceil(n / file_block()) of them
+template <class E>
+concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, std::span<std::byte> out, std::size_t n,
+                                                    std::span<const std::byte> in, const float* centroid, std::byte* codes) {
+    { ce.file_block() } -> std::same_as<std::size_t>;
+    { ce.file_block_bytes() } -> std::same_as<std::size_t>;
+    ce.to_file(list, out);
+    ce.from_file(in, n, centroid, codes);
+};
+
+/// A step before an index: rows of dim_in() columns become rows of dim_out().
+///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in()
+///   repair(token, d)    optional, as an encoding's
+///   train(x, resources)  learns from x [n, dim_in], n >= 1; it looks at training_rows() of them, 0: there is nothing to learn
+///   apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const, thread-safe, after train()
+///   kReverses           whether there is a way back: reverse(y, out), y [n, dim_out] into out [n, dim_in]; without one what is
+///                       stored is what reconstruct() gives, and dim_out() is dim_in()
+///   same(other)         true if the other makes the same of every row
+///   cost(metric, n)     what it says of itself, trained with n rows, for explain()
+///   kRecord, save(out)  its fourcc and its record, which begins with it; load(in, d) reads what follows
+template <class T>
+concept Transform = requires(T& t, const T& ct, MatrixView x, float* out, std::size_t n, Metric metric, const Resources& resources,
+                             std::string_view token, Writer& writer, Reader& reader) {
+    { T::kName } -> std::convertible_to<std::string_view>;
+    { T::kRecord } -> std::convertible_to<const Fourcc&>;
+    { T::kReverses } -> std::convertible_to<bool>;
+    { T::parse(token, n) } -> std::same_as<std::optional<Result<T>>>;
+    { ct.token() } -> std::same_as<std::string>;
+    { ct.untrained() } -> std::same_as<T>;
+    { ct.dim_in() } -> std::same_as<std::size_t>;
+    { ct.dim_out() } -> std::same_as<std::size_t>;
+    { ct.is_trained() } -> std::same_as<bool>;
+    { ct.training_rows() } -> std::same_as<std::size_t>;
+    { t.train(x, resources) } -> std::same_as<Status>;
+    ct.apply(x, out);
+    { ct.same(ct) } -> std::same_as<bool>;
+    { ct.cost(metric, n) } -> std::same_as<PartCost>;
+    { ct.save(writer) } -> std::same_as<Status>;
+    { T::load(reader, n) } -> std::same_as<Result<T>>;
+};
+
 /// An index: vectors go in, the nearest ones come out.
+///   untrained()                one of the same kind and settings (nprobe, k_factor), without training and vectors
 ///   train(x, resources)        x [n, d], finite. On an error the index is as before
 ///   add(x, resources)          stores rows under the next free ids, 0, 1, 2 ... in a fresh index: all rows, or none on an error
 ///   add_with_ids(x, ids, resources)  ids [n], each >= 0
@@ -162,6 +255,7 @@ template <class I>
 concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, const Id* ids, Id id, float* out, HitsView hits,
                                RangeHits& range, float radius, const SearchParams& params, const Resources& resources,
                                const IdFilter& filter, Writer& writer) {
+    { ci.untrained() } -> std::same_as<I>;
     { ci.dim() } -> std::same_as<std::size_t>;
     { ci.ntotal() } -> std::same_as<std::size_t>;
     { ci.metric() } -> std::same_as<Metric>;

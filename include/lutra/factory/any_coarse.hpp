@@ -60,6 +60,6 @@ public:
 private:
     std::variant<PlainCoarse, IndexCoarse> coarse_;
 };
-static_assert(CoarseQuantizer<AnyCoarse>);
+static_assert(StoredCoarse<AnyCoarse>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,32 +1,43 @@
-// lutra/factory/catalog.hpp: the list of all encodings, from which the factory parses, makes and loads them.
-// SPDX-License-Identifier: MIT
+// lutra/factory/catalog.hpp: the lists of all encodings and transforms, from which the factory parses, makes, explains and loads
+// them. SPDX-License-Identifier: MIT
 //
-// index_factory() and load_index() know encodings only through this list. tune/ still names PQ{M}x4fs for its estimates.
+// index_factory(), load_index() and explain() know them only through these lists. advise() still proposes PQ{M}x4fs by name.
 #pragma once
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
+#include <lutra/encodings/pq4fs/pq4fs_cost.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/any_coarse.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/words.hpp>
 #include <lutra/ivf/ivf_file.hpp>
+#include <lutra/transform/l2norm.hpp>
+#include <lutra/transform/transformed.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-template <class... E>
+template <StoredEncoding... E>
 struct EncodingList {};
+template <Transform... T>
+struct TransformList {};
 
 using Encodings = EncodingList<Flat, Pq4FastScan>;
+using Transforms = TransformList<L2norm>;
 
 namespace detail {
 
-template <Encoding E>
+template <StoredEncoding E>
 std::optional<Status> check_word(std::string_view token, std::size_t d, Metric metric, bool in_lists) {
     const std::optional<Result<E>> parsed = E::parse(token, d, in_lists);
     if (!parsed) return std::nullopt;
@@ -34,7 +45,7 @@ std::optional<Status> check_word(std::string_view token, std::size_t d, Metric m
 }
 
 /// An encoding may offer repair(token, d, metric, in_lists); see EncodingWord.
-template <Encoding E>
+template <StoredEncoding E>
 constexpr auto repair_of() -> decltype(EncodingWord::repair) {
     if constexpr (requires { &E::repair; }) return &E::repair;
     return nullptr;
@@ -44,11 +55,29 @@ template <class... E>
 constexpr std::array<EncodingWord, sizeof...(E)> make_words(EncodingList<E...>) {
     return {EncodingWord{E::kName, check_word<E>, repair_of<E>()}...};
 }
+template <class... T>
+constexpr std::array<TransformWord, sizeof...(T)> make_words(TransformList<T...>) {
+    return {transform_word<T>()...};
+}
+
+inline constexpr auto kEncodingWords = make_words(Encodings{});
+inline constexpr auto kTransformWords = make_words(Transforms{});
 
 }  // namespace detail
 
-/// The encodings as the parser sees them.
-inline constexpr auto kEncodingWords = detail::make_words(Encodings{});
+/// What the parser needs to know of them.
+inline constexpr SpecWords kSpecWords{detail::kEncodingWords, detail::kTransformWords};
+
+/// f(transform) with the first that owns `token`, for rows of d columns; the parser has checked that there is one.
+template <class F, class... T>
+auto with_transform(std::string_view token, std::size_t d, F&& f, TransformList<T...>) {
+    std::optional<decltype(f(std::declval<std::tuple_element_t<0, std::tuple<T...>>>()))> made;
+    const auto attempt = [&](auto parsed) {
+        if (!made && parsed && parsed->ok()) made = f(std::move(**parsed));
+    };
+    (attempt(T::parse(token, d)), ...);
+    return std::move(*made);
+}
 
 /// Calls make.operator()<E>(encoding) with the first encoding that parses `token`; the parser has checked that there is one.
 template <class Make, class... E>
@@ -61,6 +90,21 @@ Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_
     (attempt(E::parse(token, d, in_lists)), ...);
     return made ? std::move(*made) : Result<Index>(Status{Errc::bad_spec, "no encoding is called {}", token});
 }
+
+namespace detail {
+
+/// cost(encoding) of the first that owns `token`.
+template <class Cost, class... E>
+PartCost encoding_cost(std::string_view token, std::size_t d, bool in_lists, Cost&& cost, EncodingList<E...>) {
+    std::optional<PartCost> found;
+    const auto attempt = [&](auto parsed) {
+        if (!found && parsed && parsed->ok()) found = cost(**parsed);
+    };
+    (attempt(E::parse(token, d, in_lists)), ...);
+    return found.value_or(PartCost{});
+}
+
+}  // namespace detail
 
 /// Reads what follows the fourcc of a record; `depth` counts the records and transforms around it.
 using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth);
@@ -80,12 +124,52 @@ Result<Index> load_as(Reader& in, std::size_t depth) {
 template <class... E>
 LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     LoadRecord found = nullptr;
-    const auto look_at = [&]<class I>(std::type_identity<I>) {
-        if (I::reads(fourcc)) found = detail::load_as<I>;
+    const auto look_at = [&]<class One>(std::type_identity<One>) {
+        if (std::ranges::find(One::kAloneRecords, fourcc) != One::kAloneRecords.end()) found = detail::load_as<Ivf<OneList, One>>;
+        if (fourcc == One::kIvfRecord) found = detail::load_as<Ivf<AnyCoarse, One>>;
     };
-    (look_at(std::type_identity<Ivf<OneList, E>>{}), ...);
-    (look_at(std::type_identity<Ivf<AnyCoarse, E>>{}), ...);
+    (look_at(std::type_identity<E>{}), ...);
     return found;
+}
+
+/// For errors: "IxF2, IxFI, IxFl (Flat), IwFl (IVF,Flat), ...".
+template <class... E>
+std::string encoding_records(EncodingList<E...>) {
+    std::string text;
+    const auto append = [&](const auto& records, std::string_view before, std::string_view name) {
+        for (const Fourcc& fourcc : records) text.append(text.empty() ? "" : ", ").append(fourcc.text.begin(), fourcc.text.end());
+        text.append(" (").append(before).append(name).append(")");
+    };
+    ((append(E::kAloneRecords, "", E::kRecordName), append(std::array{Fourcc(E::kIvfRecord)}, "IVF,", E::kRecordName)), ...);
+    return text;
+}
+
+/// A transform that has been read: puts itself before an index of the vectors that come out of it.
+using PutBefore = std::function<Index(Index)>;
+
+/// Reads what follows the fourcc of a transform's record for rows of d columns, which then is the number that comes out. Errors:
+/// the transform's own, and bad_file for a record of none.
+template <class... T>
+Result<PutBefore> load_transform(Fourcc fourcc, Reader& in, std::size_t& d, TransformList<T...>) {
+    std::optional<Result<PutBefore>> found;
+    const auto look_at = [&]<class One>(std::type_identity<One>) {
+        if (found || fourcc != One::kRecord) return;
+        Result<One> transform = One::load(in, d);
+        if (transform.ok()) d = transform->dim_out();
+        found = transform.ok() ? Result<PutBefore>([transform = std::move(*transform)](Index index) {
+            return Index(Transformed<Index, One>(transform, std::move(index)));
+        })
+                               : Result<PutBefore>(transform.status());
+    };
+    (look_at(std::type_identity<T>{}), ...);
+    if (found) return std::move(*found);
+    std::string accepted;
+    const auto append = [&](const Fourcc& record, std::string_view name) {
+        accepted.append(accepted.empty() ? "" : ", ").append(record.text.begin(), record.text.end());
+        accepted.append(" (").append(name).append(")");
+    };
+    (append(T::kRecord, T::kName), ...);
+    return unexpected_record(fourcc, accepted, in.position());
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

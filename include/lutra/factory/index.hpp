@@ -21,6 +21,7 @@ namespace detail {
 struct AnyIndex {
     virtual ~AnyIndex() = default;
     virtual const void* type() const = 0;  // the same address for the same type
+    virtual std::unique_ptr<AnyIndex> untrained() const = 0;
     virtual std::size_t dim() const = 0;
     virtual std::size_t ntotal() const = 0;
     virtual Metric metric() const = 0;
@@ -55,6 +56,7 @@ struct IndexModel final : AnyIndex {
 
     explicit IndexModel(I i) : index(std::move(i)) {}
     const void* type() const override { return &kType; }
+    std::unique_ptr<AnyIndex> untrained() const override { return std::make_unique<IndexModel>(index.untrained()); }
     std::size_t dim() const override { return index.dim(); }
     std::size_t ntotal() const override { return index.ntotal(); }
     Metric metric() const override { return index.metric(); }
@@ -105,6 +107,8 @@ public:
     requires(!std::is_same_v<I, Index>) explicit Index(I index)
         : model_(std::make_unique<detail::IndexModel<I>>(std::move(index))) {}
 
+    Index untrained() const { return Index(model_->untrained()); }
+
     std::size_t dim() const { return model_->dim(); }
     std::size_t ntotal() const { return model_->ntotal(); }
     Metric metric() const { return model_->metric(); }
@@ -142,6 +146,8 @@ public:
     bool ids_are_places() const { return model_->ids_are_places(); }
 
 private:
+    explicit Index(std::unique_ptr<detail::AnyIndex> model) : model_(std::move(model)) {}
+
     std::unique_ptr<detail::AnyIndex> model_;
 };
 static_assert(SearchIndex<Index>);

@@ -19,9 +19,6 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// In factory/index_factory.hpp.
-Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric);
-
 /// Owns an index of the centroids. Search effort is set by the inner index's nprobe and k_factor, which are saved with it.
 /// Memory: the inner index, and a copy of the centroids as it reconstructs them, for residuals and for rows it finds no list for.
 class IndexCoarse {
@@ -30,13 +27,7 @@ public:
 
     explicit IndexCoarse(Index index) : index_(std::move(index)) {}
 
-    /// An index of the same kind and settings, without centroids.
-    IndexCoarse untrained() const {
-        Index index = index_factory(index_.dim(), index_.spec(), index_.metric()).value();
-        if (index.nlist() != 0) static_cast<void>(index.set_nprobe(index_.nprobe()));
-        if (index.k_factor() > 0) static_cast<void>(index.set_k_factor(index_.k_factor()));
-        return IndexCoarse(std::move(index));
-    }
+    IndexCoarse untrained() const { return IndexCoarse(index_.untrained()); }
 
     Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric, const Resources& resources = {}) {
         const MatrixView rows{centroids.data(), nlist, d};
@@ -118,6 +109,6 @@ private:
     Index index_;
     AlignedVector<float> centroids_;  // [nlist, d]
 };
-static_assert(CoarseQuantizer<IndexCoarse>);
+static_assert(CoarseQuantizer<IndexCoarse>);  // AnyCoarse loads it
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,10 +1,12 @@
 // lutra/factory/index_factory.hpp: index_factory() makes an index from a factory string.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/part_cost.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/spec.hpp>
 
 #include <cstddef>
 #include <string_view>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -15,6 +17,13 @@ Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric 
 
 /// Parses a factory string into its parts. Errors: those of index_factory().
 Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric);
+
+/// What the parts of such a string say of themselves: for vectors [d], trained with so many rows.
+struct SpecCosts {
+    std::vector<PartCost> transforms;  ///< as in the string
+    PartCost encoding;
+};
+SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
 

@@ -33,71 +33,71 @@ inline Status too_deep() {
     return {Errc::bad_file, "nested too deep; accepted: {} records and transforms in each other", kMaxNesting};
 }
 
-/// What is before the record of the index; a record without transforms is a record, too.
-inline Status read_transforms(Reader& in, std::size_t depth, IndexHeader& header, std::int32_t& transforms) {
-    LUTRA_TRY(read_header(in, header));
-    LUTRA_TRY(read_value(in, transforms));
-    if (transforms < 0) return {Errc::bad_file, "{} transforms; accepted: 0 or more", transforms};
-    if (std::size_t(transforms) > kMaxNesting - depth) return too_deep();
-    for (std::int32_t i = 0; i < transforms; ++i) {
+/// What is before the record of the index: transforms, first applied first, for rows of d columns, which then is the number that
+/// comes out of the last.
+inline Status read_transforms(Reader& in, std::size_t depth, std::size_t& d, std::vector<PutBefore>& transforms) {
+    std::int32_t n = 0;
+    LUTRA_TRY(read_value(in, n));
+    if (n < 0) return {Errc::bad_file, "{} transforms; accepted: 0 or more", n};
+    if (std::size_t(n) > kMaxNesting - depth) return too_deep();
+    for (std::int32_t i = 0; i < n; ++i) {
         Fourcc fourcc;
         LUTRA_TRY(read_fourcc(in, fourcc));
-        if (fourcc != L2norm::kRecord) return unexpected_record(fourcc, "VNrm (L2norm)", in.position());
-        LUTRA_TRY(L2norm::load(in, header.d));
+        Result<PutBefore> transform = load_transform(fourcc, in, d, Transforms{});
+        LUTRA_TRY(transform.status());
+        transforms.push_back(std::move(*transform));
     }
     return {};
 }
 
+/// A record without transforms is a record, too.
 inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
     IndexHeader header;
-    std::int32_t transforms = 0;
-    LUTRA_TRY(read_transforms(in, depth, header, transforms));
-    Result<Index> index = load_record(in, depth + std::max<std::size_t>(1, std::size_t(transforms)));
+    std::vector<PutBefore> transforms;
+    LUTRA_TRY(read_header(in, header));
+    std::size_t d = header.d;
+    LUTRA_TRY(read_transforms(in, depth, d, transforms));
+    Result<Index> index = load_record(in, depth + std::max<std::size_t>(1, transforms.size()));
     LUTRA_TRY(index.status());
-    if (index->dim() != header.d)
-        return Status{Errc::bad_file, "transform to {} columns before an index of d = {}", header.d, index->dim()};
-    for (std::int32_t i = 0; i < transforms; ++i) index = Index(Transformed<Index>(std::move(*index)));
+    if (index->dim() != d) return Status{Errc::bad_file, "transform to {} columns before an index of d = {}", d, index->dim()};
+    for (std::size_t i = transforms.size(); i-- > 0;) index = transforms[i](std::move(*index));
     return index;
 }
 
-inline Status read_refine_rows(Reader& in, const IndexHeader& header, AlignedVector<float>& rows) {
-    Fourcc fourcc;
-    IndexHeader own;
-    LUTRA_TRY(read_fourcc(in, fourcc));
-    if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI: rows to refine with", in.position());
-    LUTRA_TRY(read_flat_record(in, own, rows));
-    if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric) return {};
-    return {Errc::bad_file,
-            "refine record of {} vectors of d = {} ({}) with rows of {} of d = {} ({}); they must be alike",
-            header.ntotal,
-            header.d,
-            metric_name(header.metric),
-            own.ntotal,
-            own.d,
-            metric_name(own.metric)};
+template <IdMapKind Kind>
+Result<Index> load_with_id_map(Reader& in, std::size_t depth) {
+    return read_id_map(in, Kind, [&] { return load_record(in, depth + 1); });
 }
 
 inline Result<Index> load_refined(Reader& in, std::size_t depth) {
-    IndexHeader header;
-    LUTRA_TRY(read_header(in, header));
-    Result<Index> base = load_record(in, depth + 1);
-    LUTRA_TRY(base.status());
-    if (base->dim() != header.d || base->ntotal() != header.ntotal || base->metric() != header.metric)
-        return Status{Errc::bad_file,
-                      "refine record of {} vectors of d = {} ({}) around {} of d = {} ({}); they must be alike",
-                      header.ntotal,
-                      header.d,
-                      metric_name(header.metric),
-                      base->ntotal(),
-                      base->dim(),
-                      metric_name(base->metric())};
-    AlignedVector<float> rows;
-    float k_factor = 0;
-    LUTRA_TRY(read_refine_rows(in, header, rows));
-    LUTRA_TRY(read_value(in, k_factor));
-    Result<Refine<Index>> index = Refine<Index>::assemble(std::move(*base), std::move(rows), k_factor);
+    Result<Refine<Index>> index = read_refine(in, [&] { return load_record(in, depth + 1); });
     LUTRA_TRY(index.status());
     return Index(std::move(*index));
+}
+
+/// A record around another one, and who reads it. The records of encodings come from the catalog.
+struct WrapperRecord {
+    Fourcc fourcc;
+    std::string_view name;
+    LoadRecord load;
+};
+inline constexpr std::array<WrapperRecord, 4> kWrapperRecords = {{
+    {"IxPT", "transforms", load_transformed},
+    {"IxRF", "RFlat", load_refined},
+    {id_map_record(IdMapKind::one_way), "id map", load_with_id_map<IdMapKind::one_way>},
+    {id_map_record(IdMapKind::two_way), "id map", load_with_id_map<IdMapKind::two_way>},
+}};
+
+/// For errors: ", IxPT (transforms), ...".
+inline std::string wrapper_records() {
+    std::string text;
+    for (const WrapperRecord& wrapper : kWrapperRecords)
+        text.append(", ")
+            .append(wrapper.fourcc.text.begin(), wrapper.fourcc.text.end())
+            .append(" (")
+            .append(wrapper.name)
+            .append(")");
+    return text;
 }
 
 inline Result<Index> load_record(Reader& in, std::size_t depth) {
@@ -108,13 +108,10 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
 
 inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
     if (depth >= kMaxNesting) return too_deep();
-    if (fourcc == Fourcc("IxPT")) return load_transformed(in, depth);
-    if (const auto kind = id_map_kind(fourcc)) return read_id_map(in, *kind, [&] { return load_record(in, depth + 1); });
-    if (fourcc == Fourcc("IxRF")) return load_refined(in, depth);
+    for (const WrapperRecord& wrapper : kWrapperRecords)
+        if (fourcc == wrapper.fourcc) return wrapper.load(in, depth);
     if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
-    return unexpected_record(
-        fourcc, "IxF2, IxFI (Flat), IwFl (IVF,Flat), IPfs, IwPf (PQ..x4fs), IxPT (L2norm), IxRF (RFlat), IxMp, IxM2 (id maps)",
-        in.position());
+    return unexpected_record(fourcc, encoding_records(Encodings{}) + wrapper_records(), in.position());
 }
 
 inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {

@@ -30,12 +30,27 @@ inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metr
     return AnyCoarse(IndexCoarse(std::move(*index)));
 }
 
+inline Index put_before(const TransformSpec& spec, Index index) {
+    return with_transform(
+        spec.canonical, spec.d,
+        [&]<class T>(T transform) { return Index(Transformed<Index, T>(std::move(transform), std::move(index))); }, Transforms{});
+}
+
 Result<Index> make_index(std::size_t d, std::string_view text, Metric metric);
 
 }  // namespace detail
 
 LUTRA_INLINE Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric) {
-    return parse_spec(text, d, metric, kEncodingWords);
+    return parse_spec(text, d, metric, kSpecWords);
+}
+
+LUTRA_INLINE SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows) {
+    SpecCosts costs;
+    const auto cost = [&](const auto& part) { return part.cost(metric, training_rows); };
+    for (const TransformSpec& transform : spec.transforms)
+        costs.transforms.push_back(with_transform(transform.canonical, transform.d, cost, Transforms{}));
+    costs.encoding = detail::encoding_cost(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), cost, Encodings{});
+    return costs;
 }
 
 LUTRA_INLINE Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric) {
@@ -47,6 +62,7 @@ inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Me
         return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
     const Result<Spec> spec = parse_spec(text, d, metric);
     LUTRA_TRY(spec.status());
+    d = columns_behind(*spec, d);
     Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse();
     LUTRA_TRY(coarse.status());
     const auto make = [&]<class E>(E encoding) -> Result<Index> {
@@ -54,7 +70,8 @@ inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Me
         return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
     };
     Result<Index> index = make_with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
-    for (std::size_t i = 0; index.ok() && i < spec->transforms.size(); ++i) index = Index(Transformed<Index>(std::move(*index)));
+    for (std::size_t i = spec->transforms.size(); index.ok() && i-- > 0;)
+        index = put_before(spec->transforms[i], std::move(*index));
     for (std::size_t i = 0; index.ok() && i < spec->refine.size(); ++i) index = Index(Refine<Index>(std::move(*index)));
     return index;
 }

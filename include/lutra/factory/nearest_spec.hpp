@@ -19,7 +19,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// commas and a missing encoding, and clamps list counts; numbers of an encoding are repaired by the encoding itself.
 /// Empty if `text` holds nothing like an encoding and no encoding's name is itself accepted.
 /// Cost: text.size() times the length of the names.
-std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings);
+std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, const SpecWords& words);
 
 namespace detail {
 /// The Levenshtein distance of `a` and `b`, ignoring case.
@@ -53,8 +53,7 @@ inline std::size_t find_last_word(std::string_view text, std::string_view word) 
 /// The parts of a spec that were recovered from a malformed one.
 class Salvage {
 public:
-    Salvage(std::size_t d, Metric metric, std::span<const EncodingWord> encodings)
-        : d_(d), metric_(metric), encodings_(encodings) {}
+    Salvage(std::size_t d, Metric metric, const SpecWords& words) : d_(d), metric_(metric), words_(words) {}
 
     /// Reads one piece between commas; if commas are missing the piece holds several parts.
     void take(std::string_view piece) {
@@ -67,10 +66,9 @@ public:
     std::string text() const {
         const std::string mended = mend(encoding_), encoding = mended.empty() ? fallback() : mended;
         if (encoding.empty()) return {};
-        constexpr std::size_t kMost = kMaxNesting - 2;  // around the index and its id map
-        const std::size_t transforms = std::min(transforms_, kMost), refines = std::min(refines_, kMost - transforms);
+        const std::size_t refines = std::min(refines_, kMostAround - transforms_.size());
         std::string out;
-        for (std::size_t i = 0; i < transforms; ++i) out += "L2norm,";
+        for (const std::string& transform : transforms_) out += transform + ',';
         if (nlist_ != 0) out += "IVF" + std::to_string(nlist_) + ',';
         out += encoding;
         for (std::size_t i = 0; i < refines; ++i) out += ",RFlat";
@@ -78,10 +76,24 @@ public:
     }
 
 private:
+    static constexpr std::size_t kMostAround = kMaxNesting - 2;  // around the index and its id map
+
     bool take_transform(std::string_view& piece) {
-        const bool found = take_word(piece, "L2norm");
-        transforms_ += found;
-        return found;
+        if (keep_transform(piece)) return piece = {}, true;
+        for (const TransformWord& transform : words_.transforms) {
+            std::string_view rest = piece;
+            if (take_word(rest, transform.name) && keep_transform(transform.name)) return piece = rest, true;
+            if (transform.repair != nullptr && keep_transform(transform.repair(piece, d_))) return piece = {}, true;
+        }
+        return false;
+    }
+
+    /// True if it is a transform of the rows as they are by now. Of too many the last are left out.
+    bool keep_transform(std::string_view token) {
+        const auto step = check_transform(words_.transforms, token, d_);
+        if (!step || !step->ok()) return false;
+        if (transforms_.size() < kMostAround) transforms_.push_back((*step)->token), d_ = (*step)->d;
+        return true;
     }
 
     /// Takes "Refine" alone; nearest_spec() has dropped its parentheses.
@@ -107,7 +119,7 @@ private:
     /// Keeps the token as written, as an IVF may still follow; text() repairs it.
     bool take_encoding(std::string_view& piece) {
         if (accepts(piece)) return keep_encoding(piece, 0), piece = {}, true;
-        for (const EncodingWord& encoding : encodings_)
+        for (const EncodingWord& encoding : words_.encodings)
             if (accepts(encoding.name) && take_word(piece, encoding.name)) return keep_encoding(encoding.name, 0), true;
         const std::size_t refine = find_last_word(piece, "RFlat");
         const std::string_view token = piece.substr(0, refine);
@@ -121,7 +133,7 @@ private:
     /// The token if it is accepted, else the nearest accepted one of an encoding; empty if there is none.
     std::string mend(std::string_view token) const {
         if (accepts(token)) return std::string(token);
-        for (const EncodingWord& encoding : encodings_) {
+        for (const EncodingWord& encoding : words_.encodings) {
             const std::string mended = encoding.repair ? encoding.repair(token, d_, metric_, nlist_ != 0) : std::string();
             if (accepts(mended)) return mended;
         }
@@ -129,10 +141,10 @@ private:
     }
 
     void take_misspelling(std::string_view piece) {
-        const std::size_t to_transform = edit_distance(piece, "L2norm");
-        if (to_transform <= 3) return ++transforms_, void();
+        for (const TransformWord& transform : words_.transforms)
+            if (edit_distance(piece, transform.name) <= 3 && keep_transform(transform.name)) return;
         if (!encoding_.empty() && edit_distance(piece, "RFlat") <= 2) return ++refines_, void();
-        for (const EncodingWord& encoding : encodings_)
+        for (const EncodingWord& encoding : words_.encodings)
             if (accepts(encoding.name)) keep_encoding(encoding.name, edit_distance(piece, encoding.name));
     }
 
@@ -143,28 +155,28 @@ private:
     }
 
     bool accepts(std::string_view token) const {
-        const auto answer = check_encoding(encodings_, token, d_, metric_, nlist_ != 0);
+        const auto answer = check_encoding(words_.encodings, token, d_, metric_, nlist_ != 0);
         return answer && answer->ok();
     }
 
     std::string fallback() const {
-        const auto usable = std::ranges::find_if(encodings_, [&](const EncodingWord& e) { return accepts(e.name); });
-        return usable == encodings_.end() ? std::string() : std::string(usable->name);
+        const auto usable = std::ranges::find_if(words_.encodings, [&](const EncodingWord& e) { return accepts(e.name); });
+        return usable == words_.encodings.end() ? std::string() : std::string(usable->name);
     }
 
-    std::size_t d_;
+    std::size_t d_;  // behind the transforms
     Metric metric_;
-    std::span<const EncodingWord> encodings_;
-    std::size_t transforms_ = 0;  // number of L2norm
-    std::size_t refines_ = 0;     // number of RFlat
-    std::uint64_t nlist_ = 0;     // 0: no IVF
-    std::string encoding_;        // empty: none found
-    std::size_t distance_ = 0;    // edit distance of encoding_ and the text
+    const SpecWords& words_;
+    std::vector<std::string> transforms_;  // in canonical spelling
+    std::size_t refines_ = 0;              // number of RFlat
+    std::uint64_t nlist_ = 0;              // 0: no IVF
+    std::string encoding_;                 // empty: none found
+    std::size_t distance_ = 0;             // edit distance of encoding_ and the text
 };
 }  // namespace detail
 
-inline std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings) {
-    detail::Salvage parts(d, metric, encodings);
+inline std::string nearest_spec(std::string_view text, std::size_t d, Metric metric, const SpecWords& words) {
+    detail::Salvage parts(d, metric, words);
     std::string piece;
     std::size_t inside_refine = 0;  // parentheses open since "Refine("
     for (const char c : text) {

@@ -3,7 +3,7 @@
 // the error. Grammar (case matters, no spaces):
 //
 //   spec      = { transform "," } [ coarse "," ] encoding { "," refine }
-//   transform = "L2norm" | "L2Norm"
+//   transform = what the transforms of the catalog accept, now "L2norm" | "L2Norm"
 //   coarse    = "IVF" digits [ "k" | "M" ] [ "(" spec ")" ]      k: x 1024, M: x 1024 * 1024; (spec): an index over the centroids
 //   encoding  = what the encodings of the catalog accept, now "Flat" | "PQ" M "x4fs" [ "r" | "a" ] [ "_" block ]
 //   refine    = "RFlat" | "Refine(Flat)"        exact distances to the vectors before the transforms
@@ -39,11 +39,18 @@ struct CoarseSpec {
     SpecToken token;
 };
 
+/// One transform of a factory string.
+struct TransformSpec {
+    SpecToken token;
+    std::string canonical;         ///< its token in canonical spelling
+    std::size_t d = 0, d_out = 0;  ///< columns of the rows it is given, and of what it makes of them
+};
+
 /// The four parts of the pipeline, in the order a row meets them.
 struct Spec {
-    std::string text;                   ///< the whole string
-    std::vector<SpecToken> transforms;  ///< first applied first
-    std::optional<CoarseSpec> coarse;   ///< absent: one list
+    std::string text;                       ///< the whole string
+    std::vector<TransformSpec> transforms;  ///< first applied first
+    std::optional<CoarseSpec> coarse;       ///< absent: one list
     SpecToken encoding;
     std::vector<SpecToken> refine;  ///< outermost last
 };
@@ -53,10 +60,15 @@ inline constexpr std::size_t kMaxSpecLength = 1024;
 
 /// Parses a factory string and checks every part. Accepts any bytes without crashing.
 ///   d, metric   of the vectors, for encodings that divide d or support one metric only
-///   encodings   the encodings of the catalog; the parser knows none itself
+///   words       the encodings and transforms of the catalog; the parser knows none itself
 /// Errors, as text with a caret (spec_error.hpp): Errc::bad_spec for text that no version parses, Errc::unsupported for a word of
-/// faiss that this version does not build, or the code of an encoding's error for its own token.
-Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings);
+/// faiss that this version does not build, or the code of the error that an encoding or transform gave for its own token.
+Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, const SpecWords& words);
+
+/// The columns of rows [d] behind the transforms.
+inline std::size_t columns_behind(const Spec& spec, std::size_t d) {
+    return spec.transforms.empty() ? d : spec.transforms.back().d_out;
+}
 
 /// The canonical spelling, which parses to the same index: "L2Norm,IVF1k,Flat" -> "L2norm,IVF1024,Flat".
 std::string to_string(const Spec& spec);
@@ -103,16 +115,17 @@ inline std::size_t find_close(std::string_view text, std::size_t begin) {
 
 class SpecParser {
 public:
-    SpecParser(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings)
-        : text_(text), begin_(0), end_(text.size()), d_(d), metric_(metric), encodings_(encodings) {}
+    SpecParser(std::string_view text, std::size_t d, Metric metric, const SpecWords& words)
+        : text_(text), begin_(0), end_(text.size()), d_in_(d), d_(d), metric_(metric), words_(words) {}
     /// Parses a part of a string; errors point into the whole.
     SpecParser(const SpecParser& whole, std::size_t begin, std::size_t end)
         : text_(whole.text_),
           begin_(begin),
           end_(end),
+          d_in_(whole.d_in_),
           d_(whole.d_),
           metric_(whole.metric_),
-          encodings_(whole.encodings_),
+          words_(whole.words_),
           around_(whole.nesting()) {}
 
     Result<Spec> run() {
@@ -121,7 +134,7 @@ public:
         if (around_ >= kMaxNesting) return too_deep(begin_);
         spec_.text = text_.substr(begin_, end_ - begin_);
         tokens_ = split_spec(spec_.text, begin_);
-        read_transforms();
+        LUTRA_TRY(read_transforms());
         LUTRA_TRY(read_coarse());
         LUTRA_TRY(read_encoding());
         while (is_refine(token().text)) LUTRA_TRY(read_refine());
@@ -140,8 +153,15 @@ private:
             std::to_string(kMaxNesting) + " at most of transforms, indexes and RFlat in each other, one of them for an id map");
     }
 
-    void read_transforms() {
-        for (; token().text == "L2norm" || token().text == "L2Norm"; ++next_) spec_.transforms.push_back(token());
+    Status read_transforms() {
+        for (;; ++next_) {
+            const SpecToken transform = token();
+            const auto step = check_transform(words_.transforms, transform.text, d_);
+            if (!step) return {};
+            if (!step->ok()) return error(step->status().code(), transform.column, step->status().message());
+            spec_.transforms.push_back({transform, (*step)->token, d_, (*step)->d});
+            d_ = (*step)->d;
+        }
     }
 
     Status read_coarse() {
@@ -182,8 +202,8 @@ private:
 
     Status read_encoding() {
         const SpecToken encoding = token();
-        const auto answer = check_encoding(encodings_, encoding.text, d_, metric_, spec_.coarse.has_value());
-        if (!answer) return refuse(encoding, (spec_.coarse ? "" : "L2norm, IVF{n} or ") + expected_encoding());
+        const auto answer = check_encoding(words_.encodings, encoding.text, d_, metric_, spec_.coarse.has_value());
+        if (!answer) return refuse(encoding, expected_before_encoding() + expected_encoding());
         if (!answer->ok()) return error(answer->code(), encoding.column, answer->message());
         spec_.encoding = encoding;
         ++next_;
@@ -247,14 +267,22 @@ private:
 
     Status error(Errc code, std::size_t column, std::string_view problem, std::string_view expected = {}) const {
         const std::string_view link = expected.empty() ? "" : "; expected ";
-        const std::string nearest = text_.size() > kMaxSpecLength ? std::string() : nearest_spec(text_, d_, metric_, encodings_);
+        const std::string nearest = text_.size() > kMaxSpecLength ? std::string() : nearest_spec(text_, d_in_, metric_, words_);
         return spec_error(code, text_, column, std::string(problem).append(link).append(expected), nearest);
+    }
+
+    /// "L2norm, IVF{n} or "; nothing behind lists.
+    std::string expected_before_encoding() const {
+        if (spec_.coarse) return {};
+        std::string names;
+        for (const TransformWord& transform : words_.transforms) names.append(transform.name).append(", ");
+        return names + "IVF{n} or ";
     }
 
     /// "an encoding (Flat)"
     std::string expected_encoding() const {
         std::string names;
-        for (const EncodingWord& encoding : encodings_) names.append(names.empty() ? "" : ", ").append(encoding.name);
+        for (const EncodingWord& encoding : words_.encodings) names.append(names.empty() ? "" : ", ").append(encoding.name);
         return "an encoding (" + names + ")";
     }
 
@@ -265,9 +293,10 @@ private:
     static constexpr std::string_view kEnd = "RFlat, or nothing after the encoding";
 
     std::string_view text_;
-    std::size_t begin_, end_, d_;
+    std::size_t begin_, end_;
+    std::size_t d_in_, d_;  // of the whole string; at the token to read next
     Metric metric_;
-    std::span<const EncodingWord> encodings_;
+    const SpecWords& words_;
     std::size_t around_ = 1;  // nesting around this part; outermost the id map that a file may have
     std::vector<SpecToken> tokens_;
     std::size_t next_ = 0;
@@ -275,13 +304,13 @@ private:
 };
 }  // namespace detail
 
-inline Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, std::span<const EncodingWord> encodings) {
-    return guarded("factory string", [&] { return detail::SpecParser(text, d, metric, encodings).run(); });
+inline Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric, const SpecWords& words) {
+    return guarded("factory string", [&] { return detail::SpecParser(text, d, metric, words).run(); });
 }
 
 inline std::string to_string(const Spec& spec) {
     std::string out;
-    for (const SpecToken& transform : spec.transforms) out += (transform.text == "L2Norm" ? "L2norm" : transform.text) + ',';
+    for (const TransformSpec& transform : spec.transforms) out += transform.canonical + ',';
     if (spec.coarse) {
         out += "IVF" + std::to_string(spec.coarse->nlist);
         if (!spec.coarse->index.empty()) out += '(' + spec.coarse->index + ')';

@@ -34,6 +34,33 @@ struct EncodingWord {
     std::string (*repair)(std::string_view token, std::size_t d, Metric metric, bool in_lists) = nullptr;
 };
 
+/// What a transform makes of rows: the columns that come out, and its own token in canonical spelling.
+struct TransformStep {
+    std::size_t d = 0;
+    std::string token;
+};
+
+/// One transform as the parser knows it: name, check and repair as those of an encoding, for rows of d columns.
+struct TransformWord {
+    std::string_view name;
+    std::optional<Result<TransformStep>> (*check)(std::string_view token, std::size_t d);
+    std::string (*repair)(std::string_view token, std::size_t d) = nullptr;
+};
+
+/// All words a parser knows; those of this build are kSpecWords (catalog.hpp).
+struct SpecWords {
+    std::span<const EncodingWord> encodings = {};
+    std::span<const TransformWord> transforms = {};
+};
+
+/// The first result of the transforms' check() that is not nullopt.
+inline std::optional<Result<TransformStep>> check_transform(std::span<const TransformWord> transforms, std::string_view token,
+                                                            std::size_t d) {
+    for (const TransformWord& transform : transforms)
+        if (auto step = transform.check(token, d)) return step;
+    return std::nullopt;
+}
+
 /// The first result of the encodings' check() that is not nullopt.
 std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, std::string_view token, std::size_t d, Metric metric,
                                      bool in_lists);
@@ -50,6 +77,19 @@ constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 /// The characters a factory string may have.
 constexpr bool is_spec_char(char c) {
     return is_digit(c) || is_letter(c) || c == ',' || c == '(' || c == ')' || c == '_' || c == '+';
+}
+
+/// The row of a transform: T models Transform. It may offer repair(token, d).
+template <class T>
+constexpr TransformWord transform_word() {
+    TransformWord word{T::kName, [](std::string_view token, std::size_t d) -> std::optional<Result<TransformStep>> {
+                           const std::optional<Result<T>> parsed = T::parse(token, d);
+                           if (!parsed) return std::nullopt;
+                           if (!parsed->ok()) return Result<TransformStep>(parsed->status());
+                           return Result<TransformStep>(TransformStep{(*parsed)->dim_out(), (*parsed)->token()});
+                       }};
+    if constexpr (requires { &T::repair; }) word.repair = &T::repair;
+    return word;
 }
 
 inline std::string_view leading_letters(std::string_view text) {

@@ -3,11 +3,15 @@
 #pragma once
 #include <lutra/io/record.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-inline bool is_flat_record(Fourcc f) { return f == Fourcc("IxF2") || f == Fourcc("IxFI") || f == Fourcc("IxFl"); }
+inline constexpr std::array<Fourcc, 3> kFlatRecords = {"IxF2", "IxFI", "IxFl"};
+
+inline bool is_flat_record(Fourcc f) { return std::ranges::find(kFlatRecords, f) != kFlatRecords.end(); }
 
 /// Writes rows [n, d].
 inline Status write_flat_record(Writer& out, MatrixView rows, Metric metric) {

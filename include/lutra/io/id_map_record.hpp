@@ -14,7 +14,7 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-inline Fourcc id_map_record(IdMapKind kind) { return kind == IdMapKind::one_way ? Fourcc("IxMp") : Fourcc("IxM2"); }
+constexpr Fourcc id_map_record(IdMapKind kind) { return kind == IdMapKind::one_way ? Fourcc("IxMp") : Fourcc("IxM2"); }
 
 /// The kind of id map that begins with this fourcc, if one does.
 inline std::optional<IdMapKind> id_map_kind(Fourcc fourcc) {

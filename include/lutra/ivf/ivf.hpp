@@ -44,6 +44,12 @@ public:
         lists_ = empty_lists(encoding_), spreads_ = empty_spreads(coarse_);
     }
 
+    Ivf untrained() const {
+        Ivf index(d_, metric_, nlist_, coarse_.untrained(), encoding_.untrained());
+        index.nprobe_ = nprobe_;
+        return index;
+    }
+
     std::size_t dim() const { return d_; }
     std::size_t ntotal() const { return ntotal_; }
     Metric metric() const { return metric_; }
@@ -157,7 +163,6 @@ public:
     Status save(Writer& out) const {
         return guarded("save", [&] { return write_record(out); });
     }
-    static bool reads(Fourcc fourcc);
     /// What follows the fourcc. `depth` counts records in records, for a coarse quantizer that is an index. Errors: bad_file,
     /// unsupported, io_error; nothing is allocated that the stream cannot fill.
     static Result<Ivf> load(Reader& in, std::size_t depth = 0) {

@@ -40,12 +40,6 @@ Status Ivf<Coarse, E>::write_record(Writer& out) const {
     }
 }
 
-/// True if load() reads this record.
-template <CoarseQuantizer Coarse, Encoding E>
-bool Ivf<Coarse, E>::reads(Fourcc fourcc) {
-    return Coarse::kLearns ? fourcc == E::kIvfRecord : E::reads_alone(fourcc);
-}
-
 namespace detail {
 inline Status read_ivf_sizes(Reader& in, IndexHeader& header, std::uint64_t& nlist, std::uint64_t& nprobe) {
     constexpr std::uint64_t kMost = 2147483647;

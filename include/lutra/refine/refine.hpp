@@ -42,6 +42,12 @@ public:
     /// Refines a base, trained or not. Removes the base's vectors: their original rows are lost.
     explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()) { base_.reset(); }
 
+    Refine untrained() const {
+        Refine index(base_.untrained());
+        index.k_factor_ = k_factor_;
+        return index;
+    }
+
     const Base& base() const { return base_; }
     std::size_t dim() const { return d_; }
     std::size_t ntotal() const { return rows_.size() / dim(); }

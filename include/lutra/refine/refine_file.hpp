@@ -11,6 +11,7 @@
 #include <lutra/refine/refine.hpp>
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -48,6 +49,51 @@ Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows
     Refine index(std::move(base), std::move(rows));
     index.k_factor_ = k_factor;
     return index;
+}
+
+namespace detail {
+
+inline Status read_refine_rows(Reader& in, const IndexHeader& header, AlignedVector<float>& rows) {
+    Fourcc fourcc;
+    IndexHeader own;
+    LUTRA_TRY(read_fourcc(in, fourcc));
+    if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI: rows to refine with", in.position());
+    LUTRA_TRY(read_flat_record(in, own, rows));
+    if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric) return {};
+    return {Errc::bad_file,
+            "refine record of {} vectors of d = {} ({}) with rows of {} of d = {} ({}); they must be alike",
+            header.ntotal,
+            header.d,
+            metric_name(header.metric),
+            own.ntotal,
+            own.d,
+            metric_name(own.metric)};
+}
+
+}  // namespace detail
+
+/// What follows the fourcc "IxRF". read_base() reads the base's record, a Result<Base>.
+template <class ReadBase>
+auto read_refine(Reader& in, ReadBase&& read_base) -> Result<Refine<std::remove_reference_t<decltype(*read_base())>>> {
+    using Base = std::remove_reference_t<decltype(*read_base())>;
+    IndexHeader header;
+    LUTRA_TRY(read_header(in, header));
+    Result<Base> base = read_base();
+    LUTRA_TRY(base.status());
+    if (base->dim() != header.d || base->ntotal() != header.ntotal || base->metric() != header.metric)
+        return Status{Errc::bad_file,
+                      "refine record of {} vectors of d = {} ({}) around {} of d = {} ({}); they must be alike",
+                      header.ntotal,
+                      header.d,
+                      metric_name(header.metric),
+                      base->ntotal(),
+                      base->dim(),
+                      metric_name(base->metric())};
+    AlignedVector<float> rows;
+    float k_factor = 0;
+    LUTRA_TRY(detail::read_refine_rows(in, header, rows));
+    LUTRA_TRY(read_value(in, k_factor));
+    return Refine<Base>::assemble(std::move(*base), std::move(rows), k_factor);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,10 +1,15 @@
-// lutra/transform/transformed.hpp: Transformed<Base>, an index behind a transform (L2norm).  SPDX-License-Identifier: MIT
+// lutra/transform/transformed.hpp: "L2norm,...": rows and queries pass a transform before they reach an index.
+// SPDX-License-Identifier: MIT
+//
+// Main path: rows(), blocks of rows over the executor, then the base. Reading a file begins in factory/load_record.hpp, which knows
+// all transforms and who reads the base's record.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/transform/l2norm.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -12,35 +17,51 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// See SearchIndex for the calls. reconstruct() returns the transformed row. train() and add() allocate a copy of their rows;
-/// search() takes it from the workspace.
-template <SearchIndex Base>
+static_assert(Transform<L2norm>);
+
+/// See SearchIndex for the calls. reconstruct() gives the row that is stored, or what the transform's reverse() makes of it; then
+/// nothing is written on not_found. train() and
+/// add() need memory for the transformed rows, 4 dim_out bytes each; search() takes it from the workspace.
+template <SearchIndex Base, Transform T>
 class Transformed {
 public:
-    explicit Transformed(Base base, L2norm transform = {}) : base_(std::move(base)), transform_(transform) {}
+    /// The base takes vectors of transform.dim_out() columns.
+    Transformed(T transform, Base base) : transform_(std::move(transform)), base_(std::move(base)) {
+        LUTRA_ASSERT(base_.dim() == transform_.dim_out());
+    }
+    Transformed untrained() const { return Transformed(transform_.untrained(), base_.untrained()); }
 
+    const T& transform() const { return transform_; }
     const Base& base() const { return base_; }
-    std::size_t dim() const { return base_.dim(); }
+    std::size_t dim() const { return transform_.dim_in(); }
     std::size_t ntotal() const { return base_.ntotal(); }
     Metric metric() const { return base_.metric(); }
-    bool is_trained() const { return base_.is_trained(); }
+    bool is_trained() const { return transform_.is_trained() && base_.is_trained(); }
     std::size_t nlist() const { return base_.nlist(); }
     std::size_t nprobe() const { return base_.nprobe(); }
     Status set_nprobe(std::size_t nprobe) { return base_.set_nprobe(nprobe); }
     float k_factor() const { return base_.k_factor(); }
     Status set_k_factor(float k_factor) { return base_.set_k_factor(k_factor); }
     std::size_t code_size() const { return base_.code_size(); }
-    std::size_t training_rows() const { return base_.training_rows(); }
+    std::size_t training_rows() const { return std::max(transform_.training_rows(), base_.training_rows()); }
     std::string spec() const { return transform_.token() + "," + base_.spec(); }
 
     Status train(MatrixView x, const Resources& resources = {}) {
-        return with_rows("train", x, [&](MatrixView y) { return base_.train(y, resources); });
+        return guarded("train", [&]() -> Status {
+            LUTRA_TRY(check("train", x));
+            T transform = transform_.untrained();
+            LUTRA_TRY(transform.train(x, resources));
+            const AlignedVector<float> y = rows(transform, x, resources.executor);
+            LUTRA_TRY(base_.train({y.data(), x.n, transform.dim_out()}, resources));
+            transform_ = std::move(transform);
+            return {};
+        });
     }
     Status add(MatrixView x, const Resources& resources = {}) {
-        return with_rows("add", x, [&](MatrixView y) { return base_.add(y, resources); });
+        return with_rows(x, resources, [&](MatrixView y) { return base_.add(y, resources); });
     }
     Status add_with_ids(MatrixView x, const Id* ids, const Resources& resources = {}) {
-        return with_rows("add", x, [&](MatrixView y) { return base_.add_with_ids(y, ids, resources); });
+        return with_rows(x, resources, [&](MatrixView y) { return base_.add_with_ids(y, ids, resources); });
     }
 
     Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
@@ -53,10 +74,24 @@ public:
                             [&](MatrixView y, const Resources& r) { return base_.range_search(y, radius, out, params, r); });
     }
 
-    Status reconstruct(Id id, float* out) const { return base_.reconstruct(id, out); }
-    Status reconstruct_n(Id first, std::size_t n, float* out) const { return base_.reconstruct_n(first, n, out); }
+    Status reconstruct(Id id, float* out) const {
+        if constexpr (!T::kReverses)
+            return base_.reconstruct(id, out);
+        else
+            return reversed(1, out, [&](float* y, std::size_t) { return base_.reconstruct(id, y); });
+    }
+    Status reconstruct_n(Id first, std::size_t n, float* out) const {
+        if constexpr (!T::kReverses)
+            return base_.reconstruct_n(first, n, out);
+        else
+            return reversed(n, out, [&](float* y, std::size_t rows) { return base_.reconstruct_n(first, rows, y); });
+    }
     Result<std::size_t> remove_ids(const IdFilter& filter) { return base_.remove_ids(filter); }
-    Status merge_from(Transformed& other, Id shift) { return base_.merge_from(other.base_, shift); }
+    Status merge_from(Transformed& other, Id shift) {
+        if (transform_.same(other.transform_)) return base_.merge_from(other.base_, shift);
+        return {Errc::bad_argument, "merge: the transforms {} differ; both indexes must come from the same training",
+                transform_.token()};
+    }
     void reset() { base_.reset(); }
 
     Status save(Writer& out) const {
@@ -64,7 +99,7 @@ public:
             LUTRA_TRY(write_fourcc(out, "IxPT"));
             LUTRA_TRY(write_header(out, {dim(), ntotal(), is_trained(), metric()}));
             LUTRA_TRY(write_value(out, std::int32_t{1}));
-            LUTRA_TRY(transform_.save(out, dim()));
+            LUTRA_TRY(transform_.save(out));
             return base_.save(out);
         });
     }
@@ -73,14 +108,45 @@ public:
     bool ids_are_places() const { return base_.ids_are_places(); }
 
 private:
+    Status check(std::string_view call, MatrixView x) const {
+        LUTRA_TRY(check_shape(call, x, dim()));
+        return check_finite(call, x);
+    }
+
+    // x transformed into y, a task for some thousand floats: waking a worker costs as much.
+    static void apply(const T& transform, MatrixView x, float* y, const Executor& executor) {
+        constexpr std::size_t kFloatsPerTask = std::size_t{1} << 16;
+        const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / transform.dim_in());
+        executor.for_ranges(x.n, grain, [&](std::size_t begin, std::size_t end, std::size_t) {
+            transform.apply(x.rows(begin, end), y + begin * transform.dim_out());
+        });
+    }
+    static AlignedVector<float> rows(const T& transform, MatrixView x, const Executor& executor) {
+        AlignedVector<float> y(x.n * transform.dim_out());
+        apply(transform, x, y.data(), executor);
+        return y;
+    }
+
+    // n rows that stored(y, n) gives, as they were before the transform. Of more than there are one is missing among the first.
     template <class F>
-    Status with_rows(std::string_view call, MatrixView x, F&& f) {
-        return guarded(call, [&]() -> Status {
-            LUTRA_TRY(check_shape(call, x, dim()));
-            LUTRA_TRY(check_finite(call, x));
-            AlignedVector<float> y(x.n * x.d);
-            transform_.apply(x, y.data());
-            return f(MatrixView{y.data(), x.n, x.d});
+    Status reversed(std::size_t n, float* out, F&& stored) const {
+        return guarded("reconstruct", [&]() -> Status {
+            const std::size_t rows = std::min(n, ntotal() + 1);
+            AlignedVector<float> y(rows * transform_.dim_out());
+            LUTRA_TRY(stored(y.data(), rows));
+            transform_.reverse({y.data(), rows, transform_.dim_out()}, out);
+            return {};
+        });
+    }
+
+    template <class F>
+    Status with_rows(MatrixView x, const Resources& resources, F&& f) {
+        return guarded("add", [&]() -> Status {
+            LUTRA_TRY(check("add", x));
+            if (!transform_.is_trained())
+                return {Errc::not_trained, "add: {} is not trained; call train() first", transform_.token()};
+            const AlignedVector<float> y = rows(transform_, x, resources.executor);
+            return f(MatrixView{y.data(), x.n, transform_.dim_out()});
         });
     }
 
@@ -88,17 +154,19 @@ private:
     Status with_queries(MatrixView q, const Resources& resources, F&& f) const {
         return guarded("search", [&]() -> Status {
             LUTRA_TRY(check_shape("search", q, dim()));
+            if (!transform_.is_trained())
+                return {Errc::not_trained, "search: {} is not trained; call train() first", transform_.token()};
             BorrowedWorkspace workspace(resources);
             Arena& arena = workspace.arena(0);
             const Arena::Frame frame(arena);
-            const auto y = arena.take<float>(q.n * q.d);
-            transform_.apply(q, y.data());
-            return f(MatrixView{y.data(), q.n, q.d}, workspace.resources());
+            const auto y = arena.take<float>(q.n * transform_.dim_out());
+            apply(transform_, q, y.data(), resources.executor);
+            return f(MatrixView{y.data(), q.n, transform_.dim_out()}, workspace.resources());
         });
     }
 
+    T transform_;
     Base base_;
-    L2norm transform_;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

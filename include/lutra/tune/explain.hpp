@@ -6,9 +6,7 @@
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/message.hpp>
-#include <lutra/encodings/pq4fs/codebook.hpp>
-#include <lutra/encodings/pq4fs/pq4fs.hpp>
-#include <lutra/encodings/pq4fs/pq4fs_token.hpp>
+#include <lutra/core/part_cost.hpp>
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/words.hpp>
 
@@ -58,52 +56,28 @@ inline std::size_t nprobe_for(std::size_t nlist, double recall) {
 
 namespace detail {
 
-/// Rates of one core.
-inline constexpr double kMultiplyAdds = 50e9, kLookups = 80e9, kEncodedFloats = 500e6;
-/// Extra rates of score-aware codes: pieces encoded, and floats and pieces of a training round. Measured on Zen 3 with AVX2,
-/// doubled for encoding, and times 1.5 for training, which gains nothing from wider registers.
-inline constexpr double kAwarePieces = 50e6, kAwareTrainedFloats = 60e6, kAwareTrainedPieces = 40e6;
 /// Seconds to read a row at random, and to start a list.
 inline constexpr double kFarRow = 0.12e-6, kListVisit = 0.15e-6;
 inline constexpr float kAdvisedFactor = 8;
 
-inline std::string joined(std::initializer_list<std::string_view> pieces) {
-    std::string text;
-    for (const std::string_view piece : pieces) text.append(piece);
-    return text;
-}
-
-inline std::string count_text(double n) {
-    const std::string digits = std::to_string(std::uint64_t(std::llround(n)));
-    std::string text;
-    for (std::size_t i = 0; i < digits.size(); ++i) {
-        if (i != 0 && (digits.size() - i) % 3 == 0) text.push_back(',');
-        text.push_back(digits[i]);
-    }
-    return text;
-}
-
-inline std::string bytes_text(double bytes) {
-    const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
-    std::size_t unit = 0;
-    for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
-    if (bytes >= 100 || unit == 0) return joined({count_text(bytes), " ", units[unit]});
-    return joined({count_text(std::floor(bytes)), ".", std::to_string(int(bytes * 10) % 10), " ", units[unit]});
-}
-
-inline std::string floats_text(std::size_t n) { return joined({count_text(double(n)), n == 1 ? " float" : " floats"}); }
-
 class Explainer {
 public:
-    Explainer(const Spec& spec, const Index& index, const Workload& work) : spec_(spec), index_(index), work_(work) {}
+    Explainer(const Spec& spec, const Index& index, const Workload& work)
+        : spec_(spec),
+          index_(index),
+          work_(work),
+          costs_(spec_costs(spec, work.d, work.metric, std::min(work.n, index.training_rows()))) {}
 
     Explanation run() {
         out_.spec = index_.spec();
         out_.training_rows = std::min(work_.n, index_.training_rows());
         out_.nprobe = nlist() == 0 ? 0 : std::min(work_.nprobe != 0 ? work_.nprobe : nprobe_for(nlist(), 0.95), nlist());
-        out_.k_factor = spec_.refine.empty() ? 0 : work_.k_factor != 0 ? work_.k_factor : is_coded() ? kAdvisedFactor : 1;
-        out_.bytes = double(work_.n) * double(index_.code_size() + sizeof(Id));
-        for (const SpecToken& transform : spec_.transforms) explain_transform(transform);
+        out_.k_factor = spec_.refine.empty()    ? 0
+                        : work_.k_factor != 0   ? work_.k_factor
+                        : costs_.encoding.exact ? 1
+                                                : kAdvisedFactor;
+        out_.bytes = double(work_.n) * (double(index_.code_size() + sizeof(Id)) + costs_.encoding.row_bytes);
+        for (std::size_t i = 0; i < spec_.transforms.size(); ++i) explain_transform(spec_.transforms[i], costs_.transforms[i]);
         if (spec_.coarse) explain_coarse();
         explain_encoding();
         if (!spec_.refine.empty()) explain_refine();
@@ -113,28 +87,28 @@ public:
 
 private:
     std::size_t nlist() const { return spec_.coarse ? spec_.coarse->nlist : 0; }
-    bool is_coded() const { return index_.code_size() - rows_kept() < work_.d * sizeof(float); }
-    Pq4Token codes() const { return read_pq4_token(spec_.encoding.text).value_or(Pq4Token{work_.d}); }
-    std::size_t rows_kept() const { return spec_.refine.empty() ? 0 : spec_.refine.size() * work_.d * sizeof(float); }
+    std::size_t columns() const { return columns_behind(spec_, work_.d); }  // that lists and encoding see
     double row_bytes() const { return double(work_.d) * sizeof(float); }
     double visited() const { return nlist() == 0 ? double(work_.n) : double(work_.n) * double(out_.nprobe) / double(nlist()); }
 
     void say(std::string token, std::string sentence) { out_.parts.push_back({std::move(token), std::move(sentence)}); }
     void warn(std::string warning) { out_.warnings.push_back(std::move(warning)); }
 
-    void explain_transform(const SpecToken& transform) {
-        say(transform.text, joined({"rows and queries are scaled to length 1; ",
-                                    !spec_.refine.empty()        ? "RFlat compares them as they were before"
-                                    : work_.metric == Metric::l2 ? "squared L2 distances are then 2 - 2 cosine"
-                                                                 : "with inner product the distances are cosines"}));
+    void explain_transform(const TransformSpec& transform, const PartCost& cost) {
+        out_.train_seconds += cost.train_seconds;
+        out_.add_seconds += double(work_.n) * cost.add_seconds;
+        out_.search_seconds += cost.search_seconds;
+        const std::string_view rest =
+            spec_.refine.empty() ? std::string_view(cost.unrefined) : "RFlat compares them as they were before";
+        say(transform.token.text, joined({cost.sentence, rest.empty() ? "" : "; ", rest}));
     }
 
     void explain_coarse() {
-        const double lists = double(nlist()), per_list = double(work_.n) / lists, multiply_adds = lists * double(work_.d);
-        out_.bytes += lists * row_bytes();
-        out_.train_seconds += 10 * double(std::min(work_.n, 256 * nlist())) * multiply_adds / kMultiplyAdds;
-        out_.add_seconds += double(work_.n) * multiply_adds / kMultiplyAdds;
-        out_.search_seconds += multiply_adds / kMultiplyAdds + double(out_.nprobe) * kListVisit;
+        const double lists = double(nlist()), per_list = double(work_.n) / lists, multiply_adds = lists * double(columns());
+        out_.bytes += lists * double(columns()) * sizeof(float);
+        out_.train_seconds += 10 * double(std::min(work_.n, 256 * nlist())) * multiply_adds / kMultiplyAddsPerSecond;
+        out_.add_seconds += double(work_.n) * multiply_adds / kMultiplyAddsPerSecond;
+        out_.search_seconds += multiply_adds / kMultiplyAddsPerSecond + double(out_.nprobe) * kListVisit;
         std::string text =
             joined({"k-means partitions the rows into ", count_text(lists), " lists of about ", count_text(per_list),
                     "; a query visits the ", count_text(double(out_.nprobe)),
@@ -145,30 +119,10 @@ private:
     }
 
     void explain_encoding() {
-        const std::size_t code = index_.code_size() - rows_kept();
-        if (!is_coded()) {
-            out_.search_seconds += visited() * double(work_.d) / kMultiplyAdds;
-            return say(spec_.encoding.text,
-                       joined({"uncompressed rows, ", bytes_text(row_bytes()), " each, are compared exactly"}));
-        }
-        const Pq4Token token = codes();
-        out_.add_seconds += double(work_.n) * double(work_.d) / kEncodedFloats;
-        out_.search_seconds += visited() * double(token.m) / kLookups;
-        if (token.score_aware) add_score_aware(double(token.m));
-        if (token.by_residual && work_.metric == Metric::l2) out_.bytes += double(work_.n) * sizeof(std::uint16_t);  // their terms
-        say(spec_.encoding.text,
-            joined({token.by_residual ? "each row, less the centroid of its list, is cut into " : "each row is cut into ",
-                    count_text(double(token.m)), " pieces of ", floats_text(work_.d / token.m),
-                    ", each replaced by the nearest of 16 centroids: ", bytes_text(double(code)),
-                    " a row; distances are sums of table look-ups in registers, fast and approximate",
-                    token.score_aware ? "; errors are mostly orthogonal to the rows, where the best inner products change least"
-                                      : ""}));
-    }
-
-    void add_score_aware(double m) {
-        const double rows = double(std::min(work_.n, Pq4FastScan::kTrainingRows));
-        out_.train_seconds += 10 * rows * (double(work_.d) / kAwareTrainedFloats + m / kAwareTrainedPieces);
-        out_.add_seconds += double(work_.n) * m / kAwarePieces;
+        out_.train_seconds += costs_.encoding.train_seconds;
+        out_.add_seconds += double(work_.n) * costs_.encoding.add_seconds;
+        out_.search_seconds += visited() * costs_.encoding.search_seconds;
+        say(spec_.encoding.text, costs_.encoding.sentence);
     }
 
     void explain_refine() {
@@ -184,11 +138,7 @@ private:
         if (nlist() != 0) warn_of_lists();
         if (nlist() == 0 && work_.n > 100000)
             warn(joined({"without lists every query reads all ", count_text(double(work_.n)), " rows; put IVF{n} in front"}));
-        if (is_coded()) warn_of_codes();
-        if (!is_coded() && !spec_.refine.empty()) warn("uncompressed rows gain nothing from a refine stage");
-        if (!spec_.transforms.empty() && !spec_.refine.empty())
-            warn(joined({"RFlat compares the rows before L2norm: by ", work_.metric == Metric::l2 ? "L2 distance" : "inner product",
-                         ", not by cosine"}));
+        warn_of_parts();
     }
 
     void warn_of_settings() {
@@ -213,19 +163,32 @@ private:
         if (nlist() > 1 && work_.nprobe == 1) warn("nprobe 1 misses about half of the neighbours");
     }
 
-    void warn_of_codes() {
-        if (work_.n < kPq4Centroids)
-            warn(joined({"codes need at least ", std::to_string(kPq4Centroids), " rows to train: training will fail"}));
-        if (spec_.refine.empty())
-            warn("4-bit codes alone order the nearest poorly; \",RFlat\" behind them compares candidates exactly");
-        else if (out_.k_factor <= 1)
+    void warn_of_parts() {
+        const PartCost& encoding = costs_.encoding;
+        warn_of_rows(spec_.encoding.text, encoding);
+        if (encoding.exact && !spec_.refine.empty()) warn("uncompressed rows gain nothing from a refine stage");
+        if (spec_.refine.empty() && !encoding.unrefined.empty()) warn(encoding.unrefined);
+        if (!encoding.exact && !spec_.refine.empty() && out_.k_factor <= 1)
             warn("k_factor 1 only reorders the k found by codes; 4 to 16 finds more neighbours");
-        if (work_.d > 2 * codes().m) warn("pieces of more than 2 floats lose much accuracy; PQ{d/2}x4fs, with 2, is usual");
+        for (const std::string& warning : encoding.warnings) warn(warning);
+        for (std::size_t i = 0; i < costs_.transforms.size(); ++i) {
+            const PartCost& transform = costs_.transforms[i];
+            warn_of_rows(spec_.transforms[i].canonical, transform);
+            if (!spec_.refine.empty() && !transform.refined.empty()) warn(transform.refined);
+            for (const std::string& warning : transform.warnings) warn(warning);
+        }
+    }
+
+    void warn_of_rows(std::string_view token, const PartCost& cost) {
+        if (work_.n < cost.least_training_rows)
+            warn(joined(
+                {token, " needs at least ", std::to_string(cost.least_training_rows), " rows to train: training will fail"}));
     }
 
     const Spec& spec_;
     const Index& index_;
     const Workload& work_;
+    SpecCosts costs_;
     Explanation out_;
 };
 

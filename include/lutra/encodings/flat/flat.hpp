@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/part_cost.hpp>
 #include <lutra/io/flat_record.hpp>
 #include <lutra/kernels/scan_rows.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -30,6 +32,7 @@ public:
         return Result<Flat>(Flat(d));
     }
     std::string token() const { return std::string(kName); }
+    Flat untrained() const { return *this; }
 
     std::size_t block_bytes() const { return d_ * sizeof(float); }
     std::size_t code_size() const { return block_bytes(); }
@@ -56,12 +59,22 @@ public:
         scan_rows<C>(metric, {reinterpret_cast<const float*>(list.codes), list.ids, list.size, d_}, queries, collectors, arena);
     }
 
+    PartCost cost(Metric, std::size_t) const {
+        PartCost cost;
+        cost.sentence =
+            detail::joined({"uncompressed rows, ", detail::bytes_text(double(block_bytes())), " each, are compared exactly"});
+        cost.exact = true;
+        cost.search_seconds = double(d_) / kMultiplyAddsPerSecond;
+        return cost;
+    }
+
     static constexpr Fourcc kIvfRecord = "IwFl";
     static std::int64_t note() { return IndexHeader::kNoNote; }
     Status save_fields(Writer&) const { return {}; }
     static Result<Flat> load_fields(Reader&, const IndexHeader& header) { return Flat(header.d); }
 
-    static bool reads_alone(Fourcc fourcc) { return is_flat_record(fourcc); }
+    static constexpr std::string_view kRecordName = kName;
+    static constexpr std::array<Fourcc, 3> kAloneRecords = kFlatRecords;
     Status save_alone(Writer& out, Metric metric, ListView list) const {
         return write_flat_record(out, {reinterpret_cast<const float*>(list.codes), list.size, d_}, metric);
     }
@@ -73,6 +86,6 @@ public:
 private:
     std::size_t d_;
 };
-static_assert(Encoding<Flat>);
+static_assert(StoredEncoding<Flat>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -7,6 +7,7 @@
 // GPUs", IEEE Trans. Big Data 7(3), 2021 (the pipeline around it).
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/part_cost.hpp>
 #include <lutra/core/reservoir.hpp>
 #include <lutra/encodings/pq4fs/kernel_best.hpp>
 #include <lutra/encodings/pq4fs/kernel_score_aware.hpp>
@@ -64,9 +65,12 @@ public:
                                                   Pq4FastScan(d, token->m, token->by_residual, token->bbs, token->score_aware));
     }
     std::string token() const { return detail::write_pq4_token({m(), bbs_, by_residual_, score_aware_}); }
+    Pq4FastScan untrained() const { return Pq4FastScan(codebook_.dim(), m(), by_residual_, bbs_, score_aware_); }
     static std::string repair(std::string_view text, std::size_t d, Metric metric, bool in_lists) {
         return detail::repair_pq4_token(text, d, metric, in_lists);
     }
+
+    PartCost cost(Metric metric, std::size_t training_rows) const;  // pq4fs_cost.hpp
 
     std::size_t m() const { return codebook_.m(); }
     const Pq4Codebook& codebook() const { return codebook_; }
@@ -165,7 +169,8 @@ public:
     }
 
     static constexpr Fourcc kIvfRecord = "IwPf";
-    static bool reads_alone(Fourcc fourcc) { return fourcc == Fourcc("IPfs"); }
+    static constexpr std::array<Fourcc, 1> kAloneRecords = {"IPfs"};
+    static constexpr std::string_view kRecordName = "PQ..x4fs";
     std::int64_t note() const;  // the note in the record's header, alone or in lists
     Status save_fields(Writer& out) const;
     static Result<Pq4FastScan> load_fields(Reader& in, const IndexHeader& header);

@@ -187,6 +187,6 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     encoding.from_file(bytes, std::size_t(header.ntotal), nullptr, codes.data());
     return encoding;
 }
-static_assert(Encoding<Pq4FastScan>);
+static_assert(BlockStored<Pq4FastScan>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,63 @@
+// lutra/core/part_cost.hpp: what a part of an index says of itself, for explain(): a sentence, bytes, seconds, warnings.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/core/config.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// Multiply-adds a second of one core with AVX-512 (Zen 4): what all seconds below are estimated from.
+inline constexpr double kMultiplyAddsPerSecond = 50e9;
+
+/// One encoding or transform, for vectors of a given d.
+struct PartCost {
+    std::string sentence;  ///< what it does
+    bool exact = false;    ///< encodings: distances are those of the rows, so a refine stage has nothing to do
+    double row_bytes = 0;  ///< in memory, beside code_size()
+    std::size_t least_training_rows = 0;
+    double train_seconds = 0;           ///< all of it
+    double add_seconds = 0;             ///< a row
+    double search_seconds = 0;          ///< encodings: a row that a query visits; transforms: a query
+    std::string unrefined;              ///< a warning where no refine stage follows; of a transform, what distances are then
+    std::string refined;                ///< a warning where one follows
+    std::vector<std::string> warnings;  ///< in any case
+};
+
+namespace detail {
+
+inline std::string joined(std::initializer_list<std::string_view> pieces) {
+    std::string text;
+    for (const std::string_view piece : pieces) text.append(piece);
+    return text;
+}
+
+inline std::string count_text(double n) {
+    const std::string digits = std::to_string(std::uint64_t(std::llround(n)));
+    std::string text;
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        if (i != 0 && (digits.size() - i) % 3 == 0) text.push_back(',');
+        text.push_back(digits[i]);
+    }
+    return text;
+}
+
+inline std::string bytes_text(double bytes) {
+    const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    std::size_t unit = 0;
+    for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
+    if (bytes >= 100 || unit == 0) return joined({count_text(bytes), " ", units[unit]});
+    return joined({count_text(std::floor(bytes)), ".", std::to_string(int(bytes * 10) % 10), " ", units[unit]});
+}
+
+inline std::string floats_text(std::size_t n) { return joined({count_text(double(n)), n == 1 ? " float" : " floats"}); }
+
+}  // namespace detail
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
