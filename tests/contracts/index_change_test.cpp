@@ -47,6 +47,22 @@ std::vector<Id> counted_ids(std::size_t n, Id first = 0) {
 }
 }  // namespace
 
+TEST_CASE("untrained: an index of the same kind and settings, as the factory makes it") {
+    for_each_case([](const Case& c) {
+        lutra::Index index = filled(c, rows_with_ties(60, c.d)), made = lutra::index_factory(c.d, c.spec, c.metric).value();
+        for (lutra::Index* i : {&index, &made}) {
+            if (i->nlist() > 1) require_ok(i->set_nprobe(i->nlist() - 1));
+            if (i->k_factor() > 0) require_ok(i->set_k_factor(7));
+        }
+        const lutra::Index untrained = index.untrained();
+        CHECK(untrained.ntotal() == 0);
+        CHECK(untrained.nprobe() == made.nprobe());
+        CHECK(untrained.is_trained() == made.is_trained());
+        CHECK(untrained.k_factor() == made.k_factor());
+        CHECK(saved(untrained) == saved(made));
+    });
+}
+
 TEST_CASE("add: in pieces of any size is the same as at once, bit for bit") {
     for_each_case([](const Case& c) {
         const Matrix x = rows_with_ties(180, c.d);

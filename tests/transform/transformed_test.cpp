@@ -1,13 +1,18 @@
 // Tests of transform/: what the contract tests of SearchIndex do not see.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/coarse/one_list.hpp>
+#include <lutra/encodings/flat/flat.hpp>
 #include <lutra/factory/index_factory.hpp>
+#include <lutra/ivf/ivf_file.hpp>
+#include <lutra/transform/transformed.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include "support/matrices.hpp"
+#include "transform/first_columns.hpp"
 
 namespace {
 lutra::Index normalising(std::size_t d, lutra::Metric metric) {
@@ -61,4 +66,61 @@ TEST_CASE("L2norm: rows so long that their squares overflow a float are stored a
     std::vector<float> row(4);
     REQUIRE(index.reconstruct(3, row.data()).ok());
     CHECK(row[0] * row[0] + row[1] * row[1] + row[2] * row[2] + row[3] * row[3] == doctest::Approx(1));
+}
+
+namespace {
+using transform_test::FirstColumns;
+using Plain = lutra::Ivf<lutra::OneList, lutra::Flat>;
+using First = lutra::Transformed<Plain, FirstColumns>;
+
+First first_columns(std::size_t d, std::size_t n) {
+    return First(FirstColumns(d, n), Plain(n, lutra::Metric::l2, 1, {}, lutra::Flat(n)));
+}
+}  // namespace
+
+TEST_CASE("Transformed: a transform may learn and change the number of columns") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(2000, 7, 4);
+    First index = first_columns(7, 3);
+    CHECK(index.dim() == 7);
+    CHECK(index.spec() == "First3,Flat");
+    CHECK(index.training_rows() == 1);
+    CHECK_FALSE(index.is_trained());
+    CHECK(index.add(x).code() == lutra::Errc::not_trained);
+    CHECK(lutra::search(index, x, 1).status().code() == lutra::Errc::not_trained);
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    CHECK(index.base().dim() == 3);
+    const lutra::Hits hits = lutra::search(index, x, 1).value();
+    for (std::size_t i = 0; i < x.n; ++i) CHECK(hits.ids[i] == lutra::Id(i));
+}
+
+TEST_CASE("Transformed: reconstruct goes the way back, and says which row is missing without writing") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(20, 5, 5);
+    First index = first_columns(5, 2);
+    REQUIRE(index.train(x).ok());
+    REQUIRE(index.add(x).ok());
+    std::vector<float> row(15, -9.F);
+    REQUIRE(index.reconstruct_n(4, 3, row.data()).ok());
+    for (std::size_t i = 0; i < 3; ++i)
+        for (std::size_t t = 0; t < 5; ++t) CHECK(row[5 * i + t] == doctest::Approx(t < 2 ? x.row(4 + i)[t] : 0).epsilon(1e-6));
+    row.assign(15, -9.F);
+    CHECK(index.reconstruct_n(19, 3, row.data()).message().find("id 20") != std::string_view::npos);
+    CHECK(index.reconstruct_n(0, std::size_t(1) << 60, row.data()).code() == lutra::Errc::not_found);
+    CHECK(index.reconstruct(20, row.data()).code() == lutra::Errc::not_found);
+    CHECK(row == std::vector<float>(15, -9.F));
+}
+
+TEST_CASE("Transformed: merges only with what the same training made; a failed training changes nothing") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(20, 5, 6), other = lutra_test::normal_matrix(20, 5, 7);
+    First a = first_columns(5, 2), b = first_columns(5, 2), c = first_columns(5, 2);
+    REQUIRE(a.train(x).ok());
+    REQUIRE(b.train(x).ok());
+    REQUIRE(c.train(other).ok());
+    for (First* index : {&a, &b, &c}) REQUIRE(index->add(x).ok());
+    CHECK(a.merge_from(c, 20).code() == lutra::Errc::bad_argument);
+    REQUIRE(a.merge_from(b, 20).ok());
+    CHECK(a.ntotal() == 40);
+    CHECK_FALSE(a.train(other).ok());  // it holds vectors
+    CHECK(lutra::search(a, x.view().rows(3, 4), 1).value().distances[0] == 0);
+    CHECK_FALSE(a.untrained().is_trained());
 }
