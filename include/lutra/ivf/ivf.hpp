@@ -10,6 +10,7 @@
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/ids.hpp>
+#include <lutra/core/prefetch.hpp>
 #include <lutra/core/reservoir.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/ivf/direct_map.hpp>
@@ -239,7 +240,7 @@ private:
             const auto rows = order != Order::rough ? arena.take<float>(Candidates::kGroup * d_) : std::span<float>();
             const auto prefetch = [&](std::uint64_t location) {
                 const Location p = location_of(location);
-                simd::prefetch_bytes(lists_.block_of(p.list, p.offset), encoding_.block_bytes());
+                prefetch_bytes(lists_.block_of(p.list, p.offset), encoding_.block_bytes());
             };
             const auto score = [&](const std::uint64_t* locations, std::size_t n, float* scores) {
                 for (std::size_t i = 0; i < n; ++i) decode(location_of(locations[i]), rows.data() + i * d_);

@@ -10,6 +10,7 @@
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/ids.hpp>
+#include <lutra/core/prefetch.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/kernels/distance.hpp>
 
@@ -236,7 +237,7 @@ private:
     }
     // At most 4 KB of a row: the hardware prefetcher fetches the rest of longer ones.
     void prefetch_row(std::size_t place) const {
-        for (std::size_t t = 0; t < std::min(dim(), kAheadFloats); t += kCacheLine / sizeof(float)) simd::prefetch(row(place) + t);
+        prefetch_bytes(row(place), std::min(dim(), kAheadFloats) * sizeof(float));
     }
 
     void forget_rows() {

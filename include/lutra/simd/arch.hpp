@@ -5,7 +5,6 @@
 // between xsimd 8 (Debian 12: hadd, no batch_bool::mask) and later ones (reduce_add, mask).
 #pragma once
 #include <lutra/core/config.hpp>
-#include <lutra/core/prefetch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -28,9 +27,6 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace simd {
-
-using lutra::prefetch_bytes;
-inline void prefetch(const void* p) { prefetch_line(p); }
 
 /// a * b + c with the bits that each lane of the fma() of vectors has.
 inline float fma(float a, float b, float c) {
