@@ -1,10 +1,10 @@
-// lutra/core/concepts.hpp: the three contracts of the library on one page. Plain value types model them; no base class.
-// SPDX-License-Identifier: MIT
+// lutra/core/concepts.hpp: the contracts of the parts and of an index: CoarseQuantizer, Encoding, Transform, SearchIndex. Plain
+// value types model them; no base class. The contracts of collectors are in collector.hpp.  SPDX-License-Identifier: MIT
 //
-//   "L2norm,IVF1024,Flat"       one pipeline: transform, partition (CoarseQuantizer), encoding; and a SearchIndex over all
+//   "L2norm,IVF1024,Flat"       one pipeline: Transform, CoarseQuantizer, Encoding; and a SearchIndex over all
 //
-// Ivf<Coarse, Encoding>, Transformed<Base> and Refine<Base> compose the parts and are SearchIndexes; Index owns any SearchIndex and
-// is one. What the compiler cannot check is said here and checked by tests/contracts.
+// Ivf<Coarse, Encoding>, Transformed<Base, Transform> and Refine<Base> compose the parts and are SearchIndexes; Index owns any
+// SearchIndex and is one. Comments say what the compiler cannot check; tests/contracts checks it.
 #pragma once
 #include <lutra/core/collector.hpp>
 #include <lutra/core/guarded.hpp>
@@ -29,32 +29,32 @@ struct Fourcc;  // io/record.hpp
 struct IndexHeader;
 struct PartCost;  // core/part_cost.hpp
 
-/// One inverted list, as the encodings see it: blocks of codes and the ids of their vectors.
+/// One inverted list as encodings see it: blocks of codes, and the ids of their vectors.
 struct ListView {
     const std::byte* codes = nullptr;  // [ceil(size / Encoding::kBlock)] blocks of block_bytes()
     const Id* ids = nullptr;           // [size]
     std::size_t size = 0;
-    const float* centroid = nullptr;  // [d], what residuals are taken from; null where there is none
-    std::uint64_t location = 0;       // of its first vector, for collectors: list and offset in one number; the others follow
-    std::size_t number = 0;           // of the list, among all lists
+    const float* centroid = nullptr;  // [d], which residuals are taken from; null if codes are of whole rows
+    std::uint64_t location = 0;       // of the first vector, for collectors: list and offset in one number; the others follow
+    std::size_t number = 0;           // the number of the list
 };
 
-/// Which lists a row belongs to and a query visits. A search structure over centroids that somebody else has trained.
-///   kLearns             false: there is nothing to train (one list), build() is never called
-///   untrained()         one of the same kind without centroids
+/// Chooses the list of a row and the lists of a query: a search structure over centroids, which k-means has trained.
+///   kLearns             false: nothing to train (one list), build() is never called
+///   untrained()         a quantizer of the same kind without centroids
 ///   build(c, nlist, d, metric, resources)  takes centroids [nlist, d]
-///   probe(q, nprobe, lists, distances, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each row, best first; -1
-///                       where there is none (a NaN query), unless all are asked for: then all are given. distances: null, or
-///                       [q.n, nprobe], those of each list's centroid by the index's metric, to float rounding; not finite where
-///                       floats overflow. The same lists and distances whether rows come alone or together. Const, thread-safe
-///                       with one arena a thread, allocates nothing once the arena is warm
-///   assign(x, lists, arena)  lists [x.n]: the one list a row is stored in; finite rows always have one
-///   takes_lengths()     true if for inner product centroids may have any length; false: build() is given those of length 1
-///   wants_spreads()     true if the order of the lists depends on how far their rows lie from their centroids; then it is told:
+///   probe(q, nprobe, lists, distances, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each query, best first; -1
+///                       for a missing one (a query with NaN), unless nprobe is nlist(): then all lists are returned.
+///                       distances: null, or [q.n, nprobe], of each list's centroid by the index's metric, to float rounding; not
+///                       finite if floats overflow. Batches do not change the result of a query. Const, thread-safe with one
+///                       arena a thread; allocates nothing once the arena is warm
+///   assign(x, lists, arena)  lists [x.n]: the list that stores each row; a finite row always has one
+///   takes_lengths()     true if centroids for inner product may have any length; false: build() gets centroids of length 1
+///   wants_spreads()     true if the order of lists depends on the spread of their rows, which is then set by:
 ///   set_spreads(rms)    [nlist] root mean squares of rows less centroids, as stored; 0 for a list without rows
-///   centroid(list)      [d], what residuals are taken from
-///   token()             what stands behind "IVF{n}" in a factory string
-/// Moving one and set_spreads() cannot fail. The other calls throw std::bad_alloc, or an Error of a Status, where memory runs out.
+///   centroid(list)      [d], which residuals are taken from
+///   token()             the text behind "IVF{n}" in a factory string
+/// Moving one and set_spreads() cannot fail. If memory runs out the other calls throw std::bad_alloc, or an Error with a Status.
 template <class C>
 concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
                                    float* distances, Arena& arena, Metric metric, std::span<const float> rms,
@@ -72,9 +72,9 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
     { cc.token() } -> std::same_as<std::string>;
 };
 
-/// What an Ivf in a file asks of it beside that.
-///   save(out, d, metric)  a record of the index of centroids; d and metric are the index's, which knows them before training
-///   load(in, index, nlist, depth)  reads one, fourcc and all. depth counts records in records
+/// A coarse quantizer that files hold.
+///   save(out, d, metric)  writes a record of the centroids; d and metric are the index's, which knows them before training
+///   load(in, index, nlist, depth)  reads such a record with its fourcc; depth: nesting of records
 template <class C>
 concept StoredCoarse = CoarseQuantizer<C> &&
     requires(const C& cc, Writer& out, Reader& in, const IndexHeader& index, std::size_t n, Metric metric) {
@@ -83,31 +83,31 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 };
 
 /// How rows are stored and compared: codes, their block layout, per-query state, and the scan of a list.
-///   kBlock              vectors per block of block_bytes() bytes; slot < kBlock is a place in it
-///   kQueryTile          queries that are worth scanning lists for together: their states and candidates stay in a cache
-///   kFirstLists         of a batch's probed lists, how many of each query's nearest are scanned before the others, so that
-///                       thresholds are tight early; 0: all in one round
-///   Candidates          the TopKCollector a search gives it
-///   kEstimates          true: what scan() gives it are estimates. A search asks for with_estimates(k) candidates and scores
-///                       them again, as decoded
+///   kBlock              vectors per block of block_bytes() bytes; each has a slot < kBlock in it
+///   kQueryTile          queries of a tile, which scan lists together: their states and candidates should stay in a cache
+///   kFirstLists         the nearest lists of each query of a batch that are scanned before all others, so that thresholds are
+///                       tight early; 0: one round
+///   Candidates          the TopKCollector of its searches
+///   kEstimates          true: scan() gives it estimates. A search collects with_estimates(k) candidates and rescores them by
+///                       their decoded vectors
 ///   token()             as written in a factory string: "Flat"
-///   untrained()         one of the same kind and settings that has learnt nothing
-///   by_residual()       codes are of rows less their list's centroid; false where there is none
-///   check_metric(metric) an error if the encoding is not for it
-///   train(metric, x, rows, resources)   learns to encode x [n, d]: the rows, or if by_residual() their residuals; rows [n, d] are
-///                       the same as x otherwise. At least least_training_rows() and at most training_rows(); 0: learns nothing
-///   set_origins(metric, centroids)   what residuals will be taken from: the centroids of all lists, pointers to d floats. After
-///                       train() and after loading, if by_residual(), before block_bytes() is asked for
-///   encode(rows, centroid, codes, first)   rows are pointers to d floats, centroid what residuals are taken from or null;
-///                       into slots first, first + 1 ... of the list whose codes begin at `codes`; other slots stay as they are
-///   decode(block, slot, centroid, out)     what one slot stands for
-///   copy(block, slot, to_block, to_slot)   one code
+///   untrained()         an encoding of the same kind and settings, without training
+///   by_residual()       codes are of rows less their list's centroid; false in an index without lists
+///   check_metric(metric) an error if the encoding does not support the metric
+///   train(metric, x, rows, resources)   trains on x [n, d]: rows, or their residuals if by_residual(); rows [n, d]: those rows. n
+///                       is at least least_training_rows() and at most training_rows(), which is 0 if there is nothing to train
+///   set_origins(metric, centroids)   the centroids that residuals are taken from, of all lists: pointers to d floats. Called if
+///                       by_residual(), after train() and after loading, before block_bytes()
+///   encode(rows, centroid, codes, first)   encodes rows, pointers to d floats, less centroid unless null, into slots first,
+///                       first + 1 ... of the list whose codes begin at `codes`; other slots stay unchanged
+///   decode(block, slot, centroid, out)     the vector of one slot
+///   copy(block, slot, to_block, to_slot)   copies one code
 ///   same(other)         true if codes of the other mean the same here
-///   prepare(metric, q, arena) -> const State*        what scan() needs of query q [d]; lives in the arena, or is q itself
-///   scan(metric, states, distances, list, hits, arena)   offers every vector of the list to each state's collector: one call
-///                       per list for all the queries that visit it. distances [states.size()]: of the queries to the list's
-///                       centroid, as probe() gives them, if by_residual(); otherwise empty. Hot: no allocation, nothing virtual
-/// Moving one cannot fail. The calls throw std::bad_alloc where memory runs out: encode() may leave anything in its slots then.
+///   prepare(metric, q, arena) -> const State*        the data that scan() needs of query q [d]; in the arena, or q itself
+///   scan(metric, states, distances, list, collectors, arena)   offers every vector of the list to each query's collector: one
+///                       call per list for all the queries that visit it. distances [states.size()]: of the queries to the
+///                       list's centroid, as from probe(), if by_residual(); otherwise empty. Hot: no allocation, nothing virtual
+/// Moving one cannot fail. If memory runs out the calls throw std::bad_alloc; the slots of encode() are then undefined.
 template <class E>
 concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out,
                             std::byte* block, const std::byte* codes, std::size_t n, Arena& arena, Metric metric, ListView list,
@@ -139,12 +139,12 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     ce.scan(metric, states, distances, list, range, arena);
 };
 
-/// What the catalog (factory/catalog.hpp) asks of an encoding beside that.
-///   kName               not empty; as in "expected an encoding (Flat)"
-///   parse(token, d, in_lists)   nullopt: not its token; else an untrained one for vectors [d], or what is wrong. Any bytes
-///   cost(metric, n)     what it says of itself, trained with n rows, for explain()
-///   repair(token, d, metric, in_lists)   optional: the token parse() takes that is nearest to one it does not; empty if none is
-///   near
+/// An encoding that factory strings can name (factory/catalog.hpp).
+///   kName               not empty; shown in "expected an encoding (Flat)"
+///   parse(token, d, in_lists)   nullopt: the token of another encoding; else an untrained encoding for vectors [d], or an error.
+///                       Accepts any bytes
+///   cost(metric, n)     a sentence and the costs for explain(), trained with n rows
+///   repair(token, d, metric, in_lists)   optional: the accepted token nearest to a malformed one; empty if none is near
 template <class E>
 concept NamedEncoding = Encoding<E> && requires(const E& ce, std::string_view token, std::size_t n, Metric metric) {
     { E::kName } -> std::convertible_to<std::string_view>;
@@ -152,13 +152,13 @@ concept NamedEncoding = Encoding<E> && requires(const E& ce, std::string_view to
     { ce.cost(metric, n) } -> std::same_as<PartCost>;
 };
 
-/// What files ask of an encoding beside that.
-///   kIvfRecord          the fourcc of faiss's record of lists with it
-///   kAloneRecords       an array of those of an index without lists; kRecordName what an error calls them: "PQ..x4fs"
-///   note()              for the header of the record, alone or in lists; IndexHeader::kNoNote if there is nothing to say
-///   save_fields(out), load_fields(in, header)   what stands before the lists
-///   save_alone(out, metric, list), load_alone(in, header, codes)   the record of an index without lists, behind its fourcc when
-///   read
+/// An encoding that files hold.
+///   kIvfRecord          the fourcc of faiss's record of lists with this encoding
+///   kAloneRecords       the fourccs of faiss's records of an index without lists; kRecordName: their name in errors, "PQ..x4fs"
+///   note()              the note in the record's header, alone or in lists; IndexHeader::kNoNote for none
+///   save_fields(out), load_fields(in, header)   the fields before the lists
+///   save_alone(out, metric, list), load_alone(in, header, codes)   the record of an index without lists; reading starts behind the
+///                       fourcc
 template <class E>
 concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
                                                       ListView list, AlignedVector<std::byte>& codes) {
@@ -172,9 +172,9 @@ concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, 
     { E::load_alone(in, header, codes) } -> std::same_as<Result<E>>;
 };
 
-/// And of one whose lists are stored in blocks (kBlock > 1), which may be others in files.
+/// A stored encoding whose lists are in blocks (kBlock > 1); blocks in files may differ.
 ///   file_block(), file_block_bytes()     vectors and bytes of a block in a file
-///   to_file(list, out), from_file(in, n, centroid, codes)   out and in hold ceil(n / file_block()) of them
+///   to_file(list, out), from_file(in, n, centroid, codes)   out and in hold ceil(n / file_block()) blocks of a file
 template <class E>
 concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, std::span<std::byte> out, std::size_t n,
                                                     std::span<const std::byte> in, const float* centroid, std::byte* codes) {
@@ -187,13 +187,13 @@ concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, 
 /// A step before an index: rows of dim_in() columns become rows of dim_out().
 ///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in()
 ///   repair(token, d)    optional, as an encoding's
-///   train(x, resources)  learns from x [n, dim_in], n >= 1; it looks at training_rows() of them, 0: there is nothing to learn
+///   train(x, resources)  trains on x [n, dim_in], n >= 1, of which it uses training_rows(); 0: nothing to train
 ///   apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const, thread-safe, after train()
-///   kReverses           whether there is a way back: reverse(y, out), y [n, dim_out] into out [n, dim_in]; without one what is
-///                       stored is what reconstruct() gives, and dim_out() is dim_in()
-///   same(other)         true if the other makes the same of every row
-///   cost(metric, n)     what it says of itself, trained with n rows, for explain()
-///   kRecord, save(out)  its fourcc and its record, which begins with it; load(in, d) reads what follows
+///   kReverses           true: reverse(y, out) maps y [n, dim_out] back into out [n, dim_in]; false: reconstruct() returns the
+///                       stored row, and dim_out() is dim_in()
+///   same(other)         true if the other gives the same result for every row
+///   cost(metric, n)     a sentence and the costs for explain(), trained with n rows
+///   kRecord, save(out)  its fourcc, and its record with that fourcc; load(in, d) reads the rest behind the fourcc
 template <class T>
 concept Transform = requires(T& t, const T& ct, MatrixView x, float* out, std::size_t n, Metric metric, const Resources& resources,
                              std::string_view token, Writer& writer, Reader& reader) {
@@ -216,40 +216,39 @@ concept Transform = requires(T& t, const T& ct, MatrixView x, float* out, std::s
 };
 
 /// An index: vectors go in, the nearest ones come out.
-///   untrained()                one of the same kind and settings (nprobe, k_factor), without training and vectors
-///   train(x, resources)        x [n, d], finite. On an error the index is as before
-///   add(x, resources)          stores rows under the next free ids, 0, 1, 2 ... in a fresh index: all rows, or none on an error
+///   untrained()                an index of the same kind and settings (nprobe, k_factor), without training and vectors
+///   train(x, resources)        x [n, d], finite
+///   add(x, resources)          stores rows with the next free ids, 0, 1, 2 ... in a fresh index: all rows, or none on an error
 ///   add_with_ids(x, ids, resources)  ids [n], each >= 0
-///   search(q, k, out, params, resources) const   always k slots a query, best first, missing ones with id -1. Equal
-///                              distances: lower id first. A query with NaN finds nothing. Thread-safe. The same bits for any
-///                              executor, and whether queries come alone or together. Of no queries (q.n == 0) there is
-///                              nothing to write, and add() of no rows changes nothing: neither is an error, and pointers may
-///                              be null then
-///   range_search(q, radius, out, params, resources) const   strictly nearer than radius (L2), strictly larger (inner product);
-///                              best first, or in the order of the rows (Order::any)
-///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   what is stored under an id; not_found if nothing is
-///   remove_ids(filter)         forgets the ids that pass; says how many. Without lists (nlist() == 0) an index whose ids are
+///   search(q, k, out, params, resources) const   k slots a query, best first; empty slots have id -1. Ties: lower id first. A
+///                              query with NaN finds nothing. Thread-safe. The same bits for any executor and any batches.
+///                              Without queries (q.n == 0) nothing is written, and add() without rows changes nothing: neither
+///                              is an error, and pointers may be null then
+///   range_search(q, radius, out, params, resources) const   hits strictly nearer than radius (L2), strictly larger (inner
+///                              product); best first, or in the order of the rows (Order::any)
+///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   the vectors stored under ids; not_found if one is missing
+///   remove_ids(filter)         removes the ids that pass; returns how many. Without lists (nlist() == 0) an index whose ids are
 ///                              places numbers its rows anew; otherwise ids stay
 ///   merge_from(other, shift)   takes over all vectors of an index of the same kind, ids + shift; other is left empty
-///   reset()                    forgets the vectors, keeps the training
+///   reset()                    removes the vectors, keeps the training
 ///   save(out) const            writes faiss's record
-///   map_ids(map, kind)         number i is called map[i] from now on. bad_file if an id has no entry or gets one below 0. With
-///                              lists it needs no memory after remove_ids(), if no number grows. kind: of the record the map comes
-///                              from, which files then have again, also after reset(); nullopt: of none
-///   make_direct_map()          from now on reconstruct() takes the time of one look-up; 8 bytes a vector (20 to 45 where ids
-///                              are not below ntotal()), and a file keeps it. unsupported where there is no such map
+///   map_ids(map, kind)         replaces each id i by map[i]. bad_file if an id has no entry, or one below 0. With lists it needs
+///                              no memory after remove_ids(), if no id grows. kind: of the record that held the map, which
+///                              files use again, also after reset(); nullopt: none
+///   make_direct_map()          makes reconstruct() one look-up from now on; 8 bytes a vector (20 to 45 if ids are not below
+///                              ntotal()). Files keep it. unsupported if the index cannot have one
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows
-///   nlist(), nprobe()          0 where there is no partition
-///   set_nprobe(n)              for searches that do not say otherwise, and in files. More than nlist() means all. Errors:
-///                              bad_argument (0), unsupported (no partition)
-///   k_factor()                 0 where there is no refine stage; set_k_factor() says what it accepts
-///   training_rows()            the most rows train() looks at, of more it takes a sample; 0: there is nothing to train
-///   code_size()                bytes a stored vector takes, without its id
+///   nlist(), nprobe()          0 without a partition
+///   set_nprobe(n)              the nprobe of searches whose params leave it 0; saved in files. More than nlist() means all.
+///                              Errors: bad_argument (0), unsupported (no partition)
+///   k_factor(), set_k_factor() the same for a refine stage; 0 without one
+///   training_rows()            the most rows train() uses, a sample if there are more; 0: nothing to train
+///   code_size()                bytes of a stored vector, without its id
 ///   spec() const               the factory string that makes such an index
-/// Any call that gives a Status may give out_of_memory. After an error, and after an exception of the caller's own functions
-/// (executor, filter, progress, stream), which comes through, the index is what it was before the call, and so are both of a merge;
-/// what a search should have written is of no use. Constructors, spec() and what else gives no Status throw std::bad_alloc. Without
-/// exceptions the process ends where operator new has no memory to give.
+/// Every call that returns a Status may return out_of_memory. After an error, or an exception of the caller's own functions
+/// (executor, filter, progress, stream), which passes through, the index is unchanged, and so are both indexes of a merge; the
+/// output of a search is undefined. Constructors, spec() and other calls without a Status throw std::bad_alloc. In builds without
+/// exceptions operator new ends the process.
 /// Const calls may run at the same time; the others must run alone.
 template <class I>
 concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, const Id* ids, Id id, float* out, HitsView hits,
@@ -284,7 +283,7 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     { ci.training_rows() } -> std::same_as<std::size_t>;
 };
 
-/// search() into memory of its own. See SearchIndex.
+/// search() that allocates its result. See SearchIndex.
 template <SearchIndex I>
 Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const SearchParams& params = {},
                     const Resources& resources = {}) {

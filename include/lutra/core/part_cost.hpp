@@ -1,4 +1,4 @@
-// lutra/core/part_cost.hpp: what a part of an index says of itself, for explain(): a sentence, bytes, seconds, warnings.
+// lutra/core/part_cost.hpp: the self-description of a part for explain(): a sentence, bytes, seconds, warnings.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
@@ -13,20 +13,20 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Multiply-adds a second of one core with AVX-512 (Zen 4): what all seconds below are estimated from.
+/// Multiply-adds a second of one core with AVX-512 (Zen 4), from which all seconds below are estimated.
 inline constexpr double kMultiplyAddsPerSecond = 50e9;
 
 /// One encoding or transform, for vectors of a given d.
 struct PartCost {
-    std::string sentence;  ///< what it does
+    std::string sentence;  ///< the effect of the part
     bool exact = false;    ///< encodings: distances are those of the rows, so a refine stage has nothing to do
     double row_bytes = 0;  ///< in memory, beside code_size()
     std::size_t least_training_rows = 0;
     double train_seconds = 0;           ///< all of it
     double add_seconds = 0;             ///< a row
     double search_seconds = 0;          ///< encodings: a row that a query visits; transforms: a query
-    std::string unrefined;              ///< a warning where no refine stage follows; of a transform, what distances are then
-    std::string refined;                ///< a warning where one follows
+    std::string unrefined;              ///< without a refine stage behind it: a warning; of a transform, the meaning of distances
+    std::string refined;                ///< a warning if a refine stage follows
     std::vector<std::string> warnings;  ///< in any case
 };
 

@@ -65,10 +65,10 @@ inline constexpr auto kTransformWords = make_words(Transforms{});
 
 }  // namespace detail
 
-/// What the parser needs to know of them.
+/// The encodings and transforms as the parser sees them.
 inline constexpr SpecWords kSpecWords{detail::kEncodingWords, detail::kTransformWords};
 
-/// f(transform) with the first that owns `token`, for rows of d columns; the parser has checked that there is one.
+/// Calls f(transform) with the first transform that parses `token`, for rows of d columns; the parser has checked that one does.
 template <class F, class... T>
 auto with_transform(std::string_view token, std::size_t d, F&& f, TransformList<T...>) {
     std::optional<decltype(f(std::declval<std::tuple_element_t<0, std::tuple<T...>>>()))> made;
@@ -93,7 +93,7 @@ Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_
 
 namespace detail {
 
-/// cost(encoding) of the first that owns `token`.
+/// Returns cost(encoding) of the first encoding that parses `token`.
 template <class Cost, class... E>
 PartCost encoding_cost(std::string_view token, std::size_t d, bool in_lists, Cost&& cost, EncodingList<E...>) {
     std::optional<PartCost> found;
@@ -106,7 +106,7 @@ PartCost encoding_cost(std::string_view token, std::size_t d, bool in_lists, Cos
 
 }  // namespace detail
 
-/// Reads what follows the fourcc of a record; `depth` counts the records and transforms around it.
+/// Reads a record behind its fourcc; depth: number of records and transforms around it.
 using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth);
 
 namespace detail {
@@ -132,7 +132,7 @@ LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     return found;
 }
 
-/// For errors: "IxF2, IxFI, IxFl (Flat), IwFl (IVF,Flat), ...".
+/// The records of encodings, for errors: "IxF2, IxFI, IxFl (Flat), IwFl (IVF,Flat), ...".
 template <class... E>
 std::string encoding_records(EncodingList<E...>) {
     std::string text;
@@ -144,11 +144,11 @@ std::string encoding_records(EncodingList<E...>) {
     return text;
 }
 
-/// A transform that has been read: puts itself before an index of the vectors that come out of it.
+/// A transform from a file: wraps itself around the index behind it.
 using PutBefore = std::function<Index(Index)>;
 
-/// Reads what follows the fourcc of a transform's record for rows of d columns, which then is the number that comes out. Errors:
-/// the transform's own, and bad_file for a record of none.
+/// Reads the record of a transform behind its fourcc. d: the columns of its rows, and on return those of its output. Errors: the
+/// transform's own, and bad_file for a fourcc of no transform.
 template <class... T>
 Result<PutBefore> load_transform(Fourcc fourcc, Reader& in, std::size_t& d, TransformList<T...>) {
     std::optional<Result<PutBefore>> found;

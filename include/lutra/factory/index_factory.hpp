@@ -18,7 +18,7 @@ Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric 
 /// Parses a factory string into its parts. Errors: those of index_factory().
 Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric);
 
-/// What the parts of such a string say of themselves: for vectors [d], trained with so many rows.
+/// The self-descriptions of the parts of a factory string, for vectors [d] and n training rows.
 struct SpecCosts {
     std::vector<PartCost> transforms;  ///< as in the string
     PartCost encoding;

@@ -1,8 +1,8 @@
-// lutra/factory/load_record.hpp: what load_index() does.  SPDX-License-Identifier: MIT
+// lutra/factory/load_record.hpp: the definition of load_index().  SPDX-License-Identifier: MIT
 //
-// The first four bytes say which record follows; the catalog knows who reads it. Wrappers ("IxPT", a transform; "IxMp" and
-// "IxM2", an id map; "IxRF", rows to refine with) hold another record.
-// Compiles the whole library, in every unit that includes it; save_load.hpp does, except with LUTRA_COMPILED.
+// A record begins with a fourcc, by which the catalog finds its reader. Wrappers ("IxPT", transforms; "IxMp" and "IxM2", an id map;
+// "IxRF", a refine stage) hold another record.
+// A unit that includes this compiles the whole library; save_load.hpp includes it, except with LUTRA_COMPILED.
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/factory/catalog.hpp>
@@ -24,17 +24,17 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// `depth` counts the records and transforms around this one.
+/// Reads a record; depth: number of records and transforms around it.
 Result<Index> load_record(Reader& in, std::size_t depth);
-/// What follows the fourcc.
+/// The same behind the fourcc.
 Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth);
 
 inline Status too_deep() {
     return {Errc::bad_file, "nested too deep; accepted: {} records and transforms in each other", kMaxNesting};
 }
 
-/// What is before the record of the index: transforms, first applied first, for rows of d columns, which then is the number that
-/// comes out of the last.
+/// Reads the transforms before the record of the index, first applied first. d: the columns of the rows, and on return those of the
+/// last output.
 inline Status read_transforms(Reader& in, std::size_t depth, std::size_t& d, std::vector<PutBefore>& transforms) {
     std::int32_t n = 0;
     LUTRA_TRY(read_value(in, n));
@@ -50,7 +50,7 @@ inline Status read_transforms(Reader& in, std::size_t depth, std::size_t& d, std
     return {};
 }
 
-/// A record without transforms is a record, too.
+/// Reads transforms, possibly none, and the index behind them.
 inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
     IndexHeader header;
     std::vector<PutBefore> transforms;
@@ -75,7 +75,7 @@ inline Result<Index> load_refined(Reader& in, std::size_t depth) {
     return Index(std::move(*index));
 }
 
-/// A record around another one, and who reads it. The records of encodings come from the catalog.
+/// A record around another one, and its reader. The records of encodings come from the catalog.
 struct WrapperRecord {
     Fourcc fourcc;
     std::string_view name;
@@ -88,7 +88,7 @@ inline constexpr std::array<WrapperRecord, 4> kWrapperRecords = {{
     {id_map_record(IdMapKind::two_way), "id map", load_with_id_map<IdMapKind::two_way>},
 }};
 
-/// For errors: ", IxPT (transforms), ...".
+/// The wrapper records, for errors: ", IxPT (transforms), ...".
 inline std::string wrapper_records() {
     std::string text;
     for (const WrapperRecord& wrapper : kWrapperRecords)

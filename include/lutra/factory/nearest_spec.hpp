@@ -88,7 +88,7 @@ private:
         return false;
     }
 
-    /// True if it is a transform of the rows as they are by now. Of too many the last are left out.
+    /// True if `token` is a transform of rows with the current columns. Transforms beyond the nesting limit are dropped.
     bool keep_transform(std::string_view token) {
         const auto step = check_transform(words_.transforms, token, d_);
         if (!step || !step->ok()) return false;

@@ -43,7 +43,7 @@ struct CoarseSpec {
 struct TransformSpec {
     SpecToken token;
     std::string canonical;         ///< its token in canonical spelling
-    std::size_t d = 0, d_out = 0;  ///< columns of the rows it is given, and of what it makes of them
+    std::size_t d = 0, d_out = 0;  ///< columns of its input and output
 };
 
 /// The four parts of the pipeline, in the order a row meets them.

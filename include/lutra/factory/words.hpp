@@ -34,7 +34,7 @@ struct EncodingWord {
     std::string (*repair)(std::string_view token, std::size_t d, Metric metric, bool in_lists) = nullptr;
 };
 
-/// What a transform makes of rows: the columns that come out, and its own token in canonical spelling.
+/// A transform in a string: the columns of its output, and its token in canonical spelling.
 struct TransformStep {
     std::size_t d = 0;
     std::string token;
@@ -79,7 +79,7 @@ constexpr bool is_spec_char(char c) {
     return is_digit(c) || is_letter(c) || c == ',' || c == '(' || c == ')' || c == '_' || c == '+';
 }
 
-/// The row of a transform: T models Transform. It may offer repair(token, d).
+/// The TransformWord of T, which models Transform and may offer repair(token, d).
 template <class T>
 constexpr TransformWord transform_word() {
     TransformWord word{T::kName, [](std::string_view token, std::size_t d) -> std::optional<Result<TransformStep>> {

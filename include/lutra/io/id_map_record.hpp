@@ -1,7 +1,7 @@
 // lutra/io/id_map_record.hpp: the record of an id map, around that of an index whose ids are places: "IxMp" and "IxM2".
 // SPDX-License-Identifier: MIT
 //
-//   fourcc, header, the record of the index, n ids: number i of the index is called by the i-th of them
+//   fourcc, header, the record of the index, n ids: the i-th is the id of place i of the index
 #pragma once
 #include <lutra/core/ids.hpp>
 #include <lutra/io/record.hpp>
@@ -23,7 +23,7 @@ inline std::optional<IdMapKind> id_map_kind(Fourcc fourcc) {
     return std::nullopt;
 }
 
-/// write_index() writes the index's own record; id(i) is what its number i is called, i < header.ntotal.
+/// Writes the record. write_index() writes the index's own record; id(i) is the id of place i < header.ntotal.
 template <class WriteIndex, class IdOf>
 Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, WriteIndex&& write_index, IdOf&& id) {
     LUTRA_TRY(write_fourcc(out, id_map_record(kind)));
@@ -34,7 +34,8 @@ Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, Writ
     return {};
 }
 
-/// What follows the fourcc. read_index() reads the index's own record, a Result<Index>; its vectors get their ids by map_ids().
+/// Reads the record behind its fourcc. read_index() reads the index's own record into a Result<Index>, whose ids map_ids()
+/// replaces.
 template <class ReadIndex>
 auto read_id_map(Reader& in, IdMapKind kind, ReadIndex&& read_index) -> decltype(read_index()) {
     IndexHeader header;

@@ -72,7 +72,7 @@ inline Status read_refine_rows(Reader& in, const IndexHeader& header, AlignedVec
 
 }  // namespace detail
 
-/// What follows the fourcc "IxRF". read_base() reads the base's record, a Result<Base>.
+/// Reads the record behind its fourcc "IxRF". read_base() reads the base's record into a Result<Base>.
 template <class ReadBase>
 auto read_refine(Reader& in, ReadBase&& read_base) -> Result<Refine<std::remove_reference_t<decltype(*read_base())>>> {
     using Base = std::remove_reference_t<decltype(*read_base())>;

@@ -41,8 +41,8 @@ public:
         PartCost cost;
         cost.sentence = "rows and queries are scaled to length 1";
         cost.unrefined = l2 ? "squared L2 distances are then 2 - 2 cosine" : "with inner product the distances are cosines";
-        cost.refined = detail::joined(
-            {"RFlat compares the rows as they were before L2norm: by ", l2 ? "L2 distance" : "inner product", ", not by cosine"});
+        cost.refined =
+            detail::joined({"RFlat compares the rows before L2norm: by ", l2 ? "L2 distance" : "inner product", ", not by cosine"});
         return cost;
     }
 

@@ -1,4 +1,4 @@
-// lutra/transform/transformed.hpp: "L2norm,...": rows and queries pass a transform before they reach an index.
+// lutra/transform/transformed.hpp: "L2norm,...": an index behind a transform of its rows and queries.
 // SPDX-License-Identifier: MIT
 //
 // Main path: rows(), blocks of rows over the executor, then the base. Reading a file begins in factory/load_record.hpp, which knows
@@ -19,9 +19,9 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 static_assert(Transform<L2norm>);
 
-/// See SearchIndex for the calls. reconstruct() gives the row that is stored, or what the transform's reverse() makes of it; then
-/// nothing is written on not_found. train() and
-/// add() need memory for the transformed rows, 4 dim_out bytes each; search() takes it from the workspace.
+/// See SearchIndex for the calls. reconstruct() returns the stored row, or its reverse() if the transform has one; then nothing is
+/// written on not_found. train() and add() allocate the transformed rows, 4 dim_out bytes each; search() takes them from the
+/// workspace.
 template <SearchIndex Base, Transform T>
 class Transformed {
 public:
@@ -113,7 +113,7 @@ private:
         return check_finite(call, x);
     }
 
-    // x transformed into y, a task for some thousand floats: waking a worker costs as much.
+    // Transforms x into y; each task has some thousand floats, as waking a worker costs as much.
     static void apply(const T& transform, MatrixView x, float* y, const Executor& executor) {
         constexpr std::size_t kFloatsPerTask = std::size_t{1} << 16;
         const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / transform.dim_in());
@@ -127,7 +127,7 @@ private:
         return y;
     }
 
-    // n rows that stored(y, n) gives, as they were before the transform. Of more than there are one is missing among the first.
+    // Reverses n rows from stored(y, n). Of more rows than there are one is missing among the first.
     template <class F>
     Status reversed(std::size_t n, float* out, F&& stored) const {
         return guarded("reconstruct", [&]() -> Status {

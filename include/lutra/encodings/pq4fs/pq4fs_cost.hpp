@@ -1,4 +1,4 @@
-// lutra/encodings/pq4fs/pq4fs_cost.hpp: what PQ{M}x4fs says of itself, for explain().  SPDX-License-Identifier: MIT
+// lutra/encodings/pq4fs/pq4fs_cost.hpp: the self-description of PQ{M}x4fs for explain().  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/part_cost.hpp>
 #include <lutra/encodings/pq4fs/pq4fs.hpp>
@@ -12,8 +12,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
 
-/// A second of one core with AVX-512 (Zen 4). Of score-aware codes, beside those of plain ones: pieces encoded, and floats and
-/// pieces of a training round, from Zen 3 with AVX2, doubled for encoding, and times 1.5 for training, which has no use for wider
+/// Rates of one core with AVX-512 (Zen 4), a second. Extra ones of score-aware codes: pieces encoded, and floats and pieces of a
+/// training round; measured on Zen 3 with AVX2, doubled for encoding, times 1.5 for training, which gains nothing from wider
 /// registers.
 inline constexpr double kLookups = 80e9, kEncodedFloats = 500e6;
 inline constexpr double kAwarePieces = 50e6, kAwareTrainedFloats = 60e6, kAwareTrainedPieces = 40e6;
