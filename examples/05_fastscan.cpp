@@ -1,7 +1,7 @@
 // 05_fastscan.cpp: "PQ4x4fs,RFlat" stage by stage, on vectors small enough to print.  SPDX-License-Identifier: MIT
 #include <cmath>
 #include <cstdio>
-#include <lutra/lutra.hpp>
+#include <lutra/encodings/pq4fs/pq4fs.hpp>
 
 int main() {
     constexpr std::size_t d = 8, m_all = 4, n = 1000;  // four pieces of two columns

@@ -6,6 +6,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/encodings/flat/flat.hpp>
+#include <lutra/ivf/ivf.hpp>
 #include <lutra/lutra.hpp>
 #include <lutra/parallel/threads.hpp>
 #include <numeric>

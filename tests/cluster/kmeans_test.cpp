@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <lutra/cluster/kmeans.hpp>
+#include <lutra/kernels/nearest.hpp>
 #include <lutra/parallel/threads.hpp>
 
 #include <algorithm>

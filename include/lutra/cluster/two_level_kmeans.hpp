@@ -4,9 +4,14 @@
 // Main path: two_level_kmeans() -> split into about sqrt(k) groups -> kmeans() in each -> refine(): assign near -> means.
 // Source: hierarchical k-means as in Nister and Stewenius, CVPR 2006; the refining rounds across groups are ours.
 #pragma once
+#include <lutra/cluster/copies.hpp>
 #include <lutra/cluster/kmeans.hpp>
+#include <lutra/cluster/kmeans_checks.hpp>
 #include <lutra/core/counting_sort.hpp>
 #include <lutra/core/guarded.hpp>
+#include <lutra/core/params.hpp>
+#include <lutra/core/validate.hpp>
+#include <lutra/kernels/nearest.hpp>
 
 #include <algorithm>
 #include <cmath>
