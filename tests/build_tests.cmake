@@ -18,7 +18,7 @@ endfunction()
 
 # Every header compiles alone: one generated source per header, but for those that are the first include of another one, which
 # tells the same. Those that may include the factory are compiled as units that link lutra::compiled see them, which get fewer
-# headers; index_factory.hpp and save_load.hpp, which alone ask for that, also as other units do.
+# headers; index_factory.hpp, save_load.hpp and kmeans.hpp, which ask for that, also as other units do.
 set(header_sources)
 set(all_includes "")
 foreach(header IN LISTS headers)
@@ -31,7 +31,7 @@ foreach(header IN LISTS headers)
   string(REPLACE "/" "." name ${header})
   string(APPEND all_includes "#include <${header}>\n")
   set(as_compiled OFF)
-  if(header MATCHES "^lutra/(factory/|tune/|embedding/|lutra.hpp)")
+  if(header MATCHES "^lutra/(cluster/|factory/|tune/|embedding/|lutra.hpp)")
     set(as_compiled ON)
     file(CONFIGURE OUTPUT headers/${name}.compiled.cpp CONTENT "#define LUTRA_COMPILED\n#include <${header}>\n")
     list(APPEND header_sources ${CMAKE_CURRENT_BINARY_DIR}/headers/${name}.compiled.cpp)

@@ -1,5 +1,5 @@
-// lutra/lutra.hpp: includes the whole library, one line a part. Include this, or only the parts you use.
-// SPDX-License-Identifier: MIT
+// lutra/lutra.hpp: includes the whole library (with lutra::compiled: what that target holds), one line a part. Include this, or
+// only the parts you use. SPDX-License-Identifier: MIT
 //
 //   Result<Index> index = lutra::index_factory(256, "IVF1024,Flat", lutra::Metric::l2);
 //
@@ -8,7 +8,7 @@
 #pragma once
 
 #include <lutra/cluster/kmeans.hpp>         // Lloyd's k-means
-#include <lutra/core/concepts.hpp>          // the contracts CoarseQuantizer, Encoding, SearchIndex; collector.hpp has Collector
+#include <lutra/core/concepts.hpp>          // the contracts CoarseQuantizer, Encoding, Transform, SearchIndex
 #include <lutra/core/params.hpp>            // arguments of a call: nprobe, k_factor, id filter; threads, memory, progress
 #include <lutra/core/result.hpp>            // errors as values: Status, Result
 #include <lutra/core/warm.hpp>              // allocates the memory of searches before the first one
@@ -17,8 +17,8 @@
 #include <lutra/factory/search_params.hpp>  // "nprobe=8,k_factor=4" as SearchParams
 #include <lutra/io/vectors.hpp>             // vectors from files and folders: .npy .fvecs .bvecs .fbin .u8bin
 
-// The parts as types, for Ivf<FlatCoarse, Pq4FastScan> and the like: not with the target lutra::compiled, whose programs include
-// those they name.
+// Parts as types, for Ivf<FlatCoarse, Pq4FastScan> and the like, kernels, other k-means: not with the target lutra::compiled, whose
+// programs include what they name.
 #if !defined(LUTRA_COMPILED)
 #include <lutra/cluster/minibatch_kmeans.hpp>  // k-means on random batches, for more rows than fit in memory
 #include <lutra/cluster/two_level_kmeans.hpp>  // hierarchical k-means, for many centroids

@@ -84,6 +84,27 @@ TEST_CASE("FlatCoarse: probe gives the distances of the lists, by every way to f
     }
 }
 
+TEST_CASE("FlatCoarse: all lists are those with distances, best first, and behind them those whose centroids are not finite") {
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        Matrix c = normal_matrix(40, 7, 3);
+        for (const std::size_t l : {0, 11}) c.row(l)[2] = std::numeric_limits<float>::quiet_NaN();
+        const Matrix q = normal_matrix(20, 7, 4);
+        const FlatCoarse coarse = built(c, metric);
+        lutra::Arena arena;
+        std::vector<Id> lists(40);
+        std::vector<float> distances(40);
+        for (std::size_t i = 0; i < q.n; ++i) {
+            coarse.probe(q.view().rows(i, i + 1), 40, lists.data(), distances.data(), arena);
+            CHECK(std::vector<Id>(lists.begin() + 38, lists.end()) == std::vector<Id>{0, 11});
+            for (std::size_t p = 0; p < 38; ++p) {
+                const float score = lutra::score_row(metric, q.row(i), c.row(std::size_t(lists[p])), 7);
+                CHECK(distances[p] == doctest::Approx(lutra::distance_of(metric, score)));
+            }
+            CHECK_FALSE(std::isfinite(distances[39]));
+        }
+    }
+}
+
 TEST_CASE("FlatCoarse: distances that overflow are not finite") {
     Matrix q(2, 7);
     q.values.assign(14, 1e20F);

@@ -85,6 +85,7 @@ TEST_CASE("Transformed: a transform may learn and change the number of columns")
     CHECK(index.spec() == "First3,Flat");
     CHECK(index.training_rows() == 1);
     CHECK_FALSE(index.is_trained());
+    CHECK(index.train({nullptr, 0, 7}).code() == lutra::Errc::bad_argument);
     CHECK(index.add(x).code() == lutra::Errc::not_trained);
     CHECK(lutra::search(index, x, 1).status().code() == lutra::Errc::not_trained);
     REQUIRE(index.train(x).ok());

@@ -1,4 +1,4 @@
-# lutra::compiled: lutra::lutra with the factory and the reading of files compiled once, in a static library, instead of in every unit
+# lutra::compiled: lutra::lutra with the factory, the reading of files and k-means compiled once, in a static library, instead of in every unit
 # that includes them. It is built with the flags of the project that links it, and not at all if none of its programs does.
 if(NOT TARGET lutra::compiled)
   add_library(lutra_compiled STATIC EXCLUDE_FROM_ALL ${CMAKE_CURRENT_LIST_DIR}/lutra-compiled.cpp)

@@ -1,11 +1,11 @@
-// lutra/cluster/kmeans.hpp: k-means, which trains every partition and codebook: what it is asked and answers.
+// lutra/cluster/kmeans.hpp: k-means, which trains every partition. The algorithm is in lloyd.hpp.
 // SPDX-License-Identifier: MIT
 //
-// Main path (lloyd.hpp): kmeans() -> sample -> for each redo: seed, then repeat assign -> update -> split empty clusters.
+// Main path: kmeans() -> sample -> for each redo: seed, then repeat assign -> update -> split empty clusters.
 // Source: Lloyd, IEEE Trans. Inf. Theory 28(2), 1982. Sampling, seeding and splitting draw the same random numbers as faiss, so
 // both start from the same points.
 #pragma once
-#include <lutra/core/aligned.hpp>
+#include <lutra/cluster/kmeans_config.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/core/result.hpp>
@@ -13,36 +13,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
-
-/// The method that assigns rows to centroids. Both give the same bits.
-enum class Assignment {
-    automatic,  ///< pruned where it pays: k >= 512 and more than 3 iterations
-    plain,      ///< every row with every centroid, in every iteration
-    pruned      ///< by bounds that need up to as much memory as the rows: pruned_assignment.hpp
-};
-
-struct KMeansConfig {
-    std::size_t iterations = 25;
-    std::size_t redo = 1;  ///< runs from different seeds; the one with the best objective is kept
-    std::uint32_t seed = 1234;
-    std::size_t max_points_per_centroid = 256;  ///< more rows than k times this are sampled
-    Metric metric = Metric::l2;                 ///< what "nearest" means
-    bool spherical = false;                     ///< centroids have length 1 (for inner product)
-    Assignment assignment = Assignment::automatic;
-    const float* weights = nullptr;             ///< [n], each >= 0, or null: all equal
-    std::string_view stage = "train: k-means";  ///< names the work in messages and progress events
-};
-
-struct KMeans {
-    AlignedVector<float> centroids;  ///< [k, d]
-    std::size_t k = 0, d = 0;
-    /// After each iteration of the kept run: the weighted sum of squared distances, which falls, or of inner products, which grows.
-    std::vector<double> objective;
-};
 
 /// The rows of x [n, d] that training uses: all, or `limit` of them in the order of permutation(n, limit, seed).
 inline AlignedVector<float> training_sample(MatrixView x, std::size_t limit, std::uint32_t seed) {

@@ -1,6 +1,6 @@
 // lutra/cluster/kmeans_checks.hpp: the arguments that k-means accepts.  SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/cluster/kmeans.hpp>
+#include <lutra/cluster/kmeans_config.hpp>
 #include <lutra/core/validate.hpp>
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// lutra/cluster/lloyd.hpp: what kmeans() does: Lloyd's algorithm.  SPDX-License-Identifier: MIT
+// lutra/cluster/lloyd.hpp: Lloyd's algorithm: the definition of kmeans().  SPDX-License-Identifier: MIT
 //
 // kmeans.hpp includes it, except with LUTRA_COMPILED.
 #pragma once

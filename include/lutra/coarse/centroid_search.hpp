@@ -11,10 +11,10 @@
 #include <lutra/kernels/scan_rows.hpp>
 #include <lutra/kernels/top_rows.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <utility>
 
@@ -47,7 +47,7 @@ public:
             if (lists[p] == kNoId) distances[p] = std::numeric_limits<float>::infinity();
         for (std::size_t i = 0; i < q.n; ++i)
             fill_in_double(metric_, q.row(i), centroid(0), k_, d_, {lists + i * nprobe, nprobe}, arena);
-        if (nprobe == k_) fill_up(lists, q.n);
+        if (nprobe == k_) fill_up(lists, q.n, arena);
     }
 
     /// The best nprobe among given lists for q [d], by the exact scores of their centroids.
@@ -138,9 +138,17 @@ private:
     }
 
     // If all lists are asked for, none may be missing because the query or a centroid has NaN.
-    void fill_up(Id* lists, std::size_t n) const {
-        for (Id* row = lists; n-- > 0; row += k_)
-            if (row[k_ - 1] == kNoId) std::iota(row, row + k_, Id{0});
+    void fill_up(Id* lists, std::size_t n, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const auto there = arena.take<bool>(k_);
+        for (Id* row = lists; n-- > 0; row += k_) {
+            if (row[k_ - 1] != kNoId) continue;
+            std::fill(there.begin(), there.end(), false);
+            std::size_t found = 0;
+            for (; row[found] != kNoId; ++found) there[std::size_t(row[found])] = true;
+            for (std::size_t j = 0; j < k_; ++j)
+                if (!there[j]) row[found++] = Id(j);
+        }
     }
 
     Centroids centroids_;

@@ -163,7 +163,7 @@ template <class E>
 concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
                                                       ListView list, AlignedVector<std::byte>& codes) {
     { E::kIvfRecord } -> std::convertible_to<const Fourcc&>;
-    { E::kAloneRecords[0] } -> std::convertible_to<const Fourcc&>;
+    { *std::ranges::begin(E::kAloneRecords) } -> std::convertible_to<const Fourcc&>;
     { E::kRecordName } -> std::convertible_to<std::string_view>;
     { ce.note() } -> std::same_as<std::int64_t>;
     { ce.save_fields(out) } -> std::same_as<Status>;
@@ -185,18 +185,19 @@ concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, 
 };
 
 /// A step before an index: rows of dim_in() columns become rows of dim_out().
-///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in()
-///   repair(token, d)    optional, as an encoding's
-///   train(x, resources)  trains on x [n, dim_in], n >= 1, of which it uses training_rows(); 0: nothing to train
-///   apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const, thread-safe, after train()
-///   kReverses           true: reverse(y, out) maps y [n, dim_out] back into out [n, dim_in]; false: reconstruct() returns the
+///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in(). parse() takes no empty token, and what token()
+///   gives repair(token, d)    optional, as an encoding's train(x, resources)  trains on x [n, dim_in], n >= 1, of which it uses
+///   training_rows(); 0: nothing to train apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const,
+///   thread-safe, after train() kReverses           true: reverse(y, out) maps y [n, dim_out] back into out [n, dim_in]; false:
+///   reconstruct() returns the
 ///                       stored row, and dim_out() is dim_in()
 ///   same(other)         true if the other gives the same result for every row
 ///   cost(metric, n)     a sentence and the costs for explain(), trained with n rows
 ///   kRecord, save(out)  its fourcc, and its record with that fourcc; load(in, d) reads the rest behind the fourcc
 template <class T>
-concept Transform = requires(T& t, const T& ct, MatrixView x, float* out, std::size_t n, Metric metric, const Resources& resources,
-                             std::string_view token, Writer& writer, Reader& reader) {
+concept Transform = std::copyable<T> &&
+    requires(T& t, const T& ct, MatrixView x, float* out, std::size_t n, Metric metric, const Resources& resources,
+             std::string_view token, Writer& writer, Reader& reader) {
     { T::kName } -> std::convertible_to<std::string_view>;
     { T::kRecord } -> std::convertible_to<const Fourcc&>;
     { T::kReverses } -> std::convertible_to<bool>;

@@ -4,7 +4,8 @@
 //   LUTRA_ASSERT(x)     define it to change what a failed precondition does (default: assert)
 //
 // Set by the CMake target lutra::compiled, never by hand:
-//   LUTRA_COMPILED      index_factory.hpp and save_load.hpp declare only; what they declare is compiled once, in that target
+//   LUTRA_COMPILED      index_factory.hpp, save_load.hpp and kmeans.hpp declare only; what they declare is compiled once, in that
+//                       target; lutra.hpp leaves out the parts that are not among that
 //   LUTRA_INLINE        nothing in that target's own unit, so that it holds the functions; everywhere else they are inline
 //
 // Set by the library:

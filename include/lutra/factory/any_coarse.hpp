@@ -54,7 +54,7 @@ public:
     Status save(Writer& out, std::size_t d, Metric metric) const {
         return std::visit([&](const auto& c) { return c.save(out, d, metric); }, coarse_);
     }
-    /// In save_load.hpp, which knows all records. `depth` counts records in records.
+    /// In load_record.hpp, which knows all records. `depth` counts records in records.
     static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth);
 
 private:

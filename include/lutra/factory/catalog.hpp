@@ -5,7 +5,6 @@
 #pragma once
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
-#include <lutra/encodings/pq4fs/pq4fs_cost.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/any_coarse.hpp>
 #include <lutra/factory/index.hpp>
@@ -76,10 +75,11 @@ auto with_transform(std::string_view token, std::size_t d, F&& f, TransformList<
         if (!made && parsed && parsed->ok()) made = f(std::move(**parsed));
     };
     (attempt(T::parse(token, d)), ...);
+    LUTRA_ASSERT(made);
     return std::move(*made);
 }
 
-/// Calls make.operator()<E>(encoding) with the first encoding that parses `token`; the parser has checked that there is one.
+/// Calls make(encoding) with the first encoding that parses `token`; the parser has checked that there is one.
 template <class Make, class... E>
 Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_lists, Make&& make, EncodingList<E...>) {
     std::optional<Result<Index>> made;
@@ -101,7 +101,8 @@ PartCost encoding_cost(std::string_view token, std::size_t d, bool in_lists, Cos
         if (!found && parsed && parsed->ok()) found = cost(**parsed);
     };
     (attempt(E::parse(token, d, in_lists)), ...);
-    return found.value_or(PartCost{});
+    LUTRA_ASSERT(found);
+    return std::move(*found);
 }
 
 }  // namespace detail

@@ -60,7 +60,7 @@ public:
         while (take_transform(piece) || take_coarse(piece) || take_refine(piece) || take_encoding(piece)) {
         }
         piece.remove_prefix(std::min(piece.size(), piece.find_first_not_of("_+")));
-        if (!piece.empty() && !is_unbuilt_word(leading_letters(piece))) take_misspelling(piece);
+        if (!piece.empty() && !is_unbuilt_word(leading_letters(piece), words_)) take_misspelling(piece);
     }
 
     std::string text() const {
@@ -105,7 +105,7 @@ private:
 
     bool take_coarse(std::string_view& piece) {
         const std::string_view word = leading_letters(piece);
-        if (nlist_ != 0 || word.size() < 2 || edit_distance(word, "IVF") > 2 || is_unbuilt_word(word)) return false;
+        if (nlist_ != 0 || word.size() < 2 || edit_distance(word, "IVF") > 2 || is_unbuilt_word(word, words_)) return false;
         std::string number(piece.substr(word.size()));
         if (number.ends_with('K')) number.back() = 'k';
         if (number.ends_with('m')) number.back() = 'M';

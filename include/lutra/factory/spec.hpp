@@ -251,7 +251,8 @@ private:
             return error(Errc::bad_spec, bad.column, text_.empty() ? "the string is empty" : "a part is missing", expected);
         LUTRA_TRY(check_characters(bad, expected));
         const std::string word(leading_letters(bad.text));
-        if (is_unbuilt_word(word)) return error(Errc::unsupported, bad.column, word + " is not part of this version", expected);
+        if (is_unbuilt_word(word, words_))
+            return error(Errc::unsupported, bad.column, word + " is not part of this version", expected);
         return error(Errc::bad_spec, bad.column, otherwise, expected);
     }
 

@@ -1,5 +1,5 @@
-// lutra/factory/words.hpp: the words of factory strings: encodings as the parser sees them, list counts, and words of faiss that
-// are known but not built.  SPDX-License-Identifier: MIT
+// lutra/factory/words.hpp: the words of factory strings: encodings and transforms as the parser sees them, list counts, and words
+// of faiss that are known but not built.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
@@ -69,6 +69,9 @@ std::optional<Status> check_encoding(std::span<const EncodingWord> encodings, st
 /// options that need none before them: "SQ", "HNSW", "IDMap", "LSHrt" ...
 bool is_unbuilt_word(std::string_view word);
 
+/// The same, unless it is the name of one of `words` but for its numbers: "PCA" where there is "PCA{n}".
+bool is_unbuilt_word(std::string_view word, const SpecWords& words);
+
 namespace detail {
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; }
@@ -137,6 +140,17 @@ inline bool is_unbuilt_word(std::string_view word) {
     };
     // clang-format on
     return std::ranges::find(kWords, word) != std::end(kWords);
+}
+
+inline bool is_unbuilt_word(std::string_view word, const SpecWords& words) {
+    const auto is_named = [word](const auto& built) {
+        std::string_view name = built.name;
+        if (name.ends_with('}')) name = name.substr(0, name.rfind('{'));
+        while (!name.empty() && detail::is_digit(name.back())) name.remove_suffix(1);
+        return name == word;
+    };
+    return is_unbuilt_word(word) && std::ranges::none_of(words.encodings, is_named) &&
+           std::ranges::none_of(words.transforms, is_named);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -6,8 +6,9 @@
 #include <lutra/core/ids.hpp>
 #include <lutra/io/record.hpp>
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -30,7 +31,12 @@ Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, Writ
     LUTRA_TRY(write_header(out, header));
     LUTRA_TRY(write_index());
     LUTRA_TRY(write_value(out, header.ntotal));
-    for (std::size_t i = 0; i < header.ntotal; ++i) LUTRA_TRY(write_value(out, Id(id(i))));
+    Id some[512];
+    for (std::size_t i = 0; i < header.ntotal; i += std::size(some)) {
+        const std::size_t n = std::min(std::size(some), std::size_t(header.ntotal) - i);
+        for (std::size_t j = 0; j < n; ++j) some[j] = id(i + j);
+        LUTRA_TRY(write_values(out, some, n));
+    }
     return {};
 }
 

@@ -3,8 +3,8 @@
 //
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_change.hpp, which this includes, has the calls that change an index, ivf_file.hpp its file record. Sources: Sivic and
-// Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
+// ivf_search.hpp and ivf_change.hpp, which this includes, search and change an index; ivf_file.hpp has its file record. Sources:
+// Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/core/concepts.hpp>

@@ -4,7 +4,7 @@
 //   "IxRF"   header, the base's record, a Flat record with the rows, k_factor. Ids of the caller's put it inside an id map: "IxM2",
 //            header, the record, ids; an index that was loaded from an "IxMp" keeps that kind
 //
-// Reading begins in factory/save_load.hpp, which knows who reads the base's record.
+// Reading begins in factory/load_record.hpp, which knows who reads the base's record.
 #pragma once
 #include <lutra/io/flat_record.hpp>
 #include <lutra/io/id_map_record.hpp>
@@ -57,7 +57,7 @@ inline Status read_refine_rows(Reader& in, const IndexHeader& header, AlignedVec
     Fourcc fourcc;
     IndexHeader own;
     LUTRA_TRY(read_fourcc(in, fourcc));
-    if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI: rows to refine with", in.position());
+    if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI, IxFl: rows to refine with", in.position());
     LUTRA_TRY(read_flat_record(in, own, rows));
     if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric) return {};
     return {Errc::bad_file,

@@ -48,7 +48,8 @@ public:
 
     Status train(MatrixView x, const Resources& resources = {}) {
         return guarded("train", [&]() -> Status {
-            LUTRA_TRY(check("train", x));
+            LUTRA_TRY(check_some_rows("train", x, dim()));
+            LUTRA_TRY(check_finite("train", x));
             T transform = transform_.untrained();
             LUTRA_TRY(transform.train(x, resources));
             const AlignedVector<float> y = rows(transform, x, resources.executor);
@@ -89,8 +90,10 @@ public:
     Result<std::size_t> remove_ids(const IdFilter& filter) { return base_.remove_ids(filter); }
     Status merge_from(Transformed& other, Id shift) {
         if (transform_.same(other.transform_)) return base_.merge_from(other.base_, shift);
-        return {Errc::bad_argument, "merge: the transforms {} differ; both indexes must come from the same training",
-                transform_.token()};
+        return guarded("merge", [&] {
+            return Status{Errc::bad_argument, "merge: the transforms {} differ; both indexes must come from the same training",
+                          transform_.token()};
+        });
     }
     void reset() { base_.reset(); }
 
@@ -108,11 +111,6 @@ public:
     bool ids_are_places() const { return base_.ids_are_places(); }
 
 private:
-    Status check(std::string_view call, MatrixView x) const {
-        LUTRA_TRY(check_shape(call, x, dim()));
-        return check_finite(call, x);
-    }
-
     // Transforms x into y; each task has some thousand floats, as waking a worker costs as much.
     static void apply(const T& transform, MatrixView x, float* y, const Executor& executor) {
         constexpr std::size_t kFloatsPerTask = std::size_t{1} << 16;
@@ -142,9 +140,10 @@ private:
     template <class F>
     Status with_rows(MatrixView x, const Resources& resources, F&& f) {
         return guarded("add", [&]() -> Status {
-            LUTRA_TRY(check("add", x));
+            LUTRA_TRY(check_shape("add", x, dim()));
             if (!transform_.is_trained())
                 return {Errc::not_trained, "add: {} is not trained; call train() first", transform_.token()};
+            LUTRA_TRY(check_finite("add", x));
             const AlignedVector<float> y = rows(transform_, x, resources.executor);
             return f(MatrixView{y.data(), x.n, transform_.dim_out()});
         });

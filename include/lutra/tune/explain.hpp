@@ -98,7 +98,8 @@ private:
         out_.train_seconds += cost.train_seconds;
         out_.add_seconds += double(work_.n) * cost.add_seconds;
         out_.search_seconds += cost.search_seconds;
-        const std::string_view rest = spec_.refine.empty() ? std::string_view(cost.unrefined) : "RFlat compares them unscaled";
+        const std::string_view rest =
+            spec_.refine.empty() ? std::string_view(cost.unrefined) : "RFlat compares the rows as they were";
         say(transform.token.text, joined({cost.sentence, rest.empty() ? "" : "; ", rest}));
     }
 

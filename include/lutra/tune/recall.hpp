@@ -39,10 +39,13 @@ struct BaseVectors {
           }) {}
 };
 
-/// True if searches return exact distances of the vectors that reconstruct() returns: ...,Flat and ...,RFlat.
+/// True if searches return exact distances of the vectors that reconstruct() returns: ...,RFlat, and ...,Flat behind no other
+/// transform than L2norm, whose rows are stored as they are compared.
 inline bool keeps_vectors(const Index& index) {
     const std::string spec = index.spec();
-    return spec == "Flat" || spec.ends_with(",Flat") || spec.ends_with(",RFlat");
+    std::string_view rest = spec;
+    while (rest.starts_with("L2norm,")) rest.remove_prefix(7);
+    return rest == "Flat" || rest.ends_with(",RFlat") || (rest.starts_with("IVF") && rest.ends_with(",Flat"));
 }
 
 /// Judges searches for the same queries against one truth.

@@ -315,4 +315,5 @@ private:
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
 
+#include <lutra/encodings/pq4fs/pq4fs_cost.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_scan.hpp>
