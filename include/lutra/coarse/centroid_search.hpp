@@ -43,10 +43,11 @@ public:
         const Arena::Frame frame(arena);
         if (distances == nullptr) distances = arena.take<float>(q.n * nprobe).data();
         compare(q, nprobe, lists, distances, arena);
-        for (std::size_t p = 0; p < q.n * nprobe; ++p)
-            if (lists[p] == kNoId) distances[p] = std::numeric_limits<float>::infinity();
-        for (std::size_t i = 0; i < q.n; ++i)
+        for (std::size_t i = 0; i < q.n; ++i) {
+            for (std::size_t p = (i + 1) * nprobe; p-- > i * nprobe && lists[p] == kNoId;)  // empty slots are the last
+                distances[p] = std::numeric_limits<float>::infinity();
             fill_in_double(metric_, q.row(i), centroid(0), k_, d_, {lists + i * nprobe, nprobe}, arena);
+        }
         if (nprobe == k_) fill_up(lists, q.n, arena);
     }
 

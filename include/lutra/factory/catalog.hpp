@@ -18,9 +18,9 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -67,45 +67,32 @@ inline constexpr auto kTransformWords = make_words(Transforms{});
 /// The encodings and transforms as the parser sees them.
 inline constexpr SpecWords kSpecWords{detail::kEncodingWords, detail::kTransformWords};
 
-/// Calls f(transform) with the first transform that parses `token`, for rows of d columns; the parser has checked that one does.
-template <class F, class... T>
-auto with_transform(std::string_view token, std::size_t d, F&& f, TransformList<T...>) {
-    std::optional<decltype(f(std::declval<std::tuple_element_t<0, std::tuple<T...>>>()))> made;
-    const auto attempt = [&](auto parsed) {
-        if (!made && parsed && parsed->ok()) made = f(std::move(**parsed));
-    };
-    (attempt(T::parse(token, d)), ...);
-    LUTRA_ASSERT(made);
-    return std::move(*made);
-}
-
-/// Calls make(encoding) with the first encoding that parses `token`; the parser has checked that there is one.
-template <class Make, class... E>
-Result<Index> make_with_encoding(std::string_view token, std::size_t d, bool in_lists, Make&& make, EncodingList<E...>) {
-    std::optional<Result<Index>> made;
-    const auto attempt = [&]<class One>(std::optional<Result<One>> parsed) {
-        if (made || !parsed) return;
-        made = parsed->ok() ? Result<Index>(make(std::move(**parsed))) : Result<Index>(parsed->status());
-    };
-    (attempt(E::parse(token, d, in_lists)), ...);
-    return made ? std::move(*made) : Result<Index>(Status{Errc::bad_spec, "no encoding is called {}", token});
-}
-
 namespace detail {
 
-/// Returns cost(encoding) of the first encoding that parses `token`.
-template <class Cost, class... E>
-PartCost encoding_cost(std::string_view token, std::size_t d, bool in_lists, Cost&& cost, EncodingList<E...>) {
-    std::optional<PartCost> found;
-    const auto attempt = [&](auto parsed) {
-        if (!found && parsed && parsed->ok()) found = cost(**parsed);
+/// f(part) of the first part that was parsed; none if there is no such part.
+template <class F, class First, class... Others>
+auto of_parsed(F&& f, std::optional<Result<First>> first, std::optional<Result<Others>>... others) {
+    std::optional<decltype(f(std::move(**first)))> made;
+    const auto attempt = [&](auto& parsed) {
+        if (!made && parsed && parsed->ok()) made = f(std::move(**parsed));
     };
-    (attempt(E::parse(token, d, in_lists)), ...);
-    LUTRA_ASSERT(found);
-    return std::move(*found);
+    attempt(first), (attempt(others), ...);
+    return made;
 }
 
 }  // namespace detail
+
+/// f(transform) of the transform that parses `token`, for rows of d columns; none if there is none: the parser has checked.
+template <class F, class... T>
+auto with_transform(std::string_view token, std::size_t d, F&& f, TransformList<T...>) {
+    return detail::of_parsed(f, T::parse(token, d)...);
+}
+
+/// f(encoding) of the encoding that parses `token`, likewise.
+template <class F, class... E>
+auto with_encoding(std::string_view token, std::size_t d, bool in_lists, F&& f, EncodingList<E...>) {
+    return detail::of_parsed(f, E::parse(token, d, in_lists)...);
+}
 
 /// Reads a record behind its fourcc; depth: number of records and transforms around it.
 using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth);
@@ -137,11 +124,11 @@ LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
 template <class... E>
 std::string encoding_records(EncodingList<E...>) {
     std::string text;
-    const auto append = [&](const auto& records, std::string_view before, std::string_view name) {
-        for (const Fourcc& fourcc : records) text.append(text.empty() ? "" : ", ").append(fourcc.text.begin(), fourcc.text.end());
-        text.append(" (").append(before).append(name).append(")");
+    const auto append = [&]<class One>(std::type_identity<One>) {
+        append_records(text, One::kAloneRecords, One::kRecordName);
+        append_records(text, std::span(&One::kIvfRecord, 1), std::string("IVF,").append(One::kRecordName));
     };
-    ((append(E::kAloneRecords, "", E::kRecordName), append(std::array{Fourcc(E::kIvfRecord)}, "IVF,", E::kRecordName)), ...);
+    (append(std::type_identity<E>{}), ...);
     return text;
 }
 
@@ -165,11 +152,7 @@ Result<PutBefore> load_transform(Fourcc fourcc, Reader& in, std::size_t& d, Tran
     (look_at(std::type_identity<T>{}), ...);
     if (found) return std::move(*found);
     std::string accepted;
-    const auto append = [&](const Fourcc& record, std::string_view name) {
-        accepted.append(accepted.empty() ? "" : ", ").append(record.text.begin(), record.text.end());
-        accepted.append(" (").append(name).append(")");
-    };
-    (append(T::kRecord, T::kName), ...);
+    (append_records(accepted, std::span(&T::kRecord, 1), T::kName), ...);
     return unexpected_record(fourcc, accepted, in.position());
 }
 

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -91,15 +92,10 @@ inline constexpr std::array<WrapperRecord, 4> kWrapperRecords = {{
     {id_map_record(IdMapKind::two_way), "id map", load_with_id_map<IdMapKind::two_way>},
 }};
 
-/// The wrapper records, for errors: ", IxPT (transforms), ...".
-inline std::string wrapper_records() {
-    std::string text;
-    for (const WrapperRecord& wrapper : kWrapperRecords)
-        text.append(", ")
-            .append(wrapper.fourcc.text.begin(), wrapper.fourcc.text.end())
-            .append(" (")
-            .append(wrapper.name)
-            .append(")");
+/// All records, for errors.
+inline std::string known_records() {
+    std::string text = encoding_records(Encodings{});
+    for (const WrapperRecord& wrapper : kWrapperRecords) append_records(text, std::span(&wrapper.fourcc, 1), wrapper.name);
     return text;
 }
 
@@ -114,7 +110,7 @@ inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
     for (const WrapperRecord& wrapper : kWrapperRecords)
         if (fourcc == wrapper.fourcc) return wrapper.load(in, depth);
     if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
-    return unexpected_record(fourcc, encoding_records(Encodings{}) + wrapper_records(), in.position());
+    return unexpected_record(fourcc, known_records(), in.position());
 }
 
 inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {

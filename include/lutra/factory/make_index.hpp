@@ -32,8 +32,10 @@ inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metr
 
 inline Index put_before(const TransformSpec& spec, Index index) {
     return with_transform(
-        spec.canonical, spec.d,
-        [&]<class T>(T transform) { return Index(Transformed<Index, T>(std::move(transform), std::move(index))); }, Transforms{});
+               spec.canonical, spec.d,
+               [&]<class T>(T transform) { return Index(Transformed<Index, T>(std::move(transform), std::move(index))); },
+               Transforms{})
+        .value();
 }
 
 Result<Index> make_index(std::size_t d, std::string_view text, Metric metric);
@@ -48,8 +50,8 @@ LUTRA_INLINE SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric
     SpecCosts costs;
     const auto cost = [&](const auto& part) { return part.cost(metric, training_rows); };
     for (const TransformSpec& transform : spec.transforms)
-        costs.transforms.push_back(with_transform(transform.canonical, transform.d, cost, Transforms{}));
-    costs.encoding = detail::encoding_cost(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), cost, Encodings{});
+        costs.transforms.push_back(with_transform(transform.canonical, transform.d, cost, Transforms{}).value());
+    costs.encoding = with_encoding(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), cost, Encodings{}).value();
     return costs;
 }
 
@@ -69,7 +71,9 @@ inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Me
         if (spec->coarse) return Index(Ivf<AnyCoarse, E>(d, metric, spec->coarse->nlist, std::move(*coarse), std::move(encoding)));
         return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
     };
-    Result<Index> index = make_with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
+    auto made = with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
+    if (!made) return Status{Errc::bad_spec, "no encoding is called {}", spec->encoding.text};
+    Result<Index> index = std::move(*made);
     for (std::size_t i = spec->transforms.size(); index.ok() && i-- > 0;)
         index = put_before(spec->transforms[i], std::move(*index));
     for (std::size_t i = 0; index.ok() && i < spec->refine.size(); ++i) index = Index(Refine<Index>(std::move(*index)));

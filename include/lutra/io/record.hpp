@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -31,6 +33,12 @@ struct Fourcc {
 
 inline Status read_fourcc(Reader& in, Fourcc& fourcc) { return in.read(fourcc.text.data(), fourcc.text.size()); }
 inline Status write_fourcc(Writer& out, Fourcc fourcc) { return out.write(fourcc.text.data(), fourcc.text.size()); }
+
+/// Appends to a list of what is accepted: "IxF2, IxFI (Flat)".
+inline void append_records(std::string& text, std::span<const Fourcc> records, std::string_view name) {
+    for (const Fourcc& fourcc : records) text.append(text.empty() ? "" : ", ").append(fourcc.text.begin(), fourcc.text.end());
+    text.append(" (").append(name).append(")");
+}
 
 inline Status unexpected_record(Fourcc found, std::string_view accepted, std::uint64_t position) {
     const auto shown = found.printable();

@@ -4,6 +4,7 @@
 // Each call first does everything that can fail: it checks the rows, allocates, and fills reserved slots that no search sees yet;
 // then it only copies and counts. So an error, or an exception of the caller's own functions, leaves the index unchanged.
 #pragma once
+#include <lutra/core/counting_sort.hpp>
 #include <lutra/core/ids.hpp>
 #include <lutra/ivf/ivf.hpp>
 #include <lutra/kernels/nearest.hpp>
@@ -109,18 +110,17 @@ template <class IdOf>
 Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resources) {
     std::vector<Id> lists(x.n);
     LUTRA_TRY(assign(x, lists, resources));
-    std::vector<std::size_t> first(nlist_ + 1, 0), rows(x.n), before(nlist_);
-    Id highest = kNoId;
-    for (const Id l : lists) ++first[std::size_t(l) + 1];
-    for (std::size_t l = 0; l < nlist_; ++l) before[l] = lists_.size(l);
-    for (std::size_t i = 0; i < x.n; ++i) highest = std::max(highest, id_of(i));
-    lists_.reserve(std::span(first).subspan(1));
-    direct_map_.reserve(ntotal_ + x.n, highest < Id(ntotal_ + x.n));
-    std::partial_sum(first.begin(), first.end(), first.begin());
-    for (std::size_t i = 0; i < x.n; ++i) rows[first[std::size_t(lists[i])]++] = i;  // first[l] becomes the end of l
-    const auto rows_of = [&](std::size_t l) {
-        return std::span(rows.data() + (l == 0 ? 0 : first[l - 1]), rows.data() + first[l]);
+    std::vector<std::size_t> first(nlist_ + 1), rows(x.n), before(nlist_), more(nlist_);
+    const auto visit = [&](auto&& f) {
+        for (std::size_t i = 0; i < x.n; ++i) f(std::size_t(lists[i]), i);
     };
+    counting_sort(std::span(first), visit, [&](std::size_t at, std::size_t i) { rows[at] = i; });
+    for (std::size_t l = 0; l < nlist_; ++l) before[l] = lists_.size(l), more[l] = first[l + 1] - first[l];
+    const auto rows_of = [&](std::size_t l) { return std::span(rows).subspan(first[l], more[l]); };
+    Id highest = kNoId;
+    for (std::size_t i = 0; i < x.n; ++i) highest = std::max(highest, id_of(i));
+    lists_.reserve(more);
+    direct_map_.reserve(ntotal_ + x.n, highest < Id(ntotal_ + x.n));
     std::vector<double> squared(coarse_.wants_spreads() ? nlist_ : 0);
     resources.executor.for_ranges(nlist_, kListsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
         std::vector<float> row(d_);
