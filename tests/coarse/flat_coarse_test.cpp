@@ -251,6 +251,7 @@ TEST_CASE("OneList: everything is in list 0") {
     one.assign(q, lists.data(), arena);
     CHECK(lists == std::vector<Id>(3, 0));
     CHECK(one.nlist() == 1);
+    CHECK_FALSE(one.learns());
 }
 
 TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among others") {

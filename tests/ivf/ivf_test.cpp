@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
 #include <lutra/ivf/ivf_file.hpp>
 
@@ -108,6 +109,27 @@ TEST_CASE("Ivf: a row with NaN, as a file may have one, does not hide the others
         loaded->coarse().probe(x.view().rows(20, 21), nprobe, lists.data(), nullptr, arena);
         CHECK(std::count(lists.begin(), lists.end(), lutra::kNoId) == 0);
     }
+}
+
+TEST_CASE("Ivf: an index without lists is read from its encoding's record") {
+    using Plain = lutra::Ivf<lutra::OneList, lutra::Flat>;
+    const lutra_test::Matrix x = lutra_test::normal_matrix(40, 6, 1);
+    Plain index(6, Metric::inner_product, 1, lutra::OneList{}, lutra::Flat(6));
+    REQUIRE(index.add(x).ok());
+    lutra::MemoryWriter file;
+    REQUIRE(index.save(file).ok());
+    lutra::MemoryReader in(file.bytes());
+    lutra::Fourcc fourcc;
+    REQUIRE(lutra::read_fourcc(in, fourcc).ok());
+    CHECK(fourcc == lutra::Fourcc("IxFI"));
+    lutra::Result<Plain> loaded = Plain::load_alone(in);
+    REQUIRE(loaded.ok());
+    CHECK(loaded->spec() == "Flat");
+    CHECK(loaded->nlist() == 0);
+    CHECK(loaded->ids_are_places());
+    std::vector<float> row(6);
+    REQUIRE(loaded->reconstruct(39, row.data()).ok());
+    CHECK(std::equal(row.begin(), row.end(), x.row(39)));
 }
 
 TEST_CASE("Ivf: the order of lists knows the rows that are there, however they came, and none that are gone") {

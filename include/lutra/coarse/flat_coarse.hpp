@@ -19,7 +19,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 class FlatCoarse {
 public:
-    static constexpr bool kLearns = true;
+    static constexpr bool learns() { return true; }
 
     FlatCoarse untrained() const { return {}; }
 

@@ -12,8 +12,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 class OneList {
 public:
-    static constexpr bool kLearns = false;
-
+    static constexpr bool learns() { return false; }
     OneList untrained() const { return {}; }
     Status build(AlignedVector<float>, std::size_t, std::size_t, Metric, const Resources& = {}) { return {}; }
     std::size_t nlist() const { return 1; }
@@ -24,6 +23,7 @@ public:
     void set_spreads(std::span<const float>) {}
     const float* centroid(std::size_t) const { return nullptr; }
     std::string token() const { return {}; }
+    Status save(Writer&, std::size_t, Metric) const { return {}; }  // no centroids, no record
 };
 static_assert(CoarseQuantizer<OneList>);
 

@@ -29,7 +29,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// centroids: d / 8 + 8 bytes a list, and FlatCoarse's.
 class PlainCoarse {
 public:
-    static constexpr bool kLearns = true;
+    static constexpr bool learns() { return true; }
     /// Fewer are all compared: for 32 of 1,024 lists codes leave half, bytes with a bound 42 (bench/DEAD_ENDS.md).
     static constexpr std::size_t kMinLists = 2048;
 

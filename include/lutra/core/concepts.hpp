@@ -40,7 +40,7 @@ struct ListView {
 };
 
 /// Chooses the list of a row and the lists of a query: a search structure over centroids, which k-means has trained.
-///   kLearns             false: nothing to train (one list), build() is never called
+///   learns()            false: nothing to train (one list), build() is never called
 ///   untrained()         a quantizer of the same kind without centroids
 ///   build(c, nlist, d, metric, resources)  takes centroids [nlist, d]
 ///   probe(q, nprobe, lists, distances, arena)  lists [q.n, nprobe]: the nprobe <= nlist() best lists of each query, best first; -1
@@ -59,7 +59,7 @@ template <class C>
 concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
                                    float* distances, Arena& arena, Metric metric, std::span<const float> rms,
                                    const Resources& resources) {
-    { C::kLearns } -> std::convertible_to<bool>;
+    { cc.learns() } -> std::same_as<bool>;
     { cc.untrained() } -> std::same_as<C>;
     { c.build(std::move(centroids), n, n, metric, resources) } -> std::same_as<Status>;
     { cc.nlist() } -> std::same_as<std::size_t>;

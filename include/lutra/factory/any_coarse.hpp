@@ -1,6 +1,7 @@
 // lutra/factory/any_coarse.hpp: AnyCoarse, one type for all coarse quantizers of factory strings, so that Ivf is compiled once for
 // each encoding.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/coarse/one_list.hpp>
 #include <lutra/coarse/plain_coarse.hpp>
 #include <lutra/factory/index_coarse.hpp>
 
@@ -12,15 +13,17 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// The coarse quantizer of "IVF{n}" or "IVF{n}(index)". Costs one branch a call; a call has many rows.
+/// The coarse quantizer of "IVF{n}" or "IVF{n}(index)", or of an index without lists. Costs one branch a call; a call has many
+/// rows.
 class AnyCoarse {
 public:
-    static constexpr bool kLearns = true;
-
-    AnyCoarse() = default;
+    explicit AnyCoarse(OneList coarse) : coarse_(coarse) {}
     explicit AnyCoarse(PlainCoarse coarse) : coarse_(std::move(coarse)) {}
     explicit AnyCoarse(IndexCoarse coarse) : coarse_(std::move(coarse)) {}
 
+    bool learns() const {
+        return std::visit([](const auto& c) { return c.learns(); }, coarse_);
+    }
     AnyCoarse untrained() const {
         return std::visit([](const auto& c) { return AnyCoarse(c.untrained()); }, coarse_);
     }
@@ -58,7 +61,7 @@ public:
     static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth);
 
 private:
-    std::variant<PlainCoarse, IndexCoarse> coarse_;
+    std::variant<OneList, PlainCoarse, IndexCoarse> coarse_;
 };
 static_assert(StoredCoarse<AnyCoarse>);
 

@@ -3,7 +3,6 @@
 //
 // index_factory(), load_index() and explain() know them only through these lists. advise() still proposes PQ{M}x4fs by name.
 #pragma once
-#include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_file.hpp>
 #include <lutra/factory/any_coarse.hpp>
@@ -100,10 +99,18 @@ using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth);
 namespace detail {
 
 template <class I>
-Result<Index> load_as(Reader& in, std::size_t depth) {
-    Result<I> index = I::load(in, depth);
-    LUTRA_TRY(index.status());
-    return Index(std::move(*index));
+Result<Index> as_index(Result<I> loaded) {
+    LUTRA_TRY(loaded.status());
+    return Index(std::move(*loaded));
+}
+
+template <class E>
+Result<Index> load_alone(Reader& in, std::size_t) {
+    return as_index(Ivf<AnyCoarse, E>::load_alone(in));
+}
+template <class E>
+Result<Index> load_in_lists(Reader& in, std::size_t depth) {
+    return as_index(Ivf<AnyCoarse, E>::load(in, depth));
 }
 
 }  // namespace detail
@@ -113,8 +120,8 @@ template <class... E>
 LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     LoadRecord found = nullptr;
     const auto look_at = [&]<class One>(std::type_identity<One>) {
-        if (std::ranges::find(One::kAloneRecords, fourcc) != One::kAloneRecords.end()) found = detail::load_as<Ivf<OneList, One>>;
-        if (fourcc == One::kIvfRecord) found = detail::load_as<Ivf<AnyCoarse, One>>;
+        if (std::ranges::find(One::kAloneRecords, fourcc) != One::kAloneRecords.end()) found = detail::load_alone<One>;
+        if (fourcc == One::kIvfRecord) found = detail::load_in_lists<One>;
     };
     (look_at(std::type_identity<E>{}), ...);
     return found;

@@ -23,7 +23,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// Memory: the inner index, and a copy of the centroids as it reconstructs them, for residuals and for rows it finds no list for.
 class IndexCoarse {
 public:
-    static constexpr bool kLearns = true;
+    static constexpr bool learns() { return true; }
 
     explicit IndexCoarse(Index index) : index_(std::move(index)) {}
 

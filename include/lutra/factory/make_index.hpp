@@ -22,7 +22,7 @@ namespace detail {
 /// of its lists. Its default k_factor is 16: of 20,000 SIFT rows among 4,096 centroids (IVF64,PQ32x4fs,RFlat) 1 in 1,000 then
 /// misses the nearest centroid visited; with 8 it is 7, with 32 0.1, in 0.86 and 1.3 times the time.
 inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metric metric) {
-    if (spec.index.empty()) return AnyCoarse();
+    if (spec.index.empty()) return AnyCoarse(PlainCoarse());
     Result<Index> index = index_factory(d, spec.index, metric);
     LUTRA_TRY(index.status());
     if (index->nlist() != 0) LUTRA_TRY(index->set_nprobe(std::max<std::size_t>(1, index->nlist() / 8)));
@@ -65,11 +65,11 @@ inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Me
     const Result<Spec> spec = parse_spec(text, d, metric);
     LUTRA_TRY(spec.status());
     d = columns_behind(*spec, d);
-    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse();
+    const std::size_t nlist = spec->coarse ? spec->coarse->nlist : 1;
+    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse(OneList());
     LUTRA_TRY(coarse.status());
     const auto make = [&]<class E>(E encoding) -> Result<Index> {
-        if (spec->coarse) return Index(Ivf<AnyCoarse, E>(d, metric, spec->coarse->nlist, std::move(*coarse), std::move(encoding)));
-        return Index(Ivf<OneList, E>(d, metric, 1, OneList{}, std::move(encoding)));
+        return Index(Ivf<AnyCoarse, E>(d, metric, nlist, std::move(*coarse), std::move(encoding)));
     };
     auto made = with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
     if (!made) return Status{Errc::bad_spec, "no encoding is called {}", spec->encoding.text};

@@ -1,12 +1,14 @@
 // lutra/ivf/ivf.hpp: an index of inverted lists: a coarse quantizer chooses the lists, an encoding stores and compares the vectors.
 // SPDX-License-Identifier: MIT
 //
-// "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training.
+// "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training. The
+// factory makes both as Ivf<AnyCoarse, Flat>.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
 // ivf_search.hpp and ivf_change.hpp, which this includes, search and change an index; ivf_file.hpp has its file record. Sources:
 // Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
+#include <lutra/coarse/one_list.hpp>
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/ids.hpp>
@@ -38,7 +40,7 @@ class Ivf {
 public:
     /// An index of vectors [d] in nlist lists; d, nlist >= 1. For OneList nlist is 1.
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
-        : d_(d), metric_(metric), nlist_(Coarse::kLearns ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
+        : d_(d), metric_(metric), nlist_(coarse.learns() ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
         LUTRA_ASSERT(d >= 1 && nlist >= 1);
         if (!is_trained()) return;
         set_origins(coarse_, encoding_);
@@ -56,10 +58,10 @@ public:
     Metric metric() const { return metric_; }
     bool is_trained() const { return coarse_.nlist() == nlist_ && encoding_.is_trained(); }
     /// 0 for OneList, which has no partition.
-    std::size_t nlist() const { return Coarse::kLearns ? nlist_ : 0; }
-    std::size_t nprobe() const { return Coarse::kLearns ? nprobe_ : 0; }
+    std::size_t nlist() const { return coarse_.learns() ? nlist_ : 0; }
+    std::size_t nprobe() const { return coarse_.learns() ? nprobe_ : 0; }
     Status set_nprobe(std::size_t nprobe) {
-        if (!Coarse::kLearns) return guarded("nprobe", [&] { return no_lists(spec(), nprobe); });
+        if (!coarse_.learns()) return guarded("nprobe", [&] { return no_lists(spec(), nprobe); });
         if (nprobe == 0) return {Errc::bad_argument, "nprobe = 0; accepted: 1 to {}, and more for all lists", nlist_};
         nprobe_ = std::min(nprobe, nlist_);
         return {};
@@ -70,12 +72,12 @@ public:
     }
     std::size_t code_size() const { return encoding_.code_size(); }
     std::size_t training_rows() const {
-        return std::max(Coarse::kLearns ? nlist_ * KMeansConfig{}.max_points_per_centroid : 0, encoding_.training_rows());
+        return std::max(coarse_.learns() ? nlist_ * KMeansConfig{}.max_points_per_centroid : 0, encoding_.training_rows());
     }
     const Coarse& coarse() const { return coarse_; }
     const InvertedLists& lists() const { return lists_; }
     std::string spec() const {
-        return Coarse::kLearns ? "IVF" + std::to_string(nlist_) + coarse_.token() + "," + encoding_.token() : encoding_.token();
+        return coarse_.learns() ? "IVF" + std::to_string(nlist_) + coarse_.token() + "," + encoding_.token() : encoding_.token();
     }
 
     /// Trains the centroids (10 iterations of k-means; spherical for inner product, unless lengths_matter()) and the encoding, on
@@ -128,22 +130,18 @@ public:
     }
     Status make_direct_map() { return direct_map_.kind() == DirectMapKind::none ? set_direct_map(DirectMapKind::array) : Status(); }
 
-    Status save(Writer& out) const {
-        return guarded("save", [&] { return write_record(out); });
-    }
-    /// What follows the fourcc. `depth` counts records in records, for a coarse quantizer that is an index. Errors: bad_file,
-    /// unsupported, io_error; nothing is allocated that the stream cannot fill.
-    static Result<Ivf> load(Reader& in, std::size_t depth = 0) {
-        return guarded("load", [&] { return read_record(in, depth); });
-    }
+    Status save(Writer& out) const;
+    /// An index with lists from what follows the fourcc of its record. `depth` counts records in records, for a coarse quantizer
+    /// that is an index. Errors: bad_file, unsupported, io_error; nothing is allocated that the stream cannot fill.
+    static Result<Ivf> load(Reader& in, std::size_t depth = 0);
+    /// The same for an index without lists, whose record is its encoding's.
+    static Result<Ivf> load_alone(Reader& in);
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().
     Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);
     bool ids_are_places() const;
 
 private:
     static constexpr std::size_t kListsPerTask = 16;  // lists filled by one worker at a time
-
-    static Result<Ivf> load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe, Coarse coarse);
 
     IvfView<Coarse, E> view() const { return {coarse_, encoding_, lists_, metric_}; }
     std::size_t effective_nprobe(const SearchParams& params) const {
@@ -180,12 +178,14 @@ private:
 
     LocationIds location_ids() const {
         return {&lists_, [](const void* lists, std::uint64_t location) {
-                    const Location p = location_of(location);
-                    return static_cast<const InvertedLists*>(lists)->ids(p.list)[p.offset];
+                    const auto* const all = static_cast<const InvertedLists*>(lists);
+                    const Location p = location_in(*all, location);
+                    return all->ids(p.list)[p.offset];
                 }};
     }
-    static Location location_of(std::uint64_t location) {
-        return Coarse::kLearns ? Location::unpacked(location) : Location{0, std::size_t(location)};  // one list may be longer
+    // A list that is the only one may be longer than Location packs.
+    static Location location_in(const InvertedLists& lists, std::uint64_t location) {
+        return lists.nlist() == 1 ? Location{0, std::size_t(location)} : Location::unpacked(location);
     }
 
     // Waking the workers costs some microseconds, about as much as scanning a quarter of a million floats; sharing pays from twice
@@ -235,8 +235,9 @@ private:
                        const Executor& executor, BorrowedWorkspace& workspace) const;
 
     // ivf_file.hpp
-    Status write_record(Writer& out) const;
-    static Result<Ivf> read_record(Reader& in, std::size_t depth);
+    Status write_alone(Writer& out) const;
+    Status write_in_lists(Writer& out) const;
+    static Result<Ivf> load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe, Coarse coarse);
 
     // ivf_change.hpp
     Status learn(MatrixView x, const Resources& resources);

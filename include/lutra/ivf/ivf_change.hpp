@@ -46,7 +46,7 @@ template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::learn(MatrixView x, const Resources& resources) {
     static_assert(std::is_nothrow_move_assignable_v<Coarse> && std::is_nothrow_move_assignable_v<E>);
     Coarse coarse = coarse_.untrained();
-    if constexpr (Coarse::kLearns) {
+    if (coarse.learns()) {
         Result<KMeans> centroids = kmeans(x, nlist_, coarse_config(x), resources);
         LUTRA_TRY(centroids.status());
         LUTRA_TRY(coarse.build(std::move(centroids->centroids), nlist_, d_, metric_, resources));
@@ -200,7 +200,7 @@ Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
                 if (!goes.back()) highest = std::max(highest, id);
             }
         const auto removed = std::size_t(std::count(goes.begin(), goes.end(), true));
-        const bool renumbers = !Coarse::kLearns && positional_;
+        const bool renumbers = !coarse_.learns() && positional_;
         if (removed == 0) return removed;
         direct_map_.reserve(ntotal_ - removed, renumbers || highest < Id(ntotal_ - removed));
         std::vector<float> row(d_);
@@ -285,7 +285,7 @@ Status Ivf<Coarse, E>::check_mergeable(const Ivf& other) const {
     LUTRA_TRY(other.check_trained("merge"));
     if (!encoding_.same(other.encoding_))
         return {Errc::bad_argument, "merge: the codebooks differ; both indexes must come from the same training"};
-    for (std::size_t l = 0; Coarse::kLearns && l < nlist_; ++l)
+    for (std::size_t l = 0; coarse_.learns() && l < nlist_; ++l)
         if (!std::equal(coarse_.centroid(l), coarse_.centroid(l) + d_, other.coarse_.centroid(l)))
             return {Errc::bad_argument, "merge: the centroids of list {} differ; both indexes must come from the same training", l};
     return {};
@@ -325,7 +325,7 @@ Status Ivf<Coarse, E>::map_ids(std::span<const Id> map, std::optional<IdMapKind>
 
 template <CoarseQuantizer Coarse, Encoding E>
 bool Ivf<Coarse, E>::ids_are_places() const {
-    if constexpr (!Coarse::kLearns) return positional_;
+    if (!coarse_.learns()) return positional_;
     PlaceCheck check(ntotal_);
     for (std::size_t l = 0; l < lists_.nlist(); ++l) check.take(lists_.ids(l));
     return check.all();

@@ -1,9 +1,9 @@
-// lutra/ivf/ivf_file.hpp: Ivf::save() and Ivf::load(): faiss's records of an IVF index, and of an index with one list.
+// lutra/ivf/ivf_file.hpp: Ivf::save(), load() and load_alone(): faiss's records of an IVF index, and of an index without lists.
 // SPDX-License-Identifier: MIT
 //
-//   IVF    fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
-//   Flat   the encoding's record. Ids of the caller's put it inside an id map: "IxM2", header, record, ids; an index that was
-//          loaded from an "IxMp" keeps that kind. Loading an id map around lists stores its ids in the lists
+//   in lists   fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
+//   alone      the encoding's record. Ids of the caller's put it inside an id map: "IxM2", header, record, ids; an index that was
+//              loaded from an "IxMp" keeps that kind. Loading an id map around lists stores its ids in the lists
 #pragma once
 #include <lutra/io/id_map_record.hpp>
 #include <lutra/ivf/ivf.hpp>
@@ -18,26 +18,32 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::write_record(Writer& out) const {
-    if constexpr (!Coarse::kLearns) {
-        const ListView list = lists_.nlist() != 0 ? lists_.view(0) : ListView{};
-        if (positional_) return encoding_.save_alone(out, metric_, list);
-        return write_id_map(
-            out, id_map_, {d_, ntotal_, is_trained(), metric_}, [&] { return encoding_.save_alone(out, metric_, list); },
-            [&](std::size_t i) { return list.ids[i]; });
-    } else {
-        LUTRA_TRY(write_fourcc(out, E::kIvfRecord));
-        LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_, encoding_.note()}));
-        LUTRA_TRY(write_value(out, std::uint64_t(nlist_)));
-        LUTRA_TRY(write_value(out, std::uint64_t(nprobe_)));
-        LUTRA_TRY(coarse_.save(out, d_, metric_));
-        LUTRA_TRY(direct_map_.save(out, lists_));
-        LUTRA_TRY(encoding_.save_fields(out));
-        if constexpr (E::kBlock == 1)
-            return write_lists(out, lists_, nlist_, encoding_.block_bytes());
-        else
-            return write_block_lists(out, lists_, nlist_, encoding_);
-    }
+Status Ivf<Coarse, E>::save(Writer& out) const {
+    return guarded("save", [&] { return coarse_.learns() ? write_in_lists(out) : write_alone(out); });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::write_alone(Writer& out) const {
+    const ListView list = lists_.nlist() != 0 ? lists_.view(0) : ListView{};
+    if (positional_) return encoding_.save_alone(out, metric_, list);
+    return write_id_map(
+        out, id_map_, {d_, ntotal_, is_trained(), metric_}, [&] { return encoding_.save_alone(out, metric_, list); },
+        [&](std::size_t i) { return list.ids[i]; });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::write_in_lists(Writer& out) const {
+    LUTRA_TRY(write_fourcc(out, E::kIvfRecord));
+    LUTRA_TRY(write_header(out, {d_, ntotal_, is_trained(), metric_, encoding_.note()}));
+    LUTRA_TRY(write_value(out, std::uint64_t(nlist_)));
+    LUTRA_TRY(write_value(out, std::uint64_t(nprobe_)));
+    LUTRA_TRY(coarse_.save(out, d_, metric_));
+    LUTRA_TRY(direct_map_.save(out, lists_));
+    LUTRA_TRY(encoding_.save_fields(out));
+    if constexpr (E::kBlock == 1)
+        return write_lists(out, lists_, nlist_, encoding_.block_bytes());
+    else
+        return write_block_lists(out, lists_, nlist_, encoding_);
 }
 
 namespace detail {
@@ -52,28 +58,34 @@ inline Status read_ivf_sizes(Reader& in, IndexHeader& header, std::uint64_t& nli
 }  // namespace detail
 
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::read_record(Reader& in, [[maybe_unused]] std::size_t depth) {
-    IndexHeader header;
-    if constexpr (!Coarse::kLearns) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in) {
+    return guarded("load", [&]() -> Result<Ivf> {
+        IndexHeader header;
         AlignedVector<std::byte> codes;
         Result<E> encoding = E::load_alone(in, header, codes);
         LUTRA_TRY(encoding.status());
-        Ivf index(header.d, header.metric, 1, Coarse{}, std::move(*encoding));
+        Ivf index(header.d, header.metric, 1, Coarse(OneList()), std::move(*encoding));
         std::vector<Id> ids(std::size_t(header.ntotal));
         std::iota(ids.begin(), ids.end(), Id{0});
         if (index.is_trained()) index.lists_.adopt(std::move(codes), std::move(ids));
         index.count_loaded();
         return index;
-    } else {
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth) {
+    return guarded("load", [&]() -> Result<Ivf> {
+        IndexHeader header;
         std::uint64_t nlist = 0, nprobe = 0;
         LUTRA_TRY(detail::read_ivf_sizes(in, header, nlist, nprobe));
         Result<Coarse> coarse = Coarse::load(in, header, std::size_t(nlist), depth);
         LUTRA_TRY(coarse.status());
         return load_lists(in, header, std::size_t(nlist), std::size_t(nprobe), std::move(*coarse));
-    }
+    });
 }
 
-/// Reads the rest behind the coarse record. A separate function, as read_record() stays on the stack while an index over centroids
+/// Reads the rest behind the coarse record. A separate function, as load() stays on the stack while an index over centroids
 /// loads.
 template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe,

@@ -81,11 +81,11 @@ void Ivf<Coarse, E>::write_best(const float* q, std::size_t k, Candidates& found
         const Arena::Frame frame(arena);
         const auto rows = order != Order::rough ? arena.take<float>(Candidates::kGroup * d_) : std::span<float>();
         const auto prefetch = [&](std::uint64_t location) {
-            const Location p = location_of(location);
+            const Location p = location_in(lists_, location);
             prefetch_bytes(lists_.block_of(p.list, p.offset), encoding_.block_bytes());
         };
         const auto score = [&](const std::uint64_t* locations, std::size_t n, float* scores) {
-            for (std::size_t i = 0; i < n; ++i) decode(location_of(locations[i]), rows.data() + i * d_);
+            for (std::size_t i = 0; i < n; ++i) decode(location_in(lists_, locations[i]), rows.data() + i * d_);
             score_rows(metric_, q, rows.data(), n, d_, scores);
             // A decoded vector whose distance overflows stays a candidate: the row it stands for may be nearer.
             for (std::size_t i = 0; i < n; ++i) scores[i] = std::min(scores[i], std::numeric_limits<float>::max());
