@@ -58,11 +58,19 @@ inline void keep_below(__m512i sums, __m512i limit, __m512i offsets, Survivors& 
     found.n += std::size_t(__builtin_popcount(below));
 }
 
+// The survivors of block b: low has the sums of its first sixteen vectors, high those of the others.
+inline void keep_block(std::size_t b, __m512i low, __m512i high, std::uint32_t limit, Survivors& found) {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i first = _mm512_add_epi32(_mm512_set1_epi32(int(b * kPq4Block)), lanes);
+    const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(16)), limits = _mm512_set1_epi32(int(limit));
+    keep_below(low, limits, first, found);
+    keep_below(high, limits, second, found);
+}
+
 }  // namespace detail
 
 template <bool Terms = false, std::size_t Q>
 void scan_pq4(QuadKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>& queries, std::array<Survivors, Q>& found) {
-    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (Survivors& f : found) f.n = 0;
     for (std::size_t b = 0; b < blocks.n_blocks; ++b) {
         const std::byte* codes = blocks.block<Terms>(b);
@@ -94,13 +102,7 @@ void scan_pq4(QuadKernel, const Pq4Blocks& blocks, const std::array<Pq4Query, Q>
                 high[q] = _mm512_add_epi32(high[q], _mm512_mulhi_epu16(second, factor));
             }
         }
-        const __m512i first = _mm512_add_epi32(_mm512_set1_epi32(int(b * kPq4Block)), lanes);
-        const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(16));
-        LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) {
-            const __m512i limit = _mm512_set1_epi32(int(queries[q].limit));
-            detail::keep_below(low[q], limit, first, found[q]);
-            detail::keep_below(high[q], limit, second, found[q]);
-        }
+        LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) detail::keep_block(b, low[q], high[q], queries[q].limit, found[q]);
     }
 }
 
