@@ -32,7 +32,7 @@ int main() {
 
     // 2. Look-up tables: what each of the 16 codes of a piece adds to the squared distance, in a byte. A row fits one register.
     lutra::Arena arena;
-    const lutra::Pq4Lut lut = lutra::make_lut(encoding.codebook(), lutra::Metric::l2, q.data(), m_all, arena);
+    const lutra::Pq4Lut lut = lutra::make_lut({encoding.codebook(), lutra::Metric::l2, q.data()}, m_all, arena);
     std::printf("\ntable of piece 0, in steps of %.4f:", double(lut.step));
     for (std::size_t c = 0; c < 16; ++c) std::printf(" %d", lut.lut[c]);
 

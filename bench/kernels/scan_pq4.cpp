@@ -78,7 +78,7 @@ void look_up_tables(benchmark::State& st) {
     Arena arena;
     for (auto _ : st) {
         const Arena::Frame frame(arena);
-        benchmark::DoNotOptimize(make_lut(codebook, Metric::l2, q.data(), m, arena));
+        benchmark::DoNotOptimize(make_lut({codebook, Metric::l2, q.data()}, m, arena));
     }
     st.SetItemsProcessed(st.iterations());
     count(st, 3.0 * 16 * double(d), 0);

@@ -193,8 +193,9 @@ TEST_CASE("PQ4 with RFlat: a codebook from elsewhere, with far centroids in it, 
             std::vector<std::byte> codes((x.n + 31) / 32 * encoding.block_bytes());
             double worst = 0;
             for (std::size_t i = 0; i < q.n; ++i) {
-                const Pq4Lut lut = make_lut(codebook, metric, q.row(i), kM, arena, unit_of(codebook, metric, q.row(i)));
-                const Pq4Lut plain = make_lut(encoding.codebook(), metric, q.row(i), kM, arena);
+                const Pq4Table table{codebook, metric, q.row(i)};
+                const Pq4Lut lut = make_lut(table, kM, arena, unit_of(table));
+                const Pq4Lut plain = make_lut({encoding.codebook(), metric, q.row(i)}, kM, arena);
                 REQUIRE(lut.finite);
                 worst = std::max(worst, double(lut.step / plain.step));
             }

@@ -44,7 +44,7 @@ struct Tables {
     Tables(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t run = 4)
         : exact(codebook, metric, q), m(codebook.m()), runs(round_up(m, run)) {
         for (std::size_t i = 0; i < m; ++i) far.push_back(codebook.far(i));
-        lut = make_lut(codebook, metric, q, runs, arena, unit_of(codebook, metric, q));
+        lut = make_lut({codebook, metric, q}, runs, arena, unit_of({codebook, metric, q}));
     }
 
     bool has_far(const std::vector<std::uint8_t>& codes) const {
@@ -253,7 +253,7 @@ TEST_CASE("make_lut: a finite query whose distances overflow floats still orders
                 REQUIRE(t.lut.finite);
                 CHECK(std::isfinite(t.lut.bias));
                 CHECK(t.lut.limit(kMost) > 255 * s.m);
-                const double unit = unit_of(codebook, metric, q.row(0));
+                const double unit = unit_of({codebook, metric, q.row(0)});
                 std::size_t beyond = 0;
                 Rng rng(5);
                 for (const auto& codes : telling_codes(t, rng)) {

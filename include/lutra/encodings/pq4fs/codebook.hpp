@@ -20,11 +20,11 @@ inline constexpr std::size_t kPq4Centroids = 16;
 /// The fine centroids in two orders: as in files, and with the 16 of a sub-quantizer side by side for kernels.
 class Pq4Codebook {
 public:
-    Pq4Codebook(std::size_t d, std::size_t m) : d_(d), m_(m) {}
+    Pq4Codebook(std::size_t d, std::size_t m) : d_(d), m_(m), dsub_(d / m) {}
 
     std::size_t dim() const { return d_; }
     std::size_t m() const { return m_; }
-    std::size_t dsub() const { return d_ / m_; }
+    std::size_t dsub() const { return dsub_; }
     bool is_trained() const { return !centroids_.empty(); }
 
     /// [M, 16, dsub]; nothing before training.
@@ -83,7 +83,7 @@ private:
             for (std::size_t c = 0; c < kPq4Centroids; ++c) lanes_[(m * dsub() + t) * kPq4Centroids + c] = centroid(m, c)[t];
     }
 
-    std::size_t d_, m_;
+    std::size_t d_, m_, dsub_;
     AlignedVector<float> centroids_, lanes_;
     std::vector<std::uint16_t> far_;  // [M], or empty
     float largest_ = 0;

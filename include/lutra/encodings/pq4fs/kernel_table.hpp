@@ -8,16 +8,26 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace lutra::inline LUTRA_ABI_TAG::detail {
+namespace lutra::inline LUTRA_ABI_TAG {
+
+/// The table [M, 16] of a query q [d]: what each code of each sub-quantizer adds to the score. A view: its rows are computed where
+/// they are needed.
+struct Pq4Table {
+    const Pq4Codebook& codebook;
+    Metric metric;
+    const float* q;
+};
+
+namespace detail {
 
 /// The least entry of a table's row and the distance to its largest.
 struct RowRange {
     float least, width;
 };
 
-// row [16]: what sub-quantizer m adds to the score of each of its codes, less the least of them; sums [16] += that before.
-inline RowRange table_row(scalar, const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row,
-                          float* sums) {
+// row [16]: row m of the table, less the least of its entries; sums [16] += the row before that.
+inline RowRange table_row(scalar, Pq4Table table, std::size_t m, float* row, float* sums) {
+    const auto [codebook, metric, q] = table;
     std::fill_n(row, kPq4Centroids, 0.F);
     for (std::size_t t = 0; t < codebook.dsub(); ++t) {
         const float x = q[m * codebook.dsub() + t];
@@ -32,7 +42,8 @@ inline RowRange table_row(scalar, const Pq4Codebook& codebook, Metric metric, co
 
 #if !defined(LUTRA_SCALAR_ONLY)
 template <class Arch>
-RowRange table_row(Arch, const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t m, float* row, float* sums) {
+RowRange table_row(Arch, Pq4Table table, std::size_t m, float* row, float* sums) {
+    const auto [codebook, metric, q] = table;
     using B = simd::Floats<Arch>;
     constexpr std::size_t kBatches = kPq4Centroids / B::size;
     B entries[kBatches];
@@ -56,4 +67,6 @@ RowRange table_row(Arch, const Pq4Codebook& codebook, Metric metric, const float
 }
 #endif
 
-}  // namespace lutra::inline LUTRA_ABI_TAG::detail
+}  // namespace detail
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

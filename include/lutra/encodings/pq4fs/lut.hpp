@@ -70,14 +70,13 @@ T widest_pair(std::span<T> width) {
 }
 
 // make_lut(); false if a number overflows.
-inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* q, float least_step, std::uint8_t* bytes,
-                       Pq4Lut& lut, Arena& arena) {
-    const auto table = arena.take<float>(codebook.m() * kPq4Centroids);
-    const auto width = arena.take<float>(codebook.m());
+inline bool make_plain(Pq4Table table, float least_step, std::uint8_t* bytes, Pq4Lut& lut, Arena& arena) {
+    const auto entries = arena.take<float>(table.codebook.m() * kPq4Centroids);
+    const auto width = arena.take<float>(table.codebook.m());
     alignas(kCacheLine) float all[kPq4Centroids] = {};
     float bias = 0;
     for (std::size_t m = 0; m < width.size(); ++m) {
-        const RowRange range = table_row(best{}, codebook, metric, q, m, table.data() + m * kPq4Centroids, all);
+        const RowRange range = table_row(best{}, table, m, entries.data() + m * kPq4Centroids, all);
         width[m] = range.width, bias += range.least;
     }
     const float widest = std::max(widest_pair(width), 254 * least_step);
@@ -88,17 +87,16 @@ inline bool make_plain(const Pq4Codebook& codebook, Metric metric, const float* 
     const float inverse = widest > 0 ? 254 / widest : 0;
     const bool usable = inverse <= std::numeric_limits<float>::max();  // else the rows are as good as constant
     lut.bounded = true, lut.bias = bias, lut.step = usable ? widest / 254 : 0, lut.inverse_step = usable ? inverse : 0;
-    quantize(table.data(), table.size(), lut.inverse_step, bytes);
+    quantize(entries.data(), entries.size(), lut.inverse_step, bytes);
     return true;
 }
 
 // make_lut() with saturated rows. In doubles, as sums of two rows may overflow floats.
-inline void make_saturated(const Pq4Codebook& codebook, Metric metric, const float* q, double unit, std::span<double> width,
-                           std::uint8_t* bytes, Pq4Lut& lut) {
+inline void make_saturated(Pq4Table table, double unit, std::span<double> width, std::uint8_t* bytes, Pq4Lut& lut) {
     constexpr double kMost = 0x1p127;
-    lut.finite = std::all_of(q, q + codebook.dim(), [](float x) { return x - x == 0; });
+    lut.finite = std::all_of(table.q, table.q + table.codebook.dim(), [](float x) { return x - x == 0; });
     if (!lut.finite) return;
-    const SaturatedRows rows(codebook, metric, q, unit);
+    const SaturatedRows rows(table, unit);
     bool lost = false;
     double bias = 0, row[kPq4Centroids];
     for (std::size_t m = 0; m < width.size(); ++m) {
@@ -124,26 +122,25 @@ inline void make_saturated(const Pq4Codebook& codebook, Metric metric, const flo
 
 /// The factor of a query's scores: 1, or 2^-160 if the query (or, for inner product, a centroid) is so far from 0 that distances of
 /// some vectors overflow floats. The distances of near vectors, which do not, still rank them.
-inline double unit_of(const Pq4Codebook& codebook, Metric metric, const float* q) {
+inline double unit_of(Pq4Table table) {
+    const Pq4Codebook& codebook = table.codebook;
     float most = 0;
-    for (std::size_t t = 0; t < codebook.dim(); ++t) most = std::max(most, std::abs(q[t]));
+    for (std::size_t t = 0; t < codebook.dim(); ++t) most = std::max(most, std::abs(table.q[t]));
     const bool fits =
-        metric == Metric::l2 ? most < 0x1p60F : double(most) * double(codebook.largest()) * double(codebook.dim()) < 0x1p126;
+        table.metric == Metric::l2 ? most < 0x1p60F : double(most) * double(codebook.largest()) * double(codebook.dim()) < 0x1p126;
     return fits ? 1 : 0x1p-160;
 }
 
-/// The LUT of query q [d], in the arena. `runs`: M padded to whole runs of the layout; scores are multiplied by `unit`.
+/// The LUT of a query's table, in the arena. `runs`: M padded to whole runs of the layout; scores are multiplied by `unit`.
 /// least_step: a lower bound of the step, for terms counted in steps; used only without far centroids and with unit 1.
-inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* q, std::size_t runs, Arena& arena, double unit = 1,
-                       float least_step = 0) {
-    const std::size_t m_all = codebook.m();
+inline Pq4Lut make_lut(Pq4Table table, std::size_t runs, Arena& arena, double unit = 1, float least_step = 0) {
+    const std::size_t m_all = table.codebook.m();
     const auto bytes = arena.take<std::uint8_t>(runs * kPq4Centroids);
     std::fill(bytes.begin() + std::ptrdiff_t(m_all * kPq4Centroids), bytes.end(), std::uint8_t{0});
     const Arena::Frame frame(arena);
     Pq4Lut lut{bytes.data()};
-    const bool plain =
-        unit == 1 && !codebook.has_far() && detail::make_plain(codebook, metric, q, least_step, bytes.data(), lut, arena);
-    if (!plain) detail::make_saturated(codebook, metric, q, unit, arena.take<double>(m_all), bytes.data(), lut);
+    const bool plain = unit == 1 && !table.codebook.has_far() && detail::make_plain(table, least_step, bytes.data(), lut, arena);
+    if (!plain) detail::make_saturated(table, unit, arena.take<double>(m_all), bytes.data(), lut);
     return lut;
 }
 
@@ -153,7 +150,7 @@ inline Pq4Lut make_lut(const Pq4Codebook& codebook, Metric metric, const float* 
 inline Pq4Lut make_shared_lut(const Pq4Codebook& codebook, const Pq4Terms& terms, const float* q, std::size_t runs, Arena& arena) {
     const auto shifted = arena.take<float>(codebook.dim());
     for (std::size_t t = 0; t < shifted.size(); ++t) shifted[t] = q[t] - terms.origin()[t];
-    Pq4Lut lut = make_lut(codebook, Metric::l2, shifted.data(), runs, arena, 1, 2 * terms.unit());
+    Pq4Lut lut = make_lut({codebook, Metric::l2, shifted.data()}, runs, arena, 1, 2 * terms.unit());
     const float squared = terms.squared_from_origin(q);
     lut.factor = std::uint16_t(double(terms.unit()) * double(lut.inverse_step) * 65536 + 0.5);
     lut.bias += lut.step * 0.5F - lut.step * float(lut.factor) * (float(Pq4Terms::kZero) / 65536) - squared;

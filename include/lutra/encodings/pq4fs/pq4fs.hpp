@@ -137,12 +137,12 @@ public:
 
     const State* prepare(Metric metric, const float* q, Arena& arena) const {
         State* state = arena.take<State>(1).data();
-        *state = {q, unit_of(codebook_, metric, q), false, {}};
+        *state = {q, unit_of({codebook_, metric, q}), false, {}};
         state->shared = state->unit == 1 && terms_.shares(q);
         if (state->shared)
             state->lut = make_shared_lut(codebook_, terms_, q, padded<Layout>(m()), arena);
         else if (!by_residual_ || metric == Metric::inner_product)
-            state->lut = make_lut(codebook_, metric, q, padded<Layout>(m()), arena, state->unit);
+            state->lut = make_lut({codebook_, metric, q}, padded<Layout>(m()), arena, state->unit);
         return state;
     }
 
@@ -237,7 +237,7 @@ private:
         constexpr float kMost = std::numeric_limits<float>::max();
         for (std::size_t t = 0; t < residual.size(); ++t)
             residual[t] = std::clamp(state.query[t] - list.centroid[t], -kMost, kMost);
-        return make_lut(codebook_, metric, residual.data(), padded<Layout>(m()), arena, state.unit);
+        return make_lut({codebook_, metric, residual.data()}, padded<Layout>(m()), arena, state.unit);
     }
 
     // The score of an inner product with a list's centroid.

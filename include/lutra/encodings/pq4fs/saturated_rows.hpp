@@ -15,8 +15,8 @@
 // with a far centroid seems nearer than it is, but at least `reach`, a typical score, worse than the best; below the near entries
 // it seems less near than it is, but `reach` nearer than vectors without that centroid.
 #pragma once
-#include <lutra/core/types.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
+#include <lutra/encodings/pq4fs/kernel_table.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -31,10 +31,9 @@ namespace lutra::inline LUTRA_ABI_TAG::detail {
 class SaturatedRows {
 public:
     /// Entries are multiplied by `unit`, a power of two below 1 for queries whose scores would overflow floats.
-    SaturatedRows(const Pq4Codebook& codebook, Metric metric, const float* q, double unit)
-        : codebook_(codebook), metric_(metric), q_(q), unit_(unit) {
+    SaturatedRows(Pq4Table table, double unit) : table_(table), unit_(unit) {
         double typical = 0, widest = 0, farthest = 0, lowest = 0, entries[kPq4Centroids];
-        for (std::size_t m = 0; m < codebook.m(); ++m) {
+        for (std::size_t m = 0; m < table.codebook.m(); ++m) {
             raw_row(m, entries);
             const Near near = near_entries(m, entries);
             if (near.n == 0) continue;
@@ -67,11 +66,12 @@ private:
     };
 
     void raw_row(std::size_t m, double* entries) const {
+        const std::size_t dsub = table_.codebook.dsub();
         for (std::size_t c = 0; c < kPq4Centroids; ++c) {
             double sum = 0;
-            for (std::size_t t = 0; t < codebook_.dsub(); ++t) {
-                const double x = double(q_[m * codebook_.dsub() + t]), centroid = double(codebook_.centroid(m, c)[t]);
-                sum += metric_ == Metric::l2 ? (x - centroid) * (x - centroid) : -x * centroid;
+            for (std::size_t t = 0; t < dsub; ++t) {
+                const double x = double(table_.q[m * dsub + t]), centroid = double(table_.codebook.centroid(m, c)[t]);
+                sum += table_.metric == Metric::l2 ? (x - centroid) * (x - centroid) : -x * centroid;
             }
             entries[c] = std::isfinite(sum) ? sum * unit_ : std::numeric_limits<double>::max();
         }
@@ -80,7 +80,7 @@ private:
     Near near_entries(std::size_t m, const double* entries) const {
         Near near;
         for (std::size_t c = 0; c < kPq4Centroids; ++c) {
-            if ((codebook_.far(m) >> c & 1) != 0 || !(std::abs(entries[c]) <= kMost)) continue;
+            if ((table_.codebook.far(m) >> c & 1) != 0 || !(std::abs(entries[c]) <= kMost)) continue;
             near.least = std::min(near.least, entries[c]), near.largest = std::max(near.largest, entries[c]);
             near.sum += entries[c], ++near.n;
         }
@@ -92,9 +92,7 @@ private:
         return std::max(entry, std::min(least - reach_, least - 2 * reach_ + (entry - lowest)));
     }
 
-    const Pq4Codebook& codebook_;
-    Metric metric_;
-    const float* q_;
+    Pq4Table table_;
     double unit_, reach_ = 0;
     bool raises_ = false;
 };
