@@ -43,7 +43,7 @@ Partition part(MatrixView x, std::size_t nlist, bool by_direction) {
     const Centroids centroids(config.metric, p.centroids, nlist, x.d);
     std::vector<std::int32_t> lists(x.n);
     Arena arena;
-    nearest(best{}, x.data, x.n, centroids.view(), arena, lists.data(), nullptr);
+    nearest(best{}, x, centroids.view(), arena, lists.data(), nullptr);
     p.list_of.assign(lists.begin(), lists.end());
     for (std::size_t i = 0; i < x.n; ++i) {
         const std::size_t l = p.list_of[i];

@@ -53,7 +53,7 @@ void nearest_centroid(benchmark::State& st) {
     std::vector<std::int32_t> ids(n);
     Arena arena;
     const Centroids centroids(Metric::l2, {c.begin(), c.end()}, k, d);
-    for (auto _ : st) nearest(Arch{}, x.data(), n, centroids.view(), arena, ids.data(), scores.data());
+    for (auto _ : st) nearest(Arch{}, {x.data(), n, d}, centroids.view(), arena, ids.data(), scores.data());
     st.SetItemsProcessed(st.iterations() * std::int64_t(n));
     count(st, 2.0 * double(n * k * d), 0);
 }

@@ -30,9 +30,7 @@ struct Job {
         squared_norms(c.data(), kCentroids, d, terms.data());
     }
     double flops() const { return 2.0 * double(kPoints * kCentroids * d); }
-    void fused() {
-        nearest(best{}, x.data(), kPoints, centroids.view(), arena, ids.data(), scores.data());
-    }
+    void fused() { nearest(best{}, {x.data(), kPoints, d}, centroids.view(), arena, ids.data(), scores.data()); }
     void peak() const { multiply_add<best>(std::size_t(flops() / kFlopsPerRound<best>)); }
 #if defined(LUTRA_BENCH_OPENBLAS)
     void blas() {

@@ -67,7 +67,7 @@ double products(const Matrix& x, const KMeans& km) {
 std::vector<std::size_t> cluster_sizes(const Matrix& x, const KMeans& km) {
     lutra::Arena arena;
     std::vector<std::int32_t> ids(x.n);
-    lutra::nearest(lutra::best{}, x.row(0), x.n, lutra::Centroids(Metric::l2, km.centroids, km.k, km.d).view(), arena, ids.data(),
+    lutra::nearest(lutra::best{}, x.view(), lutra::Centroids(Metric::l2, km.centroids, km.k, km.d).view(), arena, ids.data(),
                    nullptr);
     std::vector<std::size_t> sizes(km.k, 0);
     for (const std::int32_t id : ids) ++sizes[std::size_t(id)];

@@ -30,7 +30,7 @@ Nearest run_nearest(Arch arch, Metric metric, const Matrix& x, const Matrix& cen
     lutra::Arena arena;
     const lutra::Centroids prepared = prepared_centroids(metric, centroids);
     Nearest found{std::vector<std::int32_t>(x.n, -7), std::vector<float>(x.n, -7)};
-    nearest(arch, x.row(0), x.n, prepared.view(), arena, found.ids.data(), found.scores.data());
+    nearest(arch, x.view(), prepared.view(), arena, found.ids.data(), found.scores.data());
     return found;
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("nearest: no scores are written where none are wanted") {
     const Matrix x = normal_matrix(60, 8, 32), c = normal_matrix(9, 8, 33);
     std::vector<std::int32_t> ids(x.n);
     lutra::Arena arena;
-    nearest(lutra::best{}, x.row(0), x.n, prepared_centroids(Metric::l2, c).view(), arena, ids.data(), nullptr);
+    nearest(lutra::best{}, x.view(), prepared_centroids(Metric::l2, c).view(), arena, ids.data(), nullptr);
     CHECK(ids == run_nearest(lutra::best{}, Metric::l2, x, c).ids);
 }
 

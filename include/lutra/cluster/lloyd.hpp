@@ -126,7 +126,8 @@ private:
         const CentroidsView centroids = centroids_.view();
         resources_.executor.for_ranges(end - i0, kNearestGrain, [&](std::size_t b, std::size_t e, std::size_t worker) {
             const std::size_t i = i0 + b;
-            nearest(best{}, x_.row(i), e - b, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
+            const MatrixView rows = x_.rows(i, i0 + e);
+            nearest(best{}, rows, centroids, workspace_.arena(worker), best_.data() + i, scores_.data() + i);
         });
     }
 

@@ -162,7 +162,7 @@ private:
         const std::size_t n = config_.batch;
         resources_.executor.for_ranges(k_, chunk_, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             const std::size_t at = begin / chunk_ * n;
-            nearest(best{}, x, n, centroids_.view(begin, end), workspace_.arena(worker), chunk_ids_.data() + at,
+            nearest(best{}, {x, n, d_}, centroids_.view(begin, end), workspace_.arena(worker), chunk_ids_.data() + at,
                     chunk_scores_.data() + at);
         });
         for (std::size_t i = 0; i < n; ++i) {

@@ -84,7 +84,7 @@ private:
         if (!made) return made.status();
         const Centroids top(Metric::l2, std::move(made->centroids), n_groups, x_.d);
         resources_.executor.for_ranges(x_.n, kNearestGrain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
-            nearest(best{}, x_.row(begin), end - begin, top.view(), workspace_.arena(worker), best_.data() + begin, nullptr);
+            nearest(best{}, x_.rows(begin, end), top.view(), workspace_.arena(worker), best_.data() + begin, nullptr);
         });
         const Grouped rows(best_, n_groups);
         share_out(rows, n_groups);

@@ -46,7 +46,7 @@ public:
         for (std::size_t i = 0; i < q.n; ++i) {
             for (std::size_t p = (i + 1) * nprobe; p-- > i * nprobe && lists[p] == kNoId;)  // empty slots are the last
                 distances[p] = std::numeric_limits<float>::infinity();
-            fill_in_double(metric_, q.row(i), centroid(0), k_, d_, {lists + i * nprobe, nprobe}, arena);
+            fill_in_double(metric_, q.row(i), {centroid(0), k_, d_}, {lists + i * nprobe, nprobe}, arena);
         }
         if (nprobe == k_) fill_up(lists, q.n, arena);
     }
@@ -70,7 +70,7 @@ public:
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         const auto numbers = arena.take<std::int32_t>(x.n);
-        nearest(best{}, x.data, x.n, centroids_.view(), arena, numbers.data(), nullptr);
+        nearest(best{}, x, centroids_.view(), arena, numbers.data(), nullptr);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = numbers[i];
     }
 

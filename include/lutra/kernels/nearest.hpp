@@ -214,7 +214,7 @@ inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<
     scan_rows<TopCollector>(metric, c, points, pointers, arena, kFewPoints);
     for (std::size_t i = 0; i < points.size(); ++i) {
         if (found[i] != kNoId) continue;
-        fill_in_double(metric, points[i], c.rows, c.n, c.d, {found + i, 1}, arena);
+        fill_in_double(metric, points[i], {c.rows, c.n, c.d}, {found + i, 1}, arena);
         if (found[i] != kNoId) found[i] = c.id(std::size_t(found[i]));
     }
 }
@@ -223,22 +223,22 @@ inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<
 /// those scores. k >= 1. A point that is not finite gets some number below k. The result of a point does not depend on the others.
 /// Cost: n k d multiply-adds, in products; twice that for points nearly as far from two centroids.
 template <class Arch>
-void nearest(Arch arch, const float* x, std::size_t n, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
+void nearest(Arch arch, MatrixView x, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
     const Arena::Frame frame(arena);
-    const auto unclear = arena.take<const float*>(n);
-    const auto numbers = arena.take<Id>(n);
+    const auto unclear = arena.take<const float*>(x.n);
+    const auto numbers = arena.take<Id>(x.n);
     std::size_t count = 0;
     nearest_in_groups(
-        arch, n, {&c, 1}, arena, [&](std::size_t i) { return x + i * c.d; },
+        arch, x.n, {&c, 1}, arena, [&](std::size_t i) { return x.row(i); },
         [&](std::size_t i, std::size_t, const Proposal& p) {
-            ids[i] = p.j, unclear[count] = x + i * c.d;
+            ids[i] = p.j, unclear[count] = x.row(i);
             count += !is_clear(c, p);
         });
     nearest_by_exact_scores(c.metric, {c.rows, nullptr, c.k, c.d}, unclear.first(count), numbers.data(), arena);
     for (std::size_t u = 0; u < count; ++u)
-        if (numbers[u] != kNoId) ids[std::size_t(unclear[u] - x) / c.d] = std::int32_t(numbers[u]);
-    for (std::size_t i = 0; i < n && scores != nullptr; ++i)
-        scores[i] = score_row(c.metric, x + i * c.d, c.rows + std::size_t(ids[i]) * c.d, c.d);
+        if (numbers[u] != kNoId) ids[std::size_t(unclear[u] - x.data) / x.d] = std::int32_t(numbers[u]);
+    for (std::size_t i = 0; i < x.n && scores != nullptr; ++i)
+        scores[i] = score_row(c.metric, x.row(i), c.rows + std::size_t(ids[i]) * c.d, c.d);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

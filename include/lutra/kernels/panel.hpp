@@ -43,23 +43,31 @@ inline constexpr std::size_t kMaxPanelVectors = 3;
 
 namespace detail {
 
-// panel[(t + i) * width + l] = scale * (queries[l][t + i] - origin[t + i]) for i, l in 0..3: four short loads, four short stores.
-inline void pack_square(const float* const* queries, std::size_t t, const float* origin, float scale, float* panel,
-                        std::size_t width) {
+// Some lanes of a panel, from the one at `first`: first[t * width + l] = scale * (queries[l][t] - origin[t]).
+struct PanelLanes {
+    float* first;
+    std::size_t width;
+    const float* origin;  // or null: 0
+    float scale;
+};
+
+// Components t .. t + 3 of four queries: four short loads, four short stores.
+inline void pack_square(const float* const* queries, std::size_t t, const PanelLanes& lanes) {
     using B = xsimd::make_sized_batch_t<float, 4>;
-    const B off = origin != nullptr ? B::load_unaligned(origin + t) : B(0.F);
-    const auto row = [&](std::size_t l) { return (B::load_unaligned(queries[l] + t) - off) * B(scale); };
+    const B off = lanes.origin != nullptr ? B::load_unaligned(lanes.origin + t) : B(0.F);
+    const auto row = [&](std::size_t l) { return (B::load_unaligned(queries[l] + t) - off) * B(lanes.scale); };
     const B a = row(0), b = row(1), c = row(2), e = row(3);
     const B ac = zip_lo(a, c), be = zip_lo(b, e), ac2 = zip_hi(a, c), be2 = zip_hi(b, e);
-    zip_lo(ac, be).store_unaligned(panel + t * width);
-    zip_hi(ac, be).store_unaligned(panel + (t + 1) * width);
-    zip_lo(ac2, be2).store_unaligned(panel + (t + 2) * width);
-    zip_hi(ac2, be2).store_unaligned(panel + (t + 3) * width);
+    zip_lo(ac, be).store_unaligned(lanes.first + t * lanes.width);
+    zip_hi(ac, be).store_unaligned(lanes.first + (t + 1) * lanes.width);
+    zip_lo(ac2, be2).store_unaligned(lanes.first + (t + 2) * lanes.width);
+    zip_hi(ac2, be2).store_unaligned(lanes.first + (t + 3) * lanes.width);
 }
 
-inline void pack_column(const float* query, std::size_t t, std::size_t end, const float* origin, float scale, float* panel,
-                        std::size_t width) {
-    for (; t < end; ++t) panel[t * width] = query != nullptr ? scale * (query[t] - (origin != nullptr ? origin[t] : 0.F)) : 0.F;
+// Components t .. end - 1 of one query, which may be null.
+inline void pack_column(const float* query, std::size_t t, std::size_t end, const PanelLanes& lanes) {
+    const auto off = [&](std::size_t i) { return lanes.origin != nullptr ? lanes.origin[i] : 0.F; };
+    for (; t < end; ++t) lanes.first[t * lanes.width] = query != nullptr ? lanes.scale * (query[t] - off(t)) : 0.F;
 }
 
 }  // namespace detail
@@ -78,8 +86,8 @@ inline void pack_panel(const float* const* queries, std::size_t width, std::size
             std::size_t t = t0;
             const std::size_t end = std::min(d, t0 + kStrip);
             for (std::size_t l = 0; l < 4 && full; ++l) prefetch_line(four[l] + end + kStrip - 1);
-            for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, origin, scale, panel + lane, width);
-            for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, origin, scale, panel + lane + l, width);
+            for (; full && t + 4 <= end; t += 4) detail::pack_square(four, t, {panel + lane, width, origin, scale});
+            for (std::size_t l = 0; l < 4; ++l) detail::pack_column(four[l], t, end, {panel + lane + l, width, origin, scale});
         }
 }
 

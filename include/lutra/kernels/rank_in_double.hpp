@@ -25,21 +25,20 @@ inline double score_in_double(Metric metric, const float* q, const float* x, std
     return sum;
 }
 
-/// Fills the empty slots at the end of ranked [n], n <= k, of a query q [d] with those rows of x [k, d] that are missing there,
+/// Fills the empty slots at the end of ranked, of at most x.n, of a query q [d] with those rows of x [n, d] that are missing there,
 /// best first by distances in double, ties to the lower row. A query that is not finite has no nearest rows: its slots stay empty.
-/// Cost: k d multiply-adds if a slot is empty, else none.
-inline void fill_in_double(Metric metric, const float* q, const float* x, std::size_t k, std::size_t d, std::span<Id> ranked,
-                           Arena& arena) {
+/// Cost: n d multiply-adds if a slot is empty, else none.
+inline void fill_in_double(Metric metric, const float* q, MatrixView x, std::span<Id> ranked, Arena& arena) {
     const auto empty = std::find(ranked.begin(), ranked.end(), kNoId);
-    if (empty == ranked.end() || !std::all_of(q, q + d, detail::is_finite)) return;
+    if (empty == ranked.end() || !std::all_of(q, q + x.d, detail::is_finite)) return;
     const Arena::Frame frame(arena);
-    const auto order = arena.take<std::pair<double, Id>>(k);
-    const auto found = arena.take<bool>(k);
+    const auto order = arena.take<std::pair<double, Id>>(x.n);
+    const auto found = arena.take<bool>(x.n);
     std::fill(found.begin(), found.end(), false);
     std::for_each(ranked.begin(), empty, [&](Id row) { found[std::size_t(row)] = true; });
     std::size_t n = 0;
-    for (std::size_t j = 0; j < k; ++j) {
-        const double score = found[j] ? 0 : score_in_double(metric, q, x + j * d, d);
+    for (std::size_t j = 0; j < x.n; ++j) {
+        const double score = found[j] ? 0 : score_in_double(metric, q, x.row(j), x.d);
         if (!found[j] && score == score) order[n++] = {score, Id(j)};
     }
     const std::size_t wanted = std::min(n, std::size_t(ranked.end() - empty));
