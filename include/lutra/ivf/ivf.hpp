@@ -232,7 +232,7 @@ private:
     void write_best(const float* q, std::size_t k, Candidates& found, HitsView row, Order order, Arena& arena) const;
     void search_tile(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params, Arena& arena) const;
     void search_shared(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
-                       const Executor& executor, BorrowedWorkspace& workspace) const;
+                       BorrowedWorkspace& workspace) const;
 
     // ivf_file.hpp
     Status write_alone(Writer& out) const;

@@ -23,7 +23,7 @@ Status Ivf<Coarse, E>::search(MatrixView q, std::size_t k, HitsView out, const S
         BorrowedWorkspace workspace(resources);
         const std::size_t nprobe = effective_nprobe(params);
         if (q.n < resources.executor.workers() && worth_sharing(nprobe))
-            search_shared(q, k, out, nprobe, params, resources.executor, workspace);
+            search_shared(q, k, out, nprobe, params, workspace);
         else
             for_query_tiles(q, nprobe, resources.executor, [&](std::size_t begin, std::size_t end, std::size_t worker) {
                 search_tile(q.rows(begin, end), k, out.rows_from(begin, k), nprobe, params, workspace.arena(worker));
@@ -111,16 +111,16 @@ void Ivf<Coarse, E>::search_tile(MatrixView q, std::size_t k, HitsView out, std:
 
 template <CoarseQuantizer Coarse, Encoding E>
 void Ivf<Coarse, E>::search_shared(MatrixView q, std::size_t k, HitsView out, std::size_t nprobe, const SearchParams& params,
-                                   const Executor& executor, BorrowedWorkspace& workspace) const {
+                                   BorrowedWorkspace& workspace) const {
     Arena& arena = workspace.arena(0);
     for (std::size_t i = 0; i < q.n; ++i) {
         const Arena::Frame frame(arena);
-        const auto own = arena.take<Candidates>(executor.workers());
+        const auto own = arena.take<Candidates>(workspace.resources().executor.workers());
         for (std::size_t w = 0; w < own.size(); ++w) {
             const HitsView row = w == 0 ? out.rows_from(i, k) : HitsView{arena.take<float>(k).data(), arena.take<Id>(k).data()};
             own[w] = make_candidates(k, row, params, arena);
         }
-        scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, own, executor, workspace);
+        scan_one_query_parallel(view(), q.rows(i, i + 1), nprobe, own, workspace);
         write_best(q.row(i), k, own[0], out.rows_from(i, k), params.order, arena);
     }
 }

@@ -166,10 +166,10 @@ inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<cons
 }
 
 /// Scans one query with all workers: pieces of its lists are the tasks, worker w collects in own[w], and own[0] takes over the
-/// others. `q` has one row; `executor` and `workspace` are those of the call.
+/// others. `q` has one row; `workspace` is that of the call, and knows its executor.
 template <class Coarse, class E>
 void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<typename E::Candidates> own,
-                             const Executor& executor, BorrowedWorkspace& workspace) {
+                             BorrowedWorkspace& workspace) {
     using Candidates = typename E::Candidates;
     constexpr std::size_t kPiece = 1024;  // vectors: tens of microseconds of Flat; less would be spent on taking the task
     Arena& arena = workspace.arena(0);
@@ -177,7 +177,7 @@ void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::s
     Candidates* const first = own.data();
     const auto query = detail::prepare(ivf, q, nprobe, std::span<Candidates* const>(&first, 1), arena);
     const auto pieces = cut_lists(ivf.lists, query.probes, round_up(kPiece, E::kBlock), arena);
-    executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
+    workspace.resources().executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
         Candidates* const mine = &own[worker];
         const ListPiece& p = pieces[i];
         ivf.encoding.template scan<Candidates>(ivf.metric, query.states, query.distances_at(p.probe, 1),
