@@ -37,6 +37,7 @@ struct ExpansionConfig {
 /// Cost: the search, and num_expand d multiply-adds a query. Memory: 12 num_expand bytes for some thousand queries at a time. out
 /// may not be q or database. Errors: bad_argument (shapes, num_expand, alpha, a row of zeros, a metric that is not inner product,
 /// ids that are no rows), not_finite, those of search(). Thread-safe.
+// Seven parameters: database and q differ in shape and owner, and every search ends with params and resources.
 template <SearchIndex I>
 Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, float* out,
                       const SearchParams& params = {}, const Resources& resources = {});
@@ -87,6 +88,15 @@ inline Status check_expansion(MatrixView database, MatrixView q, const Expansion
     return check_directions("query", q);
 }
 
+/// What expand_queries() and expand_database() have in common.
+struct Expansion {
+    MatrixView database, q;
+    const ExpansionConfig& config;
+    std::size_t wanted;  // neighbours asked for
+    Id first_id;         // of q's first row, to be left out with those after it; or -1
+    float* out;
+};
+
 /// The neighbours that expand a row: ids [k] and similarities [k], of which one may be left out.
 struct Neighbours {
     const Id* ids;
@@ -97,44 +107,44 @@ struct Neighbours {
 
 // sum [d] in double, in the order of the neighbours: the same bits for any number of threads. Weights are relative to the nearest
 // neighbour's, which is 1, so no alpha rounds all of them to 0; normalising the sum removes the scale.
-inline void expand_row(MatrixView database, const float* row, const Neighbours& near, const ExpansionConfig& config, double* sum,
-                       float* scaled, float* out) {
+inline void expand_row(const Expansion& e, std::size_t i, const Neighbours& near, double* sum, float* scaled) {
+    const MatrixView database = e.database;
+    float* const out = e.out + i * database.d;
     std::fill_n(sum, database.d, 0.0);
     std::size_t used = 0;
     double largest = 0;
-    for (std::size_t j = 0; j < near.k && used < config.num_expand && near.ids[j] != kNoId; ++j) {
+    for (std::size_t j = 0; j < near.k && used < e.config.num_expand && near.ids[j] != kNoId; ++j) {
         if (near.ids[j] == near.left_out) continue;
         ++used;
         if (!(near.similarities[j] > 0)) continue;
         if (largest == 0) largest = double(near.similarities[j]);
-        const double weight = std::pow(double(near.similarities[j]) / largest, double(config.alpha));
+        const double weight = std::pow(double(near.similarities[j]) / largest, double(e.config.alpha));
         normalize_rows(database.row(std::size_t(near.ids[j])), 1, database.d, scaled);
         for (std::size_t t = 0; t < database.d; ++t) sum[t] += weight * double(scaled[t]);
     }
-    for (std::size_t t = 0; t < database.d; ++t) out[t] = largest > 0 ? float(sum[t]) : row[t];
+    for (std::size_t t = 0; t < database.d; ++t) out[t] = largest > 0 ? float(sum[t]) : e.q.row(i)[t];
     normalize_rows(out, 1, database.d, out);
 }
 
-/// wanted: neighbours asked for; first_id: the id of q's first row, to be left out with those after it, or -1.
 template <SearchIndex I>
-Status expand(const I& neighbours, MatrixView database, MatrixView q, const ExpansionConfig& config, std::size_t wanted,
-              Id first_id, float* out, const SearchParams& params, const Resources& resources) {
+Status expand(const I& neighbours, const Expansion& e, const SearchParams& params, const Resources& resources) {
     constexpr std::size_t kTogether = 4096;
-    Hits hits(std::min(q.n, kTogether), wanted);
+    const MatrixView q = e.q;
+    Hits hits(std::min(q.n, kTogether), e.wanted);
     std::vector<std::vector<double>> sums(resources.executor.workers(), std::vector<double>(q.d));
     std::vector<std::vector<float>> scaled(sums.size(), std::vector<float>(q.d));
     for (std::size_t i0 = 0; i0 < q.n; i0 += kTogether) {
         const MatrixView part = q.rows(i0, std::min(q.n, i0 + kTogether));
         LUTRA_TRY(resources.progress.report("expand", i0, q.n));
-        LUTRA_TRY(neighbours.search(part, wanted, hits.view(), params, resources));
+        LUTRA_TRY(neighbours.search(part, e.wanted, hits.view(), params, resources));
         for (const Id id : hits.ids)
-            if (id >= Id(database.n))
-                return {Errc::bad_argument, "expand: the index holds id {}; the database has {} rows", id, database.n};
+            if (id >= Id(e.database.n))
+                return {Errc::bad_argument, "expand: the index holds id {}; the database has {} rows", id, e.database.n};
         resources.executor.for_ranges(part.n, 16, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             for (std::size_t i = begin; i < end; ++i) {
-                const Neighbours near{hits.ids.data() + i * wanted, hits.distances.data() + i * wanted, wanted,
-                                      first_id < 0 ? kNoId - 1 : first_id + Id(i0 + i)};
-                expand_row(database, part.row(i), near, config, sums[worker].data(), scaled[worker].data(), out + (i0 + i) * q.d);
+                const Neighbours near{hits.ids.data() + i * e.wanted, hits.distances.data() + i * e.wanted, e.wanted,
+                                      e.first_id < 0 ? kNoId - 1 : e.first_id + Id(i0 + i)};
+                expand_row(e, i0 + i, near, sums[worker].data(), scaled[worker].data());
             }
         });
     }
@@ -148,7 +158,7 @@ Status expand_queries(const I& neighbours, MatrixView database, MatrixView q, co
                       const SearchParams& params, const Resources& resources) {
     LUTRA_TRY(detail::check_expansion(database, q, config, neighbours.metric(), database.n));
     return guarded("expand", [&] {
-        return detail::expand(neighbours, database, q, config, config.num_expand, kNoId, out, params, resources);
+        return detail::expand(neighbours, {database, q, config, config.num_expand, kNoId, out}, params, resources);
     });
 }
 
@@ -157,9 +167,10 @@ Status expand_database(const I& neighbours, MatrixView database, const Expansion
                        const SearchParams& params, const Resources& resources) {
     const std::size_t others = database.n - std::min<std::size_t>(database.n, config.with_self ? 0 : 1);
     LUTRA_TRY(detail::check_expansion(database, database, config, neighbours.metric(), others));
+    const std::size_t wanted = config.num_expand + (config.with_self ? 0 : 1);
     return guarded("expand", [&] {
-        return detail::expand(neighbours, database, database, config, config.num_expand + (config.with_self ? 0 : 1),
-                              config.with_self ? kNoId : 0, out, params, resources);
+        return detail::expand(neighbours, {database, database, config, wanted, config.with_self ? kNoId : 0, out}, params,
+                              resources);
     });
 }
 
