@@ -83,11 +83,15 @@ std::string settings(const OperatingPoint& point) {
     return text.empty() ? "no settings" : text;
 }
 
+/// nprobe, k_factor, recall and queries/s, for a table.
+std::vector<std::string> cells_of(const OperatingPoint& p) {
+    return {p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
+            fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))};
+}
+
 void print_points(const Tuned& tuned) {
     const Table table({"nprobe", "k_factor", "recall", "queries/s"});
-    for (const OperatingPoint& p : tuned.pareto)
-        table.row({p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
-                   fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))});
+    for (const OperatingPoint& p : tuned.pareto) table.row(cells_of(p));
 }
 
 void print_choice(const std::string& spec, const Tuned& tuned, double recall) {
@@ -173,8 +177,10 @@ std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, MetricFla
     const std::size_t lists = lutra::detail::lists_for(n);
     for (std::size_t nlist : {lists / 2, lists, std::min(2 * lists, n / 39)}) {
         if (nlist < 2) continue;
-        for (const std::string& spec : {fmt::format("IVF{},Flat", nlist), fmt::format("IVF{},{},RFlat", nlist, codes)})
+        for (const std::string& spec : {fmt::format("IVF{},Flat", nlist), fmt::format("IVF{},{},RFlat", nlist, codes)}) {
+            if (metric == MetricFlag::cosine && spec.ends_with("RFlat")) continue;  // refines by inner product, not by cosine
             if (std::find(specs.begin(), specs.end(), spec) == specs.end()) specs.push_back(spec);
+        }
     }
     return specs;
 }
@@ -186,50 +192,76 @@ Index build(const std::string& spec, MetricFlag metric, MatrixView rows, const R
     return index;
 }
 
+/// What trial indexes are built from, and the queries that measure them.
+struct TrialRows {
+    AlignedVector<float> kept;  // the rows of base, if some were held out
+    MatrixView base;
+    Questions q;
+};
+
+/// Some rows become the queries, the others, in their order, the base.
+TrialRows hold_out(MatrixView rows) {
+    TrialRows trial;
+    Questions& q = trial.q;
+    q.n = std::min(kHeldOut, rows.n / 10), q.d = rows.d;
+    if (q.n == 0) throw Error(Status{Errc::too_few_rows, "{} rows are too few to hold some out; give --queries", rows.n});
+    std::vector<std::size_t> order = permutation(rows.n, rows.n, 1234);
+    const auto held = order.begin() + std::ptrdiff_t(q.n);
+    std::sort(held, order.end());
+    for (auto i = order.begin(); i != order.end(); ++i) {
+        AlignedVector<float>& to = i < held ? q.rows : trial.kept;
+        to.insert(to.end(), rows.row(*i), rows.row(*i) + rows.d);
+    }
+    trial.base = {trial.kept.data(), rows.n - q.n, rows.d};
+    return trial;
+}
+
+TrialRows with_queries(MatrixView rows, const std::string& base_path, const std::string& path) {
+    TrialRows trial{{}, rows, read_queries(path)};
+    if (trial.q.d == rows.d) return trial;
+    throw Error(
+        Status{Errc::bad_argument, "{} has {} columns, {} has {}", path_text(path), trial.q.d, path_text(base_path), rows.d});
+}
+
+struct TunedIndex {
+    std::string spec;
+    Tuned tuned;
+};
+
+/// One that reaches the recall, else the fastest.
+bool is_better(const Tuned& a, const Tuned& b) {
+    return a.reached != b.reached ? a.reached : a.best.queries_per_second > b.best.queries_per_second;
+}
+
+/// Builds and tunes an index of every candidate, and prints a line for each.
+TunedIndex find_best(const AutotuneFlags& flags, const TrialRows& trial, const Resources& resources) {
+    AutotuneConfig config = flags.config;
+    config.base = BaseVectors(trial.base);
+    const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
+    std::optional<TunedIndex> best;
+    for (const std::string& spec : candidate_specs(trial.base.n, trial.base.d, flags.metric)) {
+        const Index index = build(spec, flags.metric, trial.base, resources);
+        const Tuned tuned = autotune(index, trial.q.view(), trial.q.truth, config, resources).value();
+        std::vector<std::string> cells = cells_of(tuned.best);
+        cells.insert(cells.begin(), spec);
+        table.row(cells);
+        if (!best || is_better(tuned, best->tuned)) best = {spec, tuned};
+    }
+    return *best;
+}
+
 /// Without queries some rows are held out of the trial indexes and serve as queries; the saved index holds all rows.
 void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     const Inputs inputs(flags.base);
     FileWriter file = FileWriter::create(flags.output).value();  // now, as in tune_file()
-    const AlignedVector<float> rows = inputs.read_all();
-    AlignedVector<float> kept;
-    MatrixView base{rows.data(), inputs.n(), inputs.d()};
-    Questions q;
-    if (!flags.queries.empty()) {
-        q = read_queries(flags.queries);
-    } else {
-        q.n = std::min(kHeldOut, base.n / 10), q.d = base.d;
-        std::vector<std::size_t> order = permutation(base.n, base.n, 1234);
-        const auto held = order.begin() + std::ptrdiff_t(q.n);
-        std::sort(held, order.end());
-        for (auto i = order.begin(); i != order.end(); ++i) {
-            AlignedVector<float>& to = i < held ? q.rows : kept;
-            to.insert(to.end(), base.row(*i), base.row(*i) + base.d);
-        }
-        base = {kept.data(), base.n - q.n, base.d};
-    }
-    if (q.d != base.d)
-        throw Error(Status{Errc::bad_argument, "{} has {} columns, {} has {}", path_text(flags.queries), q.d,
-                           path_text(inputs.path()), base.d});
-    if (q.n == 0) throw Error(Status{Errc::too_few_rows, "{} rows are too few to hold some out; give --queries", base.n});
-    find_truth(q, base, flags.metric, flags.config.k, resources);
-    AutotuneConfig config = flags.config;
-    config.base = BaseVectors(base);
-    const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
-    std::string best_spec;
-    std::optional<Tuned> best;
-    for (const std::string& spec : candidate_specs(base.n, base.d, flags.metric)) {
-        if (flags.metric == MetricFlag::cosine && spec.ends_with("RFlat")) continue;  // refines by inner product, not by cosine
-        const Tuned tuned = autotune(build(spec, flags.metric, base, resources), q.view(), q.truth, config, resources).value();
-        const OperatingPoint& p = tuned.best;
-        table.row({spec, p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
-                   fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))});
-        const bool better =
-            !best || (tuned.reached != best->reached ? tuned.reached : p.queries_per_second > best->best.queries_per_second);
-        if (better) best = tuned, best_spec = spec;
-    }
-    print_choice(best_spec, *best, flags.config.recall);
-    Index index = build(best_spec, flags.metric, {rows.data(), inputs.n(), inputs.d()}, resources);
-    keep_settings(index, best->best);
+    const AlignedVector<float> all = inputs.read_all();
+    const MatrixView rows{all.data(), inputs.n(), inputs.d()};
+    TrialRows trial = flags.queries.empty() ? hold_out(rows) : with_queries(rows, inputs.path(), flags.queries);
+    find_truth(trial.q, trial.base, flags.metric, flags.config.k, resources);
+    const TunedIndex best = find_best(flags, trial, resources);
+    print_choice(best.spec, best.tuned, flags.config.recall);
+    Index index = build(best.spec, flags.metric, rows, resources);
+    keep_settings(index, best.tuned.best);
     save_to(index, file, flags.output);
 }
 
