@@ -27,6 +27,13 @@ std::vector<Pair> sorted_best(std::vector<Pair> all, std::size_t k) {
     return all;
 }
 
+template <class PairOf, class LocationOf>
+void append(Reservoir& pool, std::size_t n, PairOf&& pair, LocationOf&& location) {
+    std::vector<float> scores(n);
+    for (std::size_t i = 0; i < n; ++i) scores[i] = pair(i).score;
+    pool.append(scores, location, [&](std::size_t i) { return pair(i).id; });
+}
+
 std::vector<Pair> collect(const std::vector<Pair>& all, std::size_t k, std::size_t run, const IdFilter& filter = {}) {
     Arena arena;
     Reservoir pool(k, &filter, arena);
@@ -35,9 +42,9 @@ std::vector<Pair> collect(const std::vector<Pair>& all, std::size_t k, std::size
         if (run == 1)
             pool.push(all[first].score, all[first].id);
         else
-            pool.append(
-                n, [&](std::size_t i) { return all[first + i].score; },
-                [&](std::size_t i) { return std::uint64_t(all[first + i].id); }, [&](std::size_t i) { return all[first + i].id; });
+            append(
+                pool, n, [&](std::size_t i) { return all[first + i]; },
+                [&](std::size_t i) { return std::uint64_t(all[first + i].id); });
     }
     std::vector<float> distances(k + 1, -7.F);
     std::vector<Id> ids(k + 1, -7);
@@ -132,9 +139,9 @@ std::vector<Pair> rescored(const std::vector<Placed>& all, const std::vector<Id>
     Reservoir pools[2] = {Reservoir(wanted, &filter, arena, lookup), Reservoir(wanted, &filter, arena, lookup)};
     for (std::size_t first = 0; first < all.size(); first += 100) {
         const std::size_t n = std::min<std::size_t>(100, all.size() - first);
-        pools[first / 100 % 2].append(
-            n, [&](std::size_t i) { return all[first + i].pair.score; }, [&](std::size_t i) { return all[first + i].place; },
-            [&](std::size_t i) { return all[first + i].pair.id; });
+        append(
+            pools[first / 100 % 2], n, [&](std::size_t i) { return all[first + i].pair; },
+            [&](std::size_t i) { return all[first + i].place; });
     }
     pools[0].take_over(pools[1]);
     pools[0].rescore(

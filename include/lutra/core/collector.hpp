@@ -20,8 +20,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// Scores given to push() are exact, unless the collector has a member `rough` that is true.
 ///
 /// Optional, as in Reservoir:
-///   append(n, score, location, id)   many candidates at once, by location; the collector applies threshold and filter itself, and
-///                                    scores may be estimates (Encoding::kEstimates)
+///   append(scores, location, id)     at most kRun candidates at once, by location(i); id(i) gives their ids. The collector applies
+///                                    threshold and filter itself, and scores may be estimates (Encoding::kEstimates)
 ///   wants_first()                    how many of the best of the first candidates suffice
 ///   prefetch()
 template <class C>

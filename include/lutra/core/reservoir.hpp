@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -63,14 +64,14 @@ public:
         cut_when_full();
     }
 
-    /// Takes n <= kRun candidates with score(i) and location(i); id(i) is for the filter. Applies filter and threshold.
-    template <class Score, class LocationOf, class IdOf>
-    void append(std::size_t n, Score&& score, LocationOf&& location, IdOf&& id) {
+    /// Takes at most kRun candidates with their scores and location(i); id(i) is for the filter. Applies filter and threshold.
+    template <class LocationOf, class IdOf>
+    void append(std::span<const float> scores, LocationOf&& location, IdOf&& id) {
         if (!filter_->active())
-            add_all(n, score, location);
+            add_all(scores, location);
         else
-            for (std::size_t i = 0; i < n; ++i)
-                if (const Key key = key_of(score(i)); key <= threshold_ && wants(id(i))) add(key, location(i));
+            for (std::size_t i = 0; i < scores.size(); ++i)
+                if (const Key key = key_of(scores[i]); key <= threshold_ && wants(id(i))) add(key, location(i));
         cut_when_full();
     }
 
@@ -153,14 +154,14 @@ private:
     }
 
     // With local copies of the members: for the compiler, stores to the pool might alias n_ and threshold_.
-    template <class Score, class LocationOf>
-    void add_all(std::size_t n, Score&& score, LocationOf&& location) {
+    template <class LocationOf>
+    void add_all(std::span<const float> scores, LocationOf&& location) {
         const Key threshold = threshold_;
         Key* keys = keys_ + n_;
         std::uint64_t* locations = locations_ + n_;
         std::size_t added = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            const Key key = key_of(score(i));
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            const Key key = key_of(scores[i]);
             keys[added] = key, locations[added] = location(i);
             added += key <= threshold;
         }

@@ -17,6 +17,7 @@
 #include <lutra/encodings/pq4fs/train_score_aware.hpp>
 #include <lutra/io/record.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -150,21 +151,10 @@ public:
     void scan(Metric metric, std::span<const State* const> queries, std::span<const float> distances, ListView list,
               std::span<C* const> collectors, Arena& arena) const {
         LUTRA_ASSERT(!by_residual_ || (list.centroid != nullptr && distances.size() == queries.size()));
-        const auto scan_from = [&]<std::size_t Q>(std::size_t i, std::integral_constant<std::size_t, Q>) {
-            const float* const own = by_residual_ ? distances.data() + i : nullptr;
-            scan_some<Q>(metric, queries.data() + i, own, list, collectors.data() + i, arena);
-        };
-        std::size_t i = 0;
-        for (; i + 4 <= queries.size(); i += 4) scan_from(i, std::integral_constant<std::size_t, 4>());
-        switch (queries.size() - i) {
-            case 3:
-                return scan_from(i, std::integral_constant<std::size_t, 3>());
-            case 2:
-                return scan_from(i, std::integral_constant<std::size_t, 2>());
-            case 1:
-                return scan_from(i, std::integral_constant<std::size_t, 1>());
-            default:
-                return;
+        for (std::size_t i = 0; i < queries.size(); i += kPass) {
+            const std::size_t n = std::min(kPass, queries.size() - i);
+            const auto own = by_residual_ ? distances.subspan(i, n) : distances;
+            scan_some(metric, queries.subspan(i, n), own, list, collectors.subspan(i, n), arena);
         }
     }
 
@@ -223,6 +213,7 @@ private:
     // Vectors scanned between two updates of the limits: early limits against the cost of a call. The room for survivors, 32 KB for
     // four queries, stays in L1 or L2.
     static constexpr std::size_t kChunk = 1024;
+    static constexpr std::size_t kPass = 4;  // queries that share each load of codes
 
     // The LUT of a query for this list: the query's own, for residuals shifted by the distance to the list's centroid; or a new
     // one, which costs as much as scanning a few hundred rows, if the list or the query is too far out to share (L2 residuals).
@@ -250,9 +241,9 @@ private:
 
     // Collectors without append() take exact scores, unless they are `rough`.
     template <class C>
-    static constexpr bool kAppends = requires(C& c, float (*score)(std::size_t), std::uint64_t (*location)(std::size_t),
+    static constexpr bool kAppends = requires(C& c, std::span<const float> scores, std::uint64_t (*location)(std::size_t),
                                               Id (*id)(std::size_t)) {
-        c.append(std::size_t{}, score, location, id);
+        c.append(scores, location, id);
     };
     // With few sub-quantizers there are few different sums, so very many rows tie with the k-th: estimates cannot select among
     // them.
@@ -266,11 +257,13 @@ private:
     // The scan of one list for one query: its LUT, and the limit of sums for its collector's threshold.
     template <Collector C>
     struct Scan {
+        const float* query;
+        C* collector;
+        bool exact;  // the collector takes exact scores of decoded vectors, not estimates
         Pq4Lut lut;
-        C* collector = nullptr;
         Pq4Slack slack;
-        float threshold = 0;
-        std::uint32_t limit = 0;
+        float threshold;
+        std::uint32_t limit;
 
         void start() { threshold = collector->threshold(), limit = lut.limit(slack.beyond(threshold)); }
         void refresh() {
@@ -279,14 +272,15 @@ private:
     };
 
     // pq4fs_scan.hpp
-    template <std::size_t Q, Collector C>
-    void scan_some(Metric metric, const State* const* states, const float* distances, const ListView& list, C* const* collectors,
-                   Arena& arena) const;
-    template <std::size_t Q, Collector C>
-    void scan_chunk(const ListView& list, std::size_t first, std::size_t n, std::array<Scan<C>, Q>& scans,
-                    std::array<Survivors, Q>& found) const;
-    template <Collector C, class Score>
-    static void offer(const Survivors& found, const ListView& list, std::size_t first, C& collector, Score&& score);
+    template <Collector C>
+    void scan_some(Metric metric, std::span<const State* const> states, std::span<const float> distances, const ListView& list,
+                   std::span<C* const> collectors, Arena& arena) const;
+    void scan_chunk(const ListView& list, std::size_t first, std::size_t n, std::span<const Pq4Query> queries,
+                    std::span<Survivors> found) const;
+    template <std::size_t Q>
+    void scan_blocks(const Pq4Blocks& blocks, std::span<const Pq4Query> queries, std::span<Survivors> found) const;
+    template <Collector C, class Exact>
+    static void offer(const Scan<C>& scan, Survivors found, const ListView& list, std::size_t first, Exact&& exact);
 
     // Drops survivors that score worse than the `wanted` lowest sums; 0: none.
     static void keep_least(std::size_t wanted, const Pq4Lut& lut, Survivors& found) {
