@@ -47,6 +47,19 @@ private:
     Id next_ = 0;
 };
 
+/// The ids of the rows of one add(): the caller's, or those from the next free one on.
+class NewIds {
+public:
+    explicit NewIds(NextId next) : first_(next.value()) {}
+    explicit NewIds(const Id* given) : given_(given) {}
+
+    Id operator[](std::size_t i) const { return given_ != nullptr ? given_[i] : first_ + Id(i); }
+
+private:
+    const Id* given_ = nullptr;  // [n]
+    Id first_ = 0;
+};
+
 /// bad_argument unless the caller's ids [n] are 0 to kMaxId each. ids may be null if n is 0.
 inline Status check_given_ids(const Id* ids, std::size_t n) {
     if (ids == nullptr && n != 0) return {Errc::bad_argument, "add: {} ids at a null pointer", n};

@@ -243,8 +243,7 @@ private:
     Status learn(MatrixView x, const Resources& resources);
     Status train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const;
     void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const;
-    template <class IdOf>
-    Status append(MatrixView x, IdOf id_of, const Resources& resources);
+    Status append(MatrixView x, NewIds ids, const Resources& resources);
     Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const;
     void encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows);
     std::size_t remove_from(std::size_t list, const std::vector<bool>& goes, std::size_t at);

@@ -87,8 +87,7 @@ Status Ivf<Coarse, E>::add(MatrixView x, const Resources& resources) {
         LUTRA_TRY(check_add(x));
         if (x.n == 0) return {};
         LUTRA_TRY(next_id_.check_room(x.n));
-        return append(
-            x, [first = next_id_.value()](std::size_t i) { return first + Id(i); }, resources);
+        return append(x, NewIds(next_id_), resources);
     });
 }
 
@@ -98,16 +97,14 @@ Status Ivf<Coarse, E>::add_with_ids(MatrixView x, const Id* ids, const Resources
         LUTRA_TRY(check_add(x));
         if (x.n == 0) return {};
         LUTRA_TRY(check_given_ids(ids, x.n));
-        LUTRA_TRY(append(
-            x, [ids](std::size_t i) { return ids[i]; }, resources));
+        LUTRA_TRY(append(x, NewIds(ids), resources));
         positional_ = false;
         return {};
     });
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-template <class IdOf>
-Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resources) {
+Status Ivf<Coarse, E>::append(MatrixView x, NewIds ids, const Resources& resources) {
     std::vector<Id> lists(x.n);
     LUTRA_TRY(assign(x, lists, resources));
     std::vector<std::size_t> first(nlist_ + 1), rows(x.n), before(nlist_), more(nlist_);
@@ -118,7 +115,7 @@ Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resourc
     for (std::size_t l = 0; l < nlist_; ++l) before[l] = lists_.size(l), more[l] = first[l + 1] - first[l];
     const auto rows_of = [&](std::size_t l) { return std::span(rows).subspan(first[l], more[l]); };
     Id highest = kNoId;
-    for (std::size_t i = 0; i < x.n; ++i) highest = std::max(highest, id_of(i));
+    for (std::size_t i = 0; i < x.n; ++i) highest = std::max(highest, ids[i]);
     lists_.reserve(more);
     direct_map_.reserve(ntotal_ + x.n, highest < Id(ntotal_ + x.n));
     std::vector<double> squared(coarse_.wants_spreads() ? nlist_ : 0);
@@ -135,7 +132,7 @@ Status Ivf<Coarse, E>::append(MatrixView x, IdOf id_of, const Resources& resourc
     // Nothing fails any more.
     for (std::size_t l = 0; l < nlist_; ++l) {
         lists_.admit(l, rows_of(l).size());
-        std::ranges::transform(rows_of(l), lists_.ids(l).begin() + std::ptrdiff_t(before[l]), id_of);
+        for (std::size_t at = before[l]; const std::size_t i : rows_of(l)) lists_.ids(l)[at++] = ids[i];
         if (!squared.empty()) spreads_.set(l, squared[l], lists_.size(l));
     }
     coarse_.set_spreads(spreads_.rms());

@@ -236,9 +236,7 @@ private:
         }
     }
     // At most 4 KB of a row: the hardware prefetcher fetches the rest of longer ones.
-    void prefetch_row(std::size_t place) const {
-        prefetch_bytes(row(place), std::min(dim(), kAheadFloats) * sizeof(float));
-    }
+    void prefetch_row(std::size_t place) const { prefetch_bytes(row(place), std::min(dim(), kAheadFloats) * sizeof(float)); }
 
     void forget_rows() {
         rows_.clear(), ids_.clear();
@@ -246,8 +244,7 @@ private:
     }
 
     // refine_change.hpp
-    template <class IdOf>
-    Status append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources);
+    Status append(MatrixView x, NewIds ids, bool are_places, const Resources& resources);
     Status reserve(std::string_view call, std::size_t more, bool are_places);
     template <class IdOf>
     void append_rows(MatrixView x, IdOf id_of_row, bool are_places);

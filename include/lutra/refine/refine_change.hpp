@@ -28,9 +28,7 @@ Status Refine<Base>::train(MatrixView x, const Resources& resources) {
 template <SearchIndex Base>
 Status Refine<Base>::add(MatrixView x, const Resources& resources) {
     LUTRA_TRY(next_id_.check_room(x.n));
-    const Id first = next_id_.value();
-    return append(
-        x, [first](std::size_t i) { return first + Id(i); }, ids_.empty() && first == Id(ntotal()), resources);
+    return append(x, NewIds(next_id_), ids_.empty() && next_id_.value() == Id(ntotal()), resources);
 }
 
 template <SearchIndex Base>
@@ -39,19 +37,18 @@ Status Refine<Base>::add_with_ids(MatrixView x, const Id* ids, const Resources& 
     LUTRA_TRY(check_given_ids(ids, x.n));
     bool are_places = ids_.empty() && nlist() != 0;  // without lists only ids that add() gave follow their rows
     for (std::size_t i = 0; i < x.n; ++i) are_places = are_places && ids[i] == Id(ntotal() + i);
-    return append(
-        x, [ids](std::size_t i) { return ids[i]; }, are_places, resources);
+    return append(x, NewIds(ids), are_places, resources);
 }
 
 template <SearchIndex Base>
-template <class IdOf>
-Status Refine<Base>::append(MatrixView x, IdOf id_of_row, bool are_places, const Resources& resources) {
+Status Refine<Base>::append(MatrixView x, NewIds ids, bool are_places, const Resources& resources) {
     LUTRA_TRY(check_shape("add", x, dim()));
     if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
     LUTRA_TRY(reserve("add", x.n, are_places));
     LUTRA_TRY(base_.add(x, resources));
-    append_rows(x, id_of_row, are_places);
-    for (std::size_t i = 0; i < x.n; ++i) next_id_.pass(id_of_row(i));
+    append_rows(
+        x, [ids](std::size_t i) { return ids[i]; }, are_places);
+    for (std::size_t i = 0; i < x.n; ++i) next_id_.pass(ids[i]);
     return {};
 }
 
