@@ -54,7 +54,7 @@ template <SearchIndex I>
 struct IndexModel final : AnyIndex {
     static constexpr char kType = 0;
 
-    explicit IndexModel(I i) : index(std::move(i)) {}
+    explicit IndexModel(I&& i) : index(std::move(i)) {}
     const void* type() const override { return &kType; }
     std::unique_ptr<AnyIndex> untrained() const override { return std::make_unique<IndexModel>(index.untrained()); }
     std::size_t dim() const override { return index.dim(); }
