@@ -36,6 +36,8 @@
 #define LUTRA_TAG_ISA avx512bw
 #elif defined(__AVX512F__)
 #define LUTRA_TAG_ISA avx512f
+#elif defined(__AVX2__) && defined(__FMA__) && defined(__AVXVNNI__)
+#define LUTRA_TAG_ISA avx2vnni
 #elif defined(__AVX2__) && defined(__FMA__)
 #define LUTRA_TAG_ISA avx2
 #elif defined(__AVX2__)
@@ -46,6 +48,8 @@
 #define LUTRA_TAG_ISA sse41
 #elif defined(__SSSE3__)
 #define LUTRA_TAG_ISA ssse3
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+#define LUTRA_TAG_ISA neon_dot
 #elif defined(__aarch64__)
 #define LUTRA_TAG_ISA neon
 #else

@@ -1,126 +1,126 @@
-// lutra/kernels/byte_dots.hpp: inner products of a query and many rows, all in bytes, rows interleaved.
+// lutra/kernels/byte_dots.hpp: inner products of queries and rows, all in bytes, rows interleaved: the definition and the layout.
 // SPDX-License-Identifier: MIT
 //
-//   codes [groups, padded / 4, 16, 4]     four columns of each of 16 rows, then the next four
+//   codes [padded / 4, 16, 4]     a group of 16 rows: four columns of each, then the next four
 //
-// One instruction multiplies four columns of 16 rows by the query's four and adds each row's products to its own 32-bit sum, so
-// nothing is summed across lanes. A lone query of words in 1,024 lists (d = 200, Zen 4, medians of four alternations) takes 29.3
-// us, 37.0 with each row's bytes together.
+// One instruction multiplies four columns of 4, 8 or 16 rows by the query's four and adds each row's products to its own 32-bit
+// sum, so nothing is summed across lanes, and a query's four columns are one number that is broadcast. byte_lanes.hpp has those
+// instructions. Rows have no sign and queries have one, as dot products of x86 want it.
 #pragma once
-#include <lutra/simd/arch.hpp>
+#include <lutra/kernels/byte_lanes.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
-#include <immintrin.h>
-#endif
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
 inline constexpr std::size_t kByteGroup = 16, kByteColumns = 4;
+inline constexpr std::int32_t kByteZero = 128;  ///< the code of 0 in a row: a row's value is its code less this
 
-/// The offset of column t of row j; padded is a multiple of kByteColumns.
-constexpr std::size_t byte_offset(std::size_t j, std::size_t t, std::size_t padded) {
-    return j / kByteGroup * kByteGroup * padded + t / kByteColumns * kByteGroup * kByteColumns + j % kByteGroup * kByteColumns +
-           t % kByteColumns;
+/// The offset of column t of row j < kByteGroup in its group.
+constexpr std::size_t byte_offset(std::size_t j, std::size_t t) {
+    return t / kByteColumns * kByteGroup * kByteColumns + j * kByteColumns + t % kByteColumns;
 }
 
-/// Added to a query's codes, which are in -127 .. 127 like the rows', as instructions differ in which factor may be negative. So a
-/// kernel's dots exceed those of the definition by this times the sum of the row's codes.
-template <class Arch>
-inline constexpr std::int32_t kByteBias = 0;
+/// A query in bytes. Columns from d on are 0.
+struct ByteCodes {
+    const std::int8_t* codes = nullptr;  // [padded]
+    std::int32_t bias = 0;               // kByteZero times their sum
+};
 
-// dots [groups * 16]: query [padded] times each row.
-inline void byte_dots(scalar, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
-                      std::int32_t* dots) {
-    for (std::size_t j = 0; j < groups * kByteGroup; ++j) {
-        dots[j] = 0;
-        for (std::size_t t = 0; t < padded; ++t)
-            dots[j] += std::int32_t(std::int8_t(query[t])) * std::int32_t(codes[byte_offset(j, t, padded)]);
-    }
+/// Groups of rows, `pitch` bytes from one to the next; padded: columns, rounded up to kByteColumns.
+struct ByteGroups {
+    const std::byte* codes = nullptr;
+    std::size_t n = 0, pitch = 0, padded = 0;
+
+    const std::uint8_t* group(std::size_t g) const { return reinterpret_cast<const std::uint8_t*>(codes + g * pitch); }
+};
+
+/// The definition: the sum over all columns of query * (code - kByteZero). It has 32 bits: padded <= 65,536.
+inline std::int32_t byte_dot(const ByteCodes& query, const ByteGroups& rows, std::size_t j) {
+    std::int32_t sum = 0;
+    const std::uint8_t* group = rows.group(j / kByteGroup);
+    for (std::size_t t = 0; t < rows.padded; ++t)
+        sum += std::int32_t(query.codes[t]) * (std::int32_t(group[byte_offset(j % kByteGroup, t)]) - kByteZero);
+    return sum;
 }
 
-#if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
-/// Tag: |q| times c with the sign of q. Both are at most 127, so that two products fit into 16 bits.
-struct Avx2Bytes {};
+/// dots [n * kByteGroup]: the query times each row.
+inline void byte_dots(scalar, const ByteCodes& query, const ByteGroups& rows, std::int32_t* dots) {
+    for (std::size_t j = 0; j < rows.n * kByteGroup; ++j) dots[j] = byte_dot(query, rows, j);
+}
 
 namespace detail {
 
-// Four columns of eight rows.
-inline __m256i byte_products(const std::uint8_t* query, const std::int8_t* codes) {
-    std::int32_t four;
-    std::memcpy(&four, query, sizeof four);
-    const __m256i q = _mm256_set1_epi32(four), c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(c, q));
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
+/// The sums of Q queries with Groups groups from `first` on. Several at once, as a sum must wait for the one before it.
+template <class Lanes, std::size_t Q, std::size_t Groups>
+struct ByteSums {
+    static constexpr std::size_t kVectors = Groups * kByteGroup / Lanes::kRows;
+    typename Lanes::Sum sums[Q][kVectors];
 
-// Eight rows; two sums, for one must wait for the one before it.
-inline void byte_dots_of_8(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
-    __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
-    std::size_t t = 0;
-    for (; t + 2 * kByteColumns <= padded; t += 2 * kByteColumns) {
-        even = _mm256_add_epi32(even, byte_products(query + t, codes + t * kByteGroup));
-        odd = _mm256_add_epi32(odd, byte_products(query + t + kByteColumns, codes + (t + kByteColumns) * kByteGroup));
+    void add_all(const ByteCodes* const (&queries)[Q], const ByteGroups& rows, std::size_t first) {
+        const std::uint8_t* from[Groups];
+        LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) from[g] = rows.group(first + g);
+        LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) LUTRA_UNROLL for (auto& s : sums[q]) s = Lanes::start(queries[q]->bias);
+        for (std::size_t t = 0; t < rows.padded; t += kByteColumns) {
+            typename Lanes::Rows x[kVectors];
+            LUTRA_UNROLL for (std::size_t v = 0; v < kVectors; ++v) x[v] = Lanes::load(vector_of(from, v) + t * kByteGroup);
+            LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) {
+                const auto four = Lanes::broadcast(queries[q]->codes + t);
+                LUTRA_UNROLL for (std::size_t v = 0; v < kVectors; ++v) sums[q][v] = Lanes::add(sums[q][v], x[v], four);
+            }
+        }
     }
-    if (t < padded) even = _mm256_add_epi32(even, byte_products(query + t, codes + t * kByteGroup));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dots), _mm256_add_epi32(even, odd));
-}
+
+private:
+    static const std::uint8_t* vector_of(const std::uint8_t* const (&from)[Groups], std::size_t v) {
+        constexpr std::size_t kPerGroup = kByteGroup / Lanes::kRows;
+        return from[v / kPerGroup] + v % kPerGroup * Lanes::kRows * kByteColumns;
+    }
+};
+
+/// The sums of one query with one group: its bytes are read from first to last, as memory is fastest, in chains for every fourth
+/// four columns, which need not wait for each other.
+template <class Lanes>
+struct ByteSums<Lanes, 1, 1> {
+    static constexpr std::size_t kVectors = kByteGroup / Lanes::kRows;
+    typename Lanes::Sum sums[1][kVectors];
+
+    void add_all(const ByteCodes* const (&queries)[1], const ByteGroups& rows, std::size_t first) {
+        constexpr std::size_t kChains = std::max<std::size_t>(1, 4 / kVectors), kStep = kChains * kByteColumns;
+        const std::uint8_t* const from = rows.group(first);
+        const std::int8_t* const query = queries[0]->codes;
+        typename Lanes::Sum chains[kChains][kVectors];
+        LUTRA_UNROLL for (std::size_t c = 0; c < kChains; ++c) LUTRA_UNROLL for (auto& s : chains[c]) s =
+            Lanes::start(c == 0 ? queries[0]->bias : 0);
+        std::size_t t = 0;
+        for (; t + kStep <= rows.padded; t += kStep)
+            LUTRA_UNROLL for (std::size_t c = 0; c < kChains; ++c) add(chains[c], from, query, t + c * kByteColumns);
+        for (; t < rows.padded; t += kByteColumns) add(chains[0], from, query, t);
+        LUTRA_UNROLL for (std::size_t v = 0; v < kVectors; ++v) {
+            sums[0][v] = chains[0][v];
+            LUTRA_UNROLL for (std::size_t c = 1; c < kChains; ++c) sums[0][v] = Lanes::plus(sums[0][v], chains[c][v]);
+        }
+    }
+
+private:
+    static void add(typename Lanes::Sum (&chain)[kVectors], const std::uint8_t* from, const std::int8_t* query, std::size_t t) {
+        const auto four = Lanes::broadcast(query + t);
+        LUTRA_UNROLL for (std::size_t v = 0; v < kVectors; ++v) chain[v] =
+            Lanes::add(chain[v], Lanes::load(from + t * kByteGroup + v * Lanes::kRows * kByteColumns), four);
+    }
+};
 
 }  // namespace detail
 
-inline void byte_dots(Avx2Bytes, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
-                      std::int32_t* dots) {
-    for (std::size_t half = 0; half < 2 * groups; ++half)
-        detail::byte_dots_of_8(query, codes + half / 2 * kByteGroup * padded + half % 2 * 32, padded, dots + half * 8);
-}
-#endif
-
-#if defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
-/// Tag: q is without a sign, c has one.
-struct VnniBytes {};
-template <>
-inline constexpr std::int32_t kByteBias<VnniBytes> = 128;
-
-namespace detail {
-
-// Several groups at once, for a sum must wait for the one before it.
-template <std::size_t Groups>
-void byte_dots_of_groups(const std::uint8_t* query, const std::int8_t* codes, std::size_t padded, std::int32_t* dots) {
-    __m512i sum[Groups];
-    LUTRA_UNROLL for (__m512i& s : sum) s = _mm512_setzero_si512();
-    for (std::size_t t = 0; t < padded; t += kByteColumns) {
-        std::int32_t four;
-        std::memcpy(&four, query + t, sizeof four);
-        const __m512i q = _mm512_set1_epi32(four);
-        LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) sum[g] =
-            _mm512_dpbusd_epi32(sum[g], q, _mm512_loadu_si512(codes + g * kByteGroup * padded + t * kByteGroup));
+template <class Lanes>
+void byte_dots(Lanes, const ByteCodes& query, const ByteGroups& rows, std::int32_t* dots) {
+    for (std::size_t g = 0; g < rows.n; ++g) {
+        detail::ByteSums<Lanes, 1, 1> all;
+        all.add_all({&query}, rows, g);
+        for (std::size_t v = 0; v < all.kVectors; ++v) Lanes::store(all.sums[0][v], dots + g * kByteGroup + v * Lanes::kRows);
     }
-    LUTRA_UNROLL for (std::size_t g = 0; g < Groups; ++g) _mm512_storeu_si512(dots + g * kByteGroup, sum[g]);
 }
-
-}  // namespace detail
-
-inline void byte_dots(VnniBytes, const std::uint8_t* query, const std::int8_t* codes, std::size_t groups, std::size_t padded,
-                      std::int32_t* dots) {
-    constexpr std::size_t kTogether = 4;
-    std::size_t g = 0;
-    for (; g + kTogether <= groups; g += kTogether)
-        detail::byte_dots_of_groups<kTogether>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
-    for (; g < groups; ++g) detail::byte_dots_of_groups<1>(query, codes + g * kByteGroup * padded, padded, dots + g * kByteGroup);
-}
-#endif
-
-/// Tag of the fastest one of this build.
-#if defined(LUTRA_SCALAR_ONLY)
-using BestBytes = scalar;
-#elif defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
-using BestBytes = VnniBytes;
-#elif defined(__AVX2__)
-using BestBytes = Avx2Bytes;
-#else
-using BestBytes = scalar;
-#endif
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,0 +1,160 @@
+// The products of bytes, and the scan over them, against their definitions.  SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <lutra/core/aligned.hpp>
+#include <lutra/core/random.hpp>
+#include <lutra/kernels/byte_scan.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace {
+using namespace lutra;
+
+std::vector<std::int8_t> random_query(std::size_t padded, Rng& rng) {
+    std::vector<std::int8_t> codes(padded);
+    for (auto& v : codes) v = std::int8_t(int(rng.below(256)) - 128);
+    return codes;
+}
+
+ByteCodes codes_of(const std::vector<std::int8_t>& query) {
+    std::int32_t sum = 0;
+    for (const std::int8_t v : query) sum += v;
+    return {query.data(), kByteZero * sum};
+}
+
+/// Groups of random rows and of their numbers.
+struct Rows {
+    AlignedVector<std::byte> bytes;
+    ByteGroups groups;
+
+    Rows(std::size_t n, std::size_t padded, std::size_t terms, Rng& rng) {
+        const std::size_t pitch = kByteGroup * padded + terms * kByteGroup * sizeof(float);
+        bytes.resize(n * pitch);
+        groups = {bytes.data(), n, pitch, padded};
+        for (auto& v : bytes) v = std::byte(rng.below(256));
+        for (std::size_t g = 0; g < n; ++g)
+            for (std::size_t i = 0; i < terms * kByteGroup; ++i) term(g)[i] = float(int(rng.below(20000)) - 10000) * 0.01F;
+    }
+    float* term(std::size_t g) { return reinterpret_cast<float*>(bytes.data() + g * groups.pitch + kByteGroup * groups.padded); }
+};
+
+template <class Lanes>
+void check_dots() {
+    Rng rng(1);
+    for (const std::size_t n : {0, 1, 3, 4, 9})
+        for (const std::size_t padded : {4, 8, 12, 16, 20, 64, 324}) {
+            std::vector<std::int8_t> q = random_query(padded, rng);
+            Rows rows(n, padded, 0, rng);
+            q[2] = q[3] = -128;  // the largest sums of a pair
+            for (const std::size_t t : {2, 3})
+                if (n != 0) rows.bytes[byte_offset(0, t)] = std::byte{0}, rows.bytes[byte_offset(15, t)] = std::byte{255};
+            std::vector<std::int32_t> want(n * kByteGroup), got(n * kByteGroup);
+            byte_dots(scalar{}, codes_of(q), rows.groups, want.data());
+            byte_dots(Lanes{}, codes_of(q), rows.groups, got.data());
+            CHECK(got == want);
+        }
+}
+
+/// What a scan finds for a query.
+struct Found {
+    std::vector<std::uint32_t> offsets;
+    std::vector<std::int32_t> dots;
+    bool operator==(const Found&) const = default;
+};
+
+template <bool Whole, std::size_t Q, class Lanes>
+std::vector<Found> scan(Lanes lanes, const ByteGroups& rows, const std::array<ByteQuery, Q>& queries) {
+    std::vector<Found> found(Q);
+    std::array<ByteSurvivors, Q> room;
+    const std::size_t n = (rows.n + 1) * kByteGroup;
+    for (std::size_t q = 0; q < Q; ++q) {
+        found[q].offsets.resize(n), found[q].dots.resize(n);
+        room[q] = {found[q].offsets.data(), found[q].dots.data(), 7};
+    }
+    byte_scan<Whole>(lanes, rows, queries, room.data());
+    for (std::size_t q = 0; q < Q; ++q) found[q].offsets.resize(room[q].n), found[q].dots.resize(room[q].n);
+    return found;
+}
+
+/// Factors are powers of two and terms have few digits, so that no comparison is rounded.
+template <bool Whole, std::size_t Q, class Lanes>
+void check_scan() {
+    Rng rng(2);
+    std::size_t some = 0, all = 0;
+    for (const std::size_t n : {0, 1, 2, 5})
+        for (const std::size_t padded : {4, 12, 40}) {
+            const Rows rows(n, padded, Whole ? 1 : 3, rng);
+            std::vector<std::vector<std::int8_t>> codes;
+            std::array<ByteQuery, Q> queries;
+            for (std::size_t q = 0; q < Q; ++q) codes.push_back(random_query(padded, rng));
+            for (std::size_t q = 0; q < Q; ++q)
+                queries[q] = {codes_of(codes[q]), q % 2 == 0 ? 2.F : 0.5F, float(q % 3), float(rng.below(2000)) - 1000};
+            if constexpr (Q > 2) queries[2].threshold = 1e30F;
+            const auto want = scan<Whole>(scalar{}, rows.groups, queries), got = scan<Whole>(Lanes{}, rows.groups, queries);
+            CHECK(got == want);
+            for (const Found& f : want) some += f.offsets.size(), all += n * kByteGroup;
+        }
+    CHECK(some > all / 10);
+    CHECK(some < all);
+}
+
+template <class Lanes>
+void check_lanes() {
+    check_dots<Lanes>();
+    if constexpr (requires { Lanes::kQueries; }) {
+        check_scan<true, 1, Lanes>();
+        check_scan<false, 1, Lanes>();
+        check_scan<true, Lanes::kQueries, Lanes>();
+        check_scan<false, Lanes::kQueries, Lanes>();
+    }
+}
+}  // namespace
+
+TEST_CASE("byte_offset: each code of each row has a byte of its own") {
+    for (const std::size_t padded : {4, 8, 20}) {
+        std::vector<bool> taken(kByteGroup * padded);
+        for (std::size_t j = 0; j < kByteGroup; ++j)
+            for (std::size_t t = 0; t < padded; ++t) {
+                REQUIRE(byte_offset(j, t) < taken.size());
+                CHECK(!taken[byte_offset(j, t)]);
+                taken[byte_offset(j, t)] = true;
+            }
+    }
+}
+
+TEST_CASE("byte_dot: the definition sums what a query and a row, less its zero, have in each column") {
+    Rng rng(2);
+    const std::vector<std::int8_t> q = random_query(12, rng);
+    Rows rows(2, 12, 0, rng);
+    std::int32_t want = 0;
+    for (std::size_t t = 0; t < 12; ++t)
+        want += std::int32_t(q[t]) * (std::int32_t(rows.bytes[kByteGroup * 12 + byte_offset(1, t)]) - 128);
+    CHECK(byte_dot(codes_of(q), rows.groups, 17) == want);
+}
+
+TEST_CASE("byte_scan: the definition finds the rows for which its comparison holds, and their dots") {
+    Rng rng(3);
+    Rows rows(2, 4, 3, rng);
+    const std::vector<std::int8_t> q = {1, 2, 3, 4};
+    std::fill_n(rows.term(0), 3 * kByteGroup, 0.F), std::fill_n(rows.term(1), 3 * kByteGroup, 0.F);
+    for (std::size_t j = 0; j < 32; ++j) rows.term(j / 16)[j % 16] = 1e9F;
+    const auto dot = [&](std::size_t j) { return byte_dot(codes_of(q), rows.groups, j); };
+    rows.term(0)[5] = 2 * float(dot(5)), rows.term(1)[3] = 2 * float(dot(19)) + 1;  // equal; above
+    rows.term(1)[4] = 2 * float(dot(20)) + 3, rows.term(1)[kByteGroup + 4] = 1,
+    rows.term(1)[2 * kByteGroup + 4] = 2;  // unit, width
+    const std::array<ByteQuery, 1> query = {{{codes_of(q), 2, 0.5F, 2}}};
+    const auto found = scan<false>(scalar{}, rows.groups, query);
+    CHECK(found[0].offsets == std::vector<std::uint32_t>{5, 20});
+    CHECK(found[0].dots == std::vector<std::int32_t>{dot(5), dot(20)});
+}
+
+TEST_CASE("byte kernels: the fastest of a build gives what the definition does") { check_lanes<BestBytes>(); }
+#if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
+TEST_CASE("byte kernels: AVX2 gives what the definition does") { check_lanes<Avx2Bytes>(); }
+#endif
+#if defined(__aarch64__) && !defined(LUTRA_SCALAR_ONLY)
+TEST_CASE("byte kernels: NEON without dot products gives what the definition does") { check_lanes<NeonBytes>(); }
+#endif
