@@ -30,7 +30,7 @@ public:
     explicit Pq4Record(std::span<const std::byte> bytes) {
         lutra::MemoryReader in(bytes);
         lutra::Fourcc fourcc;
-        lutra::AlignedVector<std::byte> codes;
+        lutra::OwnedCodes codes;
         REQUIRE(lutra::read_fourcc(in, fourcc).ok());
         if (fourcc == lutra::Fourcc("IPfs")) {
             keep(lutra::Pq4FastScan::load_alone(in, header_, codes));

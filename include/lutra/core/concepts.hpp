@@ -29,9 +29,29 @@ struct Fourcc;  // io/record.hpp
 struct IndexHeader;
 struct PartCost;  // core/part_cost.hpp
 
-/// One inverted list as encodings see it: blocks of codes, and the ids of their vectors.
+/// Where vectors are stored, from one block of a list on: blocks of codes, and what is kept of each vector beside them, in order.
+template <class Byte>
+struct CodesFrom {
+    Byte* blocks = nullptr;  // Encoding::kBlock vectors in each block_bytes()
+    Byte* rows = nullptr;    // row_bytes() for each vector
+
+    CodesFrom() = default;
+    CodesFrom(Byte* b, Byte* r = nullptr) : blocks(b), rows(r) {}
+    operator CodesFrom<const Byte>() const { return {blocks, rows}; }
+};
+using Codes = CodesFrom<std::byte>;
+using ConstCodes = CodesFrom<const std::byte>;
+
+/// Owns the codes of an index without lists.
+struct OwnedCodes {
+    AlignedVector<std::byte> blocks, rows;
+
+    operator Codes() { return {blocks.data(), rows.data()}; }
+};
+
+/// One inverted list as encodings see it: codes, and the ids of their vectors.
 struct ListView {
-    const std::byte* codes = nullptr;  // [ceil(size / Encoding::kBlock)] blocks of block_bytes()
+    ConstCodes codes;                  // [ceil(size / Encoding::kBlock)] blocks, [size] rows
     const Id* ids = nullptr;           // [size]
     std::size_t size = 0;
     const float* centroid = nullptr;  // [d], which residuals are taken from; null if codes are of whole rows
@@ -98,10 +118,15 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 ///                       is at least least_training_rows() and at most training_rows(), which is 0 if there is nothing to train
 ///   set_origins(metric, centroids)   the centroids that residuals are taken from, of all lists: pointers to d floats. Called if
 ///                       by_residual(), after train() and after loading, before block_bytes()
+///   refit(metric, x, sample, is_empty)   how codes are stored may depend on the rows: the form for x [n, d], in an index that is
+///                       empty or holds rows in this form; nullopt: this one will do. sample [m, d]: rows like those to come.
+///                       Vectors and results are the same in any form
+///   same_form(other), takes(other)   true if blocks of the other can be copied; if rows of the other can be stored
+///   block_bytes(), row_bytes()   bytes of a block of codes; bytes kept of each vector beside the blocks, in an array of their own
 ///   encode(rows, centroid, codes, first)   encodes rows, pointers to d floats, less centroid unless null, into slots first,
 ///                       first + 1 ... of the list whose codes begin at `codes`; other slots stay unchanged
-///   decode(block, slot, centroid, out)     the vector of one slot
-///   copy(block, slot, to_block, to_slot)   copies one code
+///   decode(codes, slot, centroid, out)     the vector of one slot, counted from `codes` on
+///   copy(codes, slot, to_codes, to_slot)   copies one vector
 ///   same(other)         true if codes of the other mean the same here
 ///   prepare(metric, q, arena) -> const State*        the data that scan() needs of query q [d]; in the arena, or q itself
 ///   scan(metric, states, distances, list, collectors, arena)   offers every vector of the list to each query's collector: one
@@ -110,7 +135,7 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 /// Moving one cannot fail. If memory runs out the calls throw std::bad_alloc; the slots of encode() are then undefined.
 template <class E>
 concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out,
-                            std::byte* block, const std::byte* codes, std::size_t n, Arena& arena, Metric metric, ListView list,
+                            Codes block, ConstCodes codes, std::size_t n, Arena& arena, Metric metric, ListView list,
                             std::span<const typename E::State* const> states, std::span<const float> distances,
                             std::span<typename E::Candidates* const> top, std::span<RangeCollector* const> range,
                             const Resources& resources) {
@@ -120,6 +145,7 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { E::kEstimates } -> std::convertible_to<bool>;
     requires TopKCollector<typename E::Candidates>;
     { ce.block_bytes() } -> std::same_as<std::size_t>;
+    { ce.row_bytes() } -> std::same_as<std::size_t>;
     { ce.code_size() } -> std::same_as<std::size_t>;
     { ce.token() } -> std::same_as<std::string>;
     { ce.untrained() } -> std::same_as<E>;
@@ -130,6 +156,9 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { ce.check_metric(metric) } -> std::same_as<Status>;
     { e.train(metric, x, x, resources) } -> std::same_as<Status>;
     e.set_origins(metric, rows);
+    { ce.refit(metric, x, x, true) } -> std::same_as<std::optional<E>>;
+    { ce.same_form(ce) } -> std::same_as<bool>;
+    { ce.takes(ce) } -> std::same_as<bool>;
     ce.encode(rows, row, block, n);
     ce.decode(codes, n, row, out);
     ce.copy(codes, n, block, n);
@@ -160,8 +189,8 @@ concept NamedEncoding = Encoding<E> && requires(const E& ce, std::string_view to
 ///   save_alone(out, metric, list), load_alone(in, header, codes)   the record of an index without lists; reading starts behind the
 ///                       fourcc
 template <class E>
-concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
-                                                      ListView list, AlignedVector<std::byte>& codes) {
+concept StoredEncoding = NamedEncoding<E> &&
+    requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric, ListView list, OwnedCodes& codes) {
     { E::kIvfRecord } -> std::convertible_to<const Fourcc&>;
     { *std::ranges::begin(E::kAloneRecords) } -> std::convertible_to<const Fourcc&>;
     { E::kRecordName } -> std::convertible_to<std::string_view>;
@@ -172,12 +201,16 @@ concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, 
     { E::load_alone(in, header, codes) } -> std::same_as<Result<E>>;
 };
 
+/// A stored encoding whose lists are in files row by row, each as its d floats.
+template <class E>
+concept RowStored = StoredEncoding<E> && E::kRowsInFiles;
+
 /// A stored encoding whose lists are in blocks (kBlock > 1); blocks in files may differ.
 ///   file_block(), file_block_bytes()     vectors and bytes of a block in a file
 ///   to_file(list, out), from_file(in, n, centroid, codes)   out and in hold ceil(n / file_block()) blocks of a file
 template <class E>
 concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, std::span<std::byte> out, std::size_t n,
-                                                    std::span<const std::byte> in, const float* centroid, std::byte* codes) {
+                                                    std::span<const std::byte> in, const float* centroid, Codes codes) {
     { ce.file_block() } -> std::same_as<std::size_t>;
     { ce.file_block_bytes() } -> std::same_as<std::size_t>;
     ce.to_file(list, out);

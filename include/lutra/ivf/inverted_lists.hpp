@@ -17,19 +17,20 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// nlist lists; list l holds size(l) vectors in ceil(size / block) blocks of block_bytes each, in the order they came in.
-/// Not thread-safe to change, except that different lists may be grown and filled by different workers after reserve().
+/// nlist lists; list l holds size(l) vectors in ceil(size / block) blocks of block_bytes each, in the order they came in, and
+/// beside them row_bytes for each. Not thread-safe to change, except that different lists may be grown and filled by different
+/// workers after reserve().
 class InvertedLists {
 public:
     InvertedLists() = default;
-    InvertedLists(std::size_t nlist, std::size_t block, std::size_t block_bytes)
-        : block_(block), block_bytes_(block_bytes), lists_(nlist) {}
+    InvertedLists(std::size_t nlist, std::size_t block, std::size_t block_bytes, std::size_t row_bytes = 0)
+        : block_(block), block_bytes_(block_bytes), row_bytes_(row_bytes), lists_(nlist) {}
 
     std::size_t nlist() const { return lists_.size(); }
     std::size_t block() const { return block_; }
     std::size_t block_bytes() const { return block_bytes_; }
+    std::size_t row_bytes() const { return row_bytes_; }
     std::size_t size(std::size_t list) const { return lists_[list].ids.size(); }
-    std::size_t code_bytes(std::size_t list) const { return blocks(size(list)) * block_bytes_; }
     ListView view(std::size_t list) const { return view(list, 0, size(list)); }
     /// Vectors [begin, end) of a list; begin must be a multiple of block().
     ListView view(std::size_t list, std::size_t begin, std::size_t end) const {
@@ -38,16 +39,24 @@ public:
 
     std::span<const Id> ids(std::size_t list) const { return lists_[list].ids; }
     std::span<Id> ids(std::size_t list) { return lists_[list].ids; }
-    /// The block of the vector at `offset` in a list.
-    std::byte* block_of(std::size_t list, std::size_t offset) {
-        return codes_.data() + lists_[list].offset + offset / block_ * block_bytes_;
+    /// The codes from the block of the vector at `offset` in a list on.
+    Codes block_of(std::size_t list, std::size_t offset) {
+        const std::size_t block = lists_[list].first + offset / block_;
+        return {codes_.data() + block * block_bytes_, rows_.data() + block * block_ * row_bytes_};
     }
-    const std::byte* block_of(std::size_t list, std::size_t offset) const {
-        return codes_.data() + lists_[list].offset + offset / block_ * block_bytes_;
+    ConstCodes block_of(std::size_t list, std::size_t offset) const {
+        return const_cast<InvertedLists*>(this)->block_of(list, offset);
     }
 
-    /// Prefetches the beginning of a list's codes; the hardware prefetcher follows once the scan runs.
-    void prefetch(std::size_t list) const { prefetch_bytes(block_of(list, 0), std::min(code_bytes(list), kAhead)); }
+    /// Prefetches the beginning of a list's codes, or of its rows where there are none; the hardware prefetcher follows once the
+    /// scan runs.
+    void prefetch(std::size_t list) const {
+        const ConstCodes codes = block_of(list, 0);
+        if (block_bytes_ != 0)
+            prefetch_bytes(codes.blocks, std::min(blocks(size(list)) * block_bytes_, kAhead));
+        else
+            prefetch_bytes(codes.rows, std::min(size(list) * row_bytes_, kAhead));
+    }
 
     std::size_t total() const {
         std::size_t sum = 0;
@@ -71,10 +80,11 @@ public:
     /// Zeroes the codes of `more` reserved slots. They are filled through block_of() before the list grows, so an error until then
     /// changes nothing.
     void prepare(std::size_t list, std::size_t more) {
-        const List& l = lists_[list];
-        const std::size_t before = code_bytes(list), after = blocks(size(list) + more) * block_bytes_;
-        LUTRA_ASSERT(blocks(size(list) + more) <= l.blocks);
-        if (after != before) std::memset(codes_.data() + l.offset + before, 0, after - before);
+        const std::size_t before = blocks(size(list)), added = blocks(size(list) + more) - before;
+        LUTRA_ASSERT(before + added <= lists_[list].blocks);
+        const Codes codes = block_of(list, before * block_);
+        if (added * block_bytes_ != 0) std::memset(codes.blocks, 0, added * block_bytes_);
+        if (added * row_bytes_ != 0) std::memset(codes.rows, 0, added * block_ * row_bytes_);
     }
     /// Adds `more` prepared slots with id -1, to be filled through ids(). Cannot fail.
     void admit(std::size_t list, std::size_t more) { lists_[list].ids.resize(size(list) + more, kNoId); }
@@ -89,21 +99,22 @@ public:
     /// Removes all vectors and frees their memory. Cannot fail.
     void clear() {
         for (List& l : lists_) l = List();
-        codes_ = AlignedVector<std::byte>();
+        codes_ = rows_ = AlignedVector<std::byte>();
     }
 
     /// Makes codes and ids the content of the only list.
-    void adopt(AlignedVector<std::byte> codes, std::vector<Id> ids) {
-        LUTRA_ASSERT(nlist() == 1 && codes.size() == blocks(ids.size()) * block_bytes_);
-        lists_[0] = {0, blocks(ids.size()), std::move(ids)};
-        codes_ = std::move(codes);
+    void adopt(OwnedCodes codes, std::vector<Id> ids) {
+        const std::size_t n = blocks(ids.size());
+        LUTRA_ASSERT(nlist() == 1 && codes.blocks.size() == n * block_bytes_ && codes.rows.size() == n * block_ * row_bytes_);
+        lists_[0] = {0, n, std::move(ids)};
+        codes_ = std::move(codes.blocks), rows_ = std::move(codes.rows);
     }
 
 private:
     static constexpr std::size_t kAhead = 4096;
 
     struct List {
-        std::size_t offset = 0, blocks = 0;  // its codes in codes_: first byte, and room in blocks
+        std::size_t first = 0, blocks = 0;  // its first block, of those of all lists, and room in blocks
         std::vector<Id> ids;
     };
 
@@ -111,27 +122,30 @@ private:
 
     std::size_t room(const List& l, std::size_t more) const {
         const std::size_t need = l.ids.size() + more;
-        return codes_.empty() ? need : need + need / 2;
+        return codes_.empty() && rows_.empty() ? need : need + need / 2;
     }
 
     void move_all(std::span<const std::size_t> more) {
         std::size_t total = 0;
-        std::vector<std::size_t> offsets(nlist()), room_blocks(nlist());
+        std::vector<std::size_t> first(nlist()), room_blocks(nlist());
         for (std::size_t l = 0; l < nlist(); ++l) {
-            offsets[l] = total, room_blocks[l] = std::max(lists_[l].blocks, blocks(room(lists_[l], more[l])));
-            total += room_blocks[l] * block_bytes_;
+            first[l] = total, room_blocks[l] = std::max(lists_[l].blocks, blocks(room(lists_[l], more[l])));
+            total += room_blocks[l];
         }
-        AlignedVector<std::byte> codes(total);
+        OwnedCodes moved{AlignedVector<std::byte>(total * block_bytes_), AlignedVector<std::byte>(total * block_ * row_bytes_)};
         for (std::size_t l = 0; l < nlist(); ++l) {
-            if (size(l) != 0) std::memcpy(codes.data() + offsets[l], block_of(l, 0), code_bytes(l));
-            lists_[l].offset = offsets[l], lists_[l].blocks = room_blocks[l];
+            const std::size_t n = blocks(size(l)), vectors = block_ * row_bytes_;
+            const ConstCodes from = block_of(l, 0);
+            if (n * block_bytes_ != 0) std::memcpy(moved.blocks.data() + first[l] * block_bytes_, from.blocks, n * block_bytes_);
+            if (n * vectors != 0) std::memcpy(moved.rows.data() + first[l] * vectors, from.rows, n * vectors);
         }
-        codes_ = std::move(codes);
+        for (std::size_t l = 0; l < nlist(); ++l) lists_[l].first = first[l], lists_[l].blocks = room_blocks[l];
+        codes_ = std::move(moved.blocks), rows_ = std::move(moved.rows);
     }
 
-    std::size_t block_ = 1, block_bytes_ = 0;
+    std::size_t block_ = 1, block_bytes_ = 0, row_bytes_ = 0;
     std::vector<List> lists_;
-    AlignedVector<std::byte> codes_;
+    AlignedVector<std::byte> codes_, rows_;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

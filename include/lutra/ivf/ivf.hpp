@@ -223,7 +223,9 @@ private:
     }
 
     ListSpreads empty_spreads(const Coarse& coarse) const { return ListSpreads(coarse.wants_spreads() ? nlist_ : 0); }
-    InvertedLists empty_lists(const E& encoding) const { return InvertedLists(nlist_, E::kBlock, encoding.block_bytes()); }
+    InvertedLists empty_lists(const E& encoding) const {
+        return InvertedLists(nlist_, E::kBlock, encoding.block_bytes(), encoding.row_bytes());
+    }
 
     // ivf_search.hpp
     template <class F>
@@ -237,9 +239,15 @@ private:
     // ivf_file.hpp
     Status write_alone(Writer& out) const;
     Status write_in_lists(Writer& out) const;
+    Status write_all_lists(Writer& out) const;
     static Result<Ivf> load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe, Coarse coarse);
+    Status read_all_lists(Reader& in);
+    Status read_row_lists(Reader& in);
+    std::vector<float> some_centroids() const;
 
     // ivf_change.hpp
+    void take_form(E form);
+    void take_form_for(MatrixView x, MatrixView sample, bool is_empty);
     Status learn(MatrixView x, const Resources& resources);
     Status train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const;
     void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const;

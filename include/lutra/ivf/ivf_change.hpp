@@ -107,6 +107,7 @@ template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::append(MatrixView x, NewIds ids, const Resources& resources) {
     std::vector<Id> lists(x.n);
     LUTRA_TRY(assign(x, lists, resources));
+    take_form_for(x, x, ntotal_ == 0);
     std::vector<std::size_t> first(nlist_ + 1), rows(x.n), before(nlist_), more(nlist_);
     const auto visit = [&](auto&& f) {
         for (std::size_t i = 0; i < x.n; ++i) f(std::size_t(lists[i]), i);
@@ -140,6 +141,34 @@ Status Ivf<Coarse, E>::append(MatrixView x, NewIds ids, const Resources& resourc
     ntotal_ += x.n;
     direct_map_.append(before, lists_);
     return {};
+}
+
+// Stores all vectors in another form. They stay the same, so nothing is lost if what follows fails.
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::take_form(E form) {
+    constexpr std::size_t kTogether = 64;
+    InvertedLists lists = empty_lists(form);
+    std::vector<std::size_t> sizes(lists.nlist());
+    for (std::size_t l = 0; l < lists.nlist(); ++l) sizes[l] = lists_.size(l);
+    lists.reserve(sizes);
+    std::vector<float> rows(kTogether * d_);
+    std::vector<const float*> pointers(kTogether);
+    for (std::size_t i = 0; i < kTogether; ++i) pointers[i] = rows.data() + i * d_;
+    for (std::size_t l = 0; l < lists.nlist(); ++l) {
+        lists.grow(l, sizes[l]);
+        std::ranges::copy(lists_.ids(l), lists.ids(l).begin());
+        for (std::size_t first = 0; first < sizes[l]; first += kTogether) {
+            const std::size_t n = std::min(kTogether, sizes[l] - first);
+            for (std::size_t i = 0; i < n; ++i) decode({l, first + i}, rows.data() + i * d_);
+            form.encode(std::span(pointers).first(n), origin(l), lists.block_of(l, 0), first);
+        }
+    }
+    encoding_ = std::move(form), lists_ = std::move(lists);
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::take_form_for(MatrixView x, MatrixView sample, bool is_empty) {
+    if (std::optional<E> form = encoding_.refit(metric_, x, sample, is_empty)) take_form(std::move(*form));
 }
 
 // Encodes rows of x into reserved slots behind the codes of a list.
@@ -244,6 +273,8 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
         if (other.ntotal_ == 0) return {};
         for (std::size_t l = 0; l < other.lists_.nlist(); ++l)
             for (const Id id : other.lists_.ids(l)) LUTRA_TRY(check_shift(id, shift));
+        if (!encoding_.same_form(other.encoding_))
+            ntotal_ != 0 && encoding_.takes(other.encoding_) ? other.take_form(encoding_) : take_form(other.encoding_);
         std::vector<std::size_t> sizes(lists_.nlist()), before(lists_.nlist());
         for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l), before[l] = lists_.size(l);
         const std::size_t n = ntotal_ + other.ntotal_;

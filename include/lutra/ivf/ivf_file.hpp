@@ -5,6 +5,7 @@
 //   alone      the encoding's record. Ids of the caller's put it inside an id map: "IxM2", header, record, ids; an index that was
 //              loaded from an "IxMp" keeps that kind. Loading an id map around lists stores its ids in the lists
 #pragma once
+#include <lutra/io/flat_record.hpp>
 #include <lutra/io/id_map_record.hpp>
 #include <lutra/ivf/ivf.hpp>
 #include <lutra/ivf/lists_file.hpp>
@@ -40,10 +41,23 @@ Status Ivf<Coarse, E>::write_in_lists(Writer& out) const {
     LUTRA_TRY(coarse_.save(out, d_, metric_));
     LUTRA_TRY(direct_map_.save(out, lists_));
     LUTRA_TRY(encoding_.save_fields(out));
-    if constexpr (E::kBlock == 1)
-        return write_lists(out, lists_, nlist_, encoding_.block_bytes());
-    else
+    return write_all_lists(out);
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::write_all_lists(Writer& out) const {
+    if constexpr (BlockStored<E>)
         return write_block_lists(out, lists_, nlist_, encoding_);
+    else if constexpr (RowStored<E>)
+        return write_lists(out, lists_, nlist_, d_ * sizeof(float), [&](const ListView& list) {
+            return for_pieces_of_rows(list.size, d_, [&](std::size_t first, MatrixView piece, float* rows) {
+                for (std::size_t i = 0; i < piece.n; ++i) encoding_.decode(list.codes, first + i, list.centroid, rows + i * d_);
+                return write_values(out, rows, piece.n * d_);
+            });
+        });
+    else
+        return write_lists(out, lists_, nlist_, encoding_.block_bytes(),
+                           [&](const ListView& list) { return out.write(list.codes.blocks, list.size * encoding_.block_bytes()); });
 }
 
 namespace detail {
@@ -61,7 +75,7 @@ template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in) {
     return guarded("load", [&]() -> Result<Ivf> {
         IndexHeader header;
-        AlignedVector<std::byte> codes;
+        OwnedCodes codes;
         Result<E> encoding = E::load_alone(in, header, codes);
         LUTRA_TRY(encoding.status());
         Ivf index(header.d, header.metric, 1, Coarse(OneList()), std::move(*encoding));
@@ -97,11 +111,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader&
     if (encoding->training_rows() != 0 && encoding->is_trained() != header.is_trained)
         return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
     Ivf index(header.d, header.metric, nlist, std::move(coarse), std::move(*encoding));
-    if constexpr (E::kBlock == 1)
-        LUTRA_TRY(read_lists(in, index.nlist_, index.lists_));
-    else
-        LUTRA_TRY(
-            read_block_lists(in, index.nlist_, index.encoding_, index.lists_, [&](std::size_t l) { return index.origin(l); }));
+    LUTRA_TRY(index.read_all_lists(in));
     index.count_loaded();
     std::vector<float> row(header.d);
     for (std::size_t l = 0; l < index.lists_.nlist(); ++l) index.count_spread(l, 0, row.data());
@@ -111,6 +121,52 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader&
     index.nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist);
     LUTRA_TRY(index.set_direct_map(map));
     return index;
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::read_all_lists(Reader& in) {
+    if constexpr (BlockStored<E>)
+        return read_block_lists(in, nlist_, encoding_, lists_, [&](std::size_t l) { return origin(l); });
+    else if constexpr (RowStored<E>)
+        return read_row_lists(in);
+    else
+        return read_lists(in, nlist_, lists_);
+}
+
+// L2: centroids are like the rows to come, of which a file has those of one list first. Else empty.
+template <CoarseQuantizer Coarse, Encoding E>
+std::vector<float> Ivf<Coarse, E>::some_centroids() const {
+    constexpr std::size_t kMost = 255;
+    const std::size_t n = coarse_.learns() && metric_ == Metric::l2 ? std::min(kMost, coarse_.nlist()) : 0;
+    std::vector<float> rows(n * d_);
+    for (std::size_t i = 0; i < n; ++i) std::copy_n(coarse_.centroid(i * coarse_.nlist() / n), d_, rows.data() + i * d_);
+    return rows;
+}
+
+// Lists of rows, which are encoded as they come. Memory for all of them is taken when the first few have told their form.
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::read_row_lists(Reader& in) {
+    std::vector<detail::ListSize> sizes;
+    LUTRA_TRY(read_lists_header(in, nlist_, lists_, d_ * sizeof(float), sizes));
+    const std::vector<float> sample = some_centroids();
+    bool is_empty = true;
+    for (const auto& [list, size] : sizes) {
+        const auto l = std::size_t(list);
+        const Status read =
+            for_pieces_of_rows(std::size_t(size), d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
+                LUTRA_TRY(read_values(in, rows, piece.n * d_));
+                take_form_for(piece, sample.empty() ? piece : MatrixView{sample.data(), sample.size() / d_, d_}, is_empty);
+                if (is_empty) detail::grow_lists(sizes, lists_);
+                is_empty = false;
+                std::vector<const float*> pointers(piece.n);
+                for (std::size_t i = 0; i < piece.n; ++i) pointers[i] = piece.row(i);
+                encoding_.encode(pointers, nullptr, lists_.block_of(l, 0), first);
+                return {};
+            });
+        LUTRA_TRY(read);
+        if (size != 0) LUTRA_TRY(detail::read_list_ids(in, l, lists_.ids(l)));
+    }
+    return {};
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -82,7 +82,7 @@ void Ivf<Coarse, E>::write_best(const float* q, std::size_t k, Candidates& found
         const auto rows = order != Order::rough ? arena.take<float>(Candidates::kGroup * d_) : std::span<float>();
         const auto prefetch = [&](std::uint64_t location) {
             const Location p = location_in(lists_, location);
-            prefetch_bytes(lists_.block_of(p.list, p.offset), encoding_.block_bytes());
+            prefetch_bytes(lists_.block_of(p.list, p.offset).blocks, encoding_.block_bytes());
         };
         const auto score = [&](const std::uint64_t* locations, std::size_t n, float* scores) {
             for (std::size_t i = 0; i < n; ++i) decode(location_in(lists_, locations[i]), rows.data() + i * d_);

@@ -18,8 +18,10 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// `nlist` may exceed lists.nlist() for an untrained index, whose lists do not exist yet.
-inline Status write_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, std::size_t code_size) {
+/// write_codes(list) writes the codes of a list, code_size bytes each. `nlist` may exceed lists.nlist() for an untrained index,
+/// whose lists do not exist yet.
+template <class WriteCodes>
+Status write_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, std::size_t code_size, WriteCodes&& write_codes) {
     std::vector<std::uint64_t> full(lists.nlist()), sparse;
     for (std::size_t l = 0; l < lists.nlist(); ++l)
         if (full[l] = lists.size(l); full[l] != 0) sparse.insert(sparse.end(), {std::uint64_t(l), full[l]});
@@ -31,7 +33,7 @@ inline Status write_lists(Writer& out, const InvertedLists& lists, std::size_t n
     LUTRA_TRY(is_full ? write_counted(out, full.data(), full.size()) : write_counted(out, sparse.data(), sparse.size()));
     for (std::size_t l = 0; l < lists.nlist(); ++l) {
         const ListView list = lists.view(l);
-        LUTRA_TRY(out.write(list.codes, list.size * code_size));
+        LUTRA_TRY(write_codes(list));
         LUTRA_TRY(write_values(out, list.ids, list.size));
     }
     return {};
@@ -65,27 +67,30 @@ inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListS
     return {};
 }
 
-// Memory for all lists at once, after the stream is known to hold that many bytes.
-inline Status reserve_lists(Reader& in, std::span<const ListSize> sizes, InvertedLists& lists) {
-    std::vector<std::size_t> more(lists.nlist(), 0);
-    std::uint64_t left = in.remaining() / (lists.block_bytes() + sizeof(Id));
+// The stream must hold that many codes and ids.
+inline Status check_list_sizes(Reader& in, std::span<const ListSize> sizes, std::size_t nlist, std::size_t code_size) {
+    std::uint64_t left = in.remaining() / (code_size + sizeof(Id));
     for (const ListSize& s : sizes) {
         if (s.size == 0) continue;
-        if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
+        if (nlist == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
         if (s.size > left)
             return {Errc::bad_file, "truncated: list {} has {} vectors, {} bytes are left for all lists", s.list, s.size,
                     in.remaining()};
         left -= s.size;
-        more[std::size_t(s.list)] = std::size_t(s.size);
     }
-    lists.reserve(more);
-    for (std::size_t l = 0; l < lists.nlist(); ++l) lists.grow(l, more[l]);
     return {};
 }
 
-inline Status read_list(Reader& in, std::size_t list, InvertedLists& lists) {
-    LUTRA_TRY(in.read(lists.block_of(list, 0), lists.code_bytes(list)));
-    const std::span<Id> ids = lists.ids(list);
+// Memory for all lists at once.
+inline void grow_lists(std::span<const ListSize> sizes, InvertedLists& lists) {
+    std::vector<std::size_t> more(lists.nlist(), 0);
+    for (const ListSize& s : sizes)
+        if (s.size != 0) more[std::size_t(s.list)] = std::size_t(s.size);
+    lists.reserve(more);
+    for (std::size_t l = 0; l < lists.nlist(); ++l) lists.grow(l, more[l]);
+}
+
+inline Status read_list_ids(Reader& in, std::size_t list, std::span<Id> ids) {
     LUTRA_TRY(read_values(in, ids.data(), ids.size()));
     for (const Id id : ids)
         if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", list, id};
@@ -94,23 +99,33 @@ inline Status read_list(Reader& in, std::size_t list, InvertedLists& lists) {
 
 }  // namespace detail
 
-/// Reads "ilar" into `lists`, which has its number of lists and geometry already: blocks of one vector.
-/// nlist: as in the index record; an untrained index has no lists yet and may not have vectors.
-inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
+/// Reads "ilar" up to the codes of the first list; code_size: of the index. nlist: as in the index record; an untrained index has
+/// no lists yet and may not have vectors.
+inline Status read_lists_header(Reader& in, std::size_t nlist, const InvertedLists& lists, std::size_t code_size,
+                                std::vector<detail::ListSize>& sizes) {
     Fourcc kind;
-    std::uint64_t n = 0, code_size = 0;
+    std::uint64_t n = 0, found = 0;
     LUTRA_TRY(read_fourcc(in, kind));
     if (kind != Fourcc("ilar")) return unexpected_record(kind, "ilar", in.position());
     LUTRA_TRY(read_value(in, n));
-    LUTRA_TRY(read_value(in, code_size));
+    LUTRA_TRY(read_value(in, found));
     if (n != nlist) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", n, nlist};
-    if (lists.nlist() != 0 && code_size != lists.block_bytes())
-        return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", code_size, lists.block_bytes()};
-    std::vector<detail::ListSize> sizes;
+    if (lists.nlist() != 0 && found != code_size)
+        return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", found, code_size};
     LUTRA_TRY(detail::read_list_sizes(in, n, sizes));
-    LUTRA_TRY(detail::reserve_lists(in, sizes, lists));
-    for (std::size_t l = 0; l < lists.nlist(); ++l)
-        if (lists.size(l) != 0) LUTRA_TRY(detail::read_list(in, l, lists));
+    return detail::check_list_sizes(in, sizes, lists.nlist(), code_size);
+}
+
+/// Reads "ilar" into `lists`, which has its number of lists and geometry already: blocks of one vector, as in the file.
+inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
+    std::vector<detail::ListSize> sizes;
+    LUTRA_TRY(read_lists_header(in, nlist, lists, lists.block_bytes(), sizes));
+    detail::grow_lists(sizes, lists);
+    for (std::size_t l = 0; l < lists.nlist(); ++l) {
+        if (lists.size(l) == 0) continue;
+        LUTRA_TRY(in.read(lists.block_of(l, 0).blocks, lists.size(l) * lists.block_bytes()));
+        LUTRA_TRY(detail::read_list_ids(in, l, lists.ids(l)));
+    }
     return {};
 }
 

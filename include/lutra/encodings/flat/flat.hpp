@@ -1,10 +1,20 @@
-// lutra/encodings/flat/flat.hpp: the encoding "Flat": uncompressed rows, 4 d bytes each, exact distances.
-// SPDX-License-Identifier: MIT
+// lutra/encodings/flat/flat.hpp: the encoding "Flat": uncompressed rows, exact distances.  SPDX-License-Identifier: MIT
+//
+// Rows are kept in one of three forms, which are chosen by the first rows and by what the machine can do:
+//
+//   floats         4 d bytes a row
+//   bytes, floats  d + 12 bytes more: a bound from bytes (kernels/byte_code.hpp) rules out most rows, floats decide about the
+//   others whole bytes    d + 4 bytes, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the rows
+//
+// Results are the same, bit for bit. Bytes are in blocks of 16 rows, floats in an array of their own, so either is read without
+// gaps: with a gap behind every block, memory gives a third of its rate (Zen 4).
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/part_cost.hpp>
 #include <lutra/io/flat_record.hpp>
-#include <lutra/kernels/scan_rows.hpp>
+#include <lutra/kernels/byte_code.hpp>
+#include <lutra/kernels/centroids.hpp>
+#include <lutra/kernels/query_tile.hpp>
 
 #include <array>
 #include <cstddef>
@@ -12,18 +22,24 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
 class Flat {
+    static constexpr bool kHasBytes = !std::is_same_v<BestBytes, scalar>;
+
 public:
     static constexpr std::string_view kName = "Flat";
-    static constexpr std::size_t kBlock = 1;
+    static constexpr std::size_t kBlock = kHasBytes ? kByteGroup : 1;
     static constexpr std::size_t kQueryTile = 4096;  // enough that many share a list
     static constexpr std::size_t kFirstLists = 0;    // two rounds were slower: bench/DEAD_ENDS.md
     static constexpr bool kEstimates = false;
+    static constexpr bool kRowsInFiles = true;
     using Candidates = TopCollector;
-    using State = float;  // a query needs no preparation: its state is its row
+    using State = ByteTarget;
 
     explicit Flat(std::size_t d) : d_(d) {}
 
@@ -32,10 +48,11 @@ public:
         return Result<Flat>(Flat(d));
     }
     std::string token() const { return std::string(kName); }
-    Flat untrained() const { return *this; }
+    Flat untrained() const { return Flat(d_); }
 
-    std::size_t block_bytes() const { return d_ * sizeof(float); }
-    std::size_t code_size() const { return block_bytes(); }
+    std::size_t block_bytes() const { return keeps_bytes() ? code_.group_bytes() : 0; }
+    std::size_t row_bytes() const { return has_floats() ? d_ * sizeof(float) : 0; }
+    std::size_t code_size() const { return d_ * sizeof(float); }
     bool by_residual() const { return false; }
     bool is_trained() const { return true; }
     std::size_t training_rows() const { return 0; }
@@ -43,28 +60,68 @@ public:
     Status check_metric(Metric) const { return {}; }
     Status train(Metric, MatrixView, MatrixView, const Resources&) { return {}; }
     void set_origins(Metric, std::span<const float* const>) {}
-    void encode(std::span<const float* const> rows, const float*, std::byte* codes, std::size_t first) const {
-        for (std::size_t i = 0; i < rows.size(); ++i) std::memcpy(codes + (first + i) * block_bytes(), rows[i], block_bytes());
+
+    /// The form for rows x [n, d] in an index that is empty, or holds rows in this form; nullopt: this one. The origin of bytes is
+    /// the median of the sample [m, d].
+    std::optional<Flat> refit(Metric metric, MatrixView x, MatrixView sample, bool is_empty) const {
+        if (!kHasBytes || x.n == 0 || (!is_empty && !code_.whole())) return std::nullopt;
+        const bool whole = d_ <= kMostByteColumns && are_whole(x.data, x.n * d_);
+        if (whole && code_.whole()) return std::nullopt;
+        Flat form(d_);
+        if (whole)
+            form.keep(ByteCode(metric, d_), false);
+        else if (d_ >= kLeastColumns && d_ <= kMostByteColumns)
+            form.keep(ByteCode(metric, medians(sample)), true);
+        return form;
     }
-    void decode(const std::byte* block, std::size_t, const float*, float* row) const { std::memcpy(row, block, block_bytes()); }
-    void copy(const std::byte* from, std::size_t, std::byte* to, std::size_t) const { std::memcpy(to, from, block_bytes()); }
+    bool same_form(const Flat& other) const { return bytes_ == other.bytes_ && floats_ == other.floats_ && code_ == other.code_; }
+    bool takes(const Flat& other) const { return has_floats() || !other.has_floats(); }
+
+    void encode(std::span<const float* const> rows, const float*, Codes codes, std::size_t first) const {
+        auto scratch = code_.scratch();
+        for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j) {
+            if (keeps_bytes()) code_.set_row(rows[i], codes.blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
+            if (has_floats()) std::memcpy(codes.rows + j * row_bytes(), rows[i], row_bytes());
+        }
+    }
+    void decode(ConstCodes codes, std::size_t slot, const float*, float* row) const {
+        if (has_floats())
+            std::memcpy(row, codes.rows + slot * row_bytes(), row_bytes());
+        else
+            code_.decode_whole(codes.blocks + slot / kBlock * block_bytes(), slot % kBlock, row);
+    }
+    void copy(ConstCodes from, std::size_t i, Codes to, std::size_t j) const {
+        if (keeps_bytes())
+            code_.copy(from.blocks + i / kBlock * block_bytes(), i % kBlock, to.blocks + j / kBlock * block_bytes(), j % kBlock);
+        if (has_floats()) std::memcpy(to.rows + j * row_bytes(), from.rows + i * row_bytes(), row_bytes());
+    }
 
     bool same(const Flat&) const { return true; }
 
-    const State* prepare(Metric, const float* q, Arena&) const { return q; }
+    const State* prepare(Metric, const float* q, Arena& arena) const {
+        State* const state = arena.take<State>(1).data();
+        *state = keeps_bytes() ? code_.target(q, arena) : State{q, {}, 0, false, false};
+        return state;
+    }
 
     template <Collector C>
     void scan(Metric metric, std::span<const State* const> queries, std::span<const float>, ListView list,
-              std::span<C* const> collectors, Arena& arena) const {
-        scan_rows<C>(metric, {reinterpret_cast<const float*>(list.codes), list.ids, list.size, d_}, queries, collectors, arena);
-    }
+              std::span<C* const> collectors, Arena& arena) const;  // flat_scan.hpp
 
+    /// Of rows that are not whole bytes.
     PartCost cost(Metric, std::size_t) const {
+        constexpr double kFaster = 3;  // a batch by bytes: SIFT 1M, IVF1024, nprobe 32, Zen 4: 2.7
+        const bool bytes = kHasBytes && d_ >= kLeastColumns && d_ <= kMostByteColumns;
         PartCost cost;
+        cost.row_bytes = bytes ? double(round_up(d_, kByteColumns) + 12) : 0;
         cost.sentence =
-            detail::joined({"uncompressed rows, ", detail::bytes_text(double(block_bytes())), " each, are compared exactly"});
+            detail::joined({"uncompressed rows, ", detail::bytes_text(double(code_size())), " each, are compared exactly"});
+        if (bytes)
+            cost.sentence = detail::joined({cost.sentence, "; 8-bit copies, ", detail::bytes_text(cost.row_bytes),
+                                            " each, first rule out most of them (rows of whole numbers 0 to 255 take ",
+                                            detail::bytes_text(cost.row_bytes - 8), " in all)"});
         cost.exact = true;
-        cost.search_seconds = double(d_) / kMultiplyAddsPerSecond;
+        cost.search_seconds = double(d_) / kMultiplyAddsPerSecond / (bytes && kBytesPay ? kFaster : 1);
         return cost;
     }
 
@@ -75,17 +132,68 @@ public:
 
     static constexpr std::string_view kRecordName = kName;
     static constexpr std::array<Fourcc, 3> kAloneRecords = kFlatRecords;
-    Status save_alone(Writer& out, Metric metric, ListView list) const {
-        return write_flat_record(out, {reinterpret_cast<const float*>(list.codes), list.size, d_}, metric);
-    }
-    static Result<Flat> load_alone(Reader& in, IndexHeader& header, AlignedVector<std::byte>& codes) {
-        LUTRA_TRY(read_flat_record(in, header, codes));
-        return Flat(header.d);
-    }
+    Status save_alone(Writer& out, Metric metric, ListView list) const;
+    static Result<Flat> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes);
 
 private:
-    std::size_t d_;
-};
-static_assert(StoredEncoding<Flat>);
+    static constexpr std::size_t kLeastColumns = 32;  // below, bytes and their numbers are about as long as floats
 
+    static std::vector<float> medians(MatrixView x) {
+        std::vector<float> out(x.d);
+        column_medians(x.data, x.n, x.d, out.data());
+        return out;
+    }
+    void make_room(std::size_t n, OwnedCodes& codes) const;
+    void convert(std::size_t filled, std::size_t n, Flat form, OwnedCodes& codes);
+    void keep(ByteCode code, bool floats) { code_ = std::move(code), bytes_ = true, floats_ = floats; }
+
+    bool keeps_bytes() const { return bytes_; }
+    bool has_floats() const { return floats_; }
+    ConstCodes from(ConstCodes codes, std::size_t j) const {
+        return {codes.blocks + j / kBlock * block_bytes(), codes.rows + j * row_bytes()};
+    }
+    const float* float_row(const ListView& list, std::size_t j) const {
+        return reinterpret_cast<const float*>(list.codes.rows) + j * d_;
+    }
+    float base_of(const ListView& list, std::size_t j) const {
+        return code_.base(list.codes.blocks + j / kBlock * block_bytes(), j % kBlock);
+    }
+
+    // Where many queries are no faster by bytes, they go by floats, if there are any.
+    bool bytes_pay(std::size_t n_queries) const {
+        if constexpr (kHasBytes) return keeps_bytes() && (kBytesPay || !has_floats() || n_queries < QueryTile<best>::kMinQueries);
+        return false;
+    }
+    // Several queries after each other: rows stay in the L1 cache for all of them. One: between two updates of its threshold.
+    std::size_t rows_at_once(std::size_t n_queries) const {
+        constexpr std::size_t kBytes = 24 << 10, kChunk = 1024;
+        if (n_queries <= 2) return kChunk;
+        return std::clamp(kBytes / (code_.group_bytes() * 2) * 2 * kBlock, 2 * kBlock, kChunk);
+    }
+
+    // flat_scan.hpp
+    template <Collector C>
+    void scan_floats(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
+                     Arena& arena) const;
+    template <bool Whole, Collector C>
+    void scan_bytes(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
+                    Arena& arena) const;
+    template <bool Whole, std::size_t Q, Collector C>
+    void scan_some(Metric metric, const State* const* queries, const ListView& part, C* const* collectors, ByteSurvivors* found,
+                   Arena& arena) const;
+    template <bool Whole, Collector C>
+    void offer(Metric metric, const State& query, const ListView& part, ByteSurvivors found, C& collector, Arena& arena) const;
+
+    std::size_t d_;
+    bool bytes_ = false, floats_ = true;
+    ByteCode code_;
+};
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
+
+#include <lutra/encodings/flat/flat_file.hpp>
+#include <lutra/encodings/flat/flat_scan.hpp>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+static_assert(StoredEncoding<Flat>);
 }  // namespace lutra::inline LUTRA_ABI_TAG

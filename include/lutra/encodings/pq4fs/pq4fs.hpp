@@ -79,6 +79,7 @@ public:
     bool is_trained() const { return codebook_.is_trained(); }
     /// 2 bytes more a vector where rows have terms (residual_terms.hpp).
     std::size_t block_bytes() const { return lutra::block_bytes<Layout>(m()) + (terms_.used() ? kPq4TermBytes : 0); }
+    std::size_t row_bytes() const { return 0; }
     std::size_t code_size() const { return (m() + 1) / 2; }
     /// The best k + 8 + k / 8 estimates contain the nearest vector in at least 997 of 1,000 searches, and all ten nearest in 983 or
     /// more: measurements in README.md.
@@ -103,7 +104,12 @@ public:
         if (by_residual_ && metric == Metric::l2) terms_.set(codebook_, centroids);
     }
 
-    void encode(std::span<const float* const> rows, const float* centroid, std::byte* codes, std::size_t first) const {
+    std::optional<Pq4FastScan> refit(Metric, MatrixView, MatrixView, bool) const { return std::nullopt; }
+    bool same_form(const Pq4FastScan&) const { return true; }
+    bool takes(const Pq4FastScan&) const { return true; }
+
+    void encode(std::span<const float* const> rows, const float* centroid, Codes to, std::size_t first) const {
+        std::byte* const codes = to.blocks;
         if (score_aware_) return encode_score_aware(rows, centroid, codes, first);
         AlignedVector<float> lanes;
         encode_rows(codebook_, rows, centroid, lanes, [&](std::size_t i, std::size_t m, const float* run, std::size_t n) {
@@ -112,7 +118,9 @@ public:
         });
         set_terms(codes, first, rows.size(), centroid);
     }
-    void decode(const std::byte* block, std::size_t slot, const float* centroid, float* out) const {
+    void decode(ConstCodes codes, std::size_t slot, const float* centroid, float* out) const {
+        const std::byte* const block = codes.blocks + slot / kBlock * block_bytes();
+        slot %= kBlock;
         switch (codebook_.dsub()) {
             case 1:
                 copy_centroids<1>(block, slot, out);
@@ -131,7 +139,10 @@ public:
         }
         for (std::size_t t = 0; t < codebook_.dim() && centroid != nullptr; ++t) out[t] += centroid[t];
     }
-    void copy(const std::byte* from, std::size_t from_slot, std::byte* to, std::size_t to_slot) const {
+    void copy(ConstCodes from_codes, std::size_t from_slot, Codes to_codes, std::size_t to_slot) const {
+        const std::byte* const from = from_codes.blocks + from_slot / kBlock * block_bytes();
+        std::byte* const to = to_codes.blocks + to_slot / kBlock * block_bytes();
+        from_slot %= kBlock, to_slot %= kBlock;
         for (std::size_t m = 0; m < codebook_.m(); ++m) set_code<Layout>(to, m, to_slot, get_code<Layout>(from, m, from_slot));
         if (terms_.used()) set_term(to + codes_bytes(), to_slot, std::uint16_t(get_term(from + codes_bytes(), from_slot)));
     }
@@ -168,9 +179,9 @@ public:
     std::size_t file_block() const { return bbs_; }
     std::size_t file_block_bytes() const;
     void to_file(ListView list, std::span<std::byte> out) const;
-    void from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, std::byte* codes) const;
+    void from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, Codes codes) const;
     Status save_alone(Writer& out, Metric metric, ListView list) const;
-    static Result<Pq4FastScan> load_alone(Reader& in, IndexHeader& header, AlignedVector<std::byte>& codes);
+    static Result<Pq4FastScan> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes);
 
     /// True if codes of the other mean the same.
     bool same(const Pq4FastScan& other) const { return codebook_.centroids() == other.codebook_.centroids(); }
@@ -297,7 +308,7 @@ private:
     }
 
     float decoded_score(Metric metric, const float* q, const ListView& list, std::size_t at, float* decoded) const {
-        decode(list.codes + at / kBlock * block_bytes(), at % kBlock, by_residual_ ? list.centroid : nullptr, decoded);
+        decode(list.codes, at, by_residual_ ? list.centroid : nullptr, decoded);
         return std::min(score_row(metric, q, decoded, codebook_.dim()), std::numeric_limits<float>::max());  // as Ivf does
     }
 

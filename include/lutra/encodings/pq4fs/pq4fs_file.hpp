@@ -92,20 +92,20 @@ inline void Pq4FastScan::to_file(ListView list, std::span<std::byte> out) const 
     std::fill(out.begin(), out.end(), std::byte{0});
     for (std::size_t v = 0; v < list.size; ++v)
         for (std::size_t sub = 0; sub < m(); ++sub) {
-            const auto code = std::byte(get_code<Layout>(list.codes + v / kBlock * block_bytes(), sub, v % kBlock));
+            const auto code = std::byte(get_code<Layout>(list.codes.blocks + v / kBlock * block_bytes(), sub, v % kBlock));
             out[file.byte_of(v, sub)] |= v % kBlock < 16 ? code : code << 4;
         }
 }
 
-inline void Pq4FastScan::from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, std::byte* codes) const {
+inline void Pq4FastScan::from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, Codes codes) const {
     const detail::Pq4FileLayout file{m(), bbs_};
     for (std::size_t v = 0; v < n; ++v)
         for (std::size_t sub = 0; sub < m(); ++sub) {
             const auto both = std::uint8_t(in[file.byte_of(v, sub)]);
             const auto code = std::uint8_t(v % kBlock < 16 ? both & 15 : both >> 4);
-            set_code<Layout>(codes + v / kBlock * block_bytes(), sub, v % kBlock, code);
+            set_code<Layout>(codes.blocks + v / kBlock * block_bytes(), sub, v % kBlock, code);
         }
-    set_terms(codes, 0, n, centroid);
+    set_terms(codes.blocks, 0, n, centroid);
 }
 
 inline Status Pq4FastScan::save_fields(Writer& out) const {
@@ -152,7 +152,7 @@ inline Status Pq4FastScan::save_alone(Writer& out, Metric metric, ListView list)
     return write_counted(out, codes.data(), codes.size());
 }
 
-inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& header, AlignedVector<std::byte>& codes) {
+inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes) {
     std::int32_t implem = 0, bbs = 0, qbs = 0;
     std::uint64_t ntotal2 = 0, m2 = 0;
     std::vector<std::byte> bytes;
@@ -183,8 +183,8 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     const Result<bool> score_aware = detail::read_score_aware(header, file.m);
     LUTRA_TRY(score_aware.status());
     Pq4FastScan encoding(std::move(*codebook), false, file.bbs, *score_aware);
-    codes.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});
-    encoding.from_file(bytes, std::size_t(header.ntotal), nullptr, codes.data());
+    codes.blocks.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});
+    encoding.from_file(bytes, std::size_t(header.ntotal), nullptr, codes);
     return encoding;
 }
 static_assert(BlockStored<Pq4FastScan>);

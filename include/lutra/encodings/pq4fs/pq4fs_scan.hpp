@@ -47,7 +47,7 @@ void Pq4FastScan::scan_some(Metric metric, std::span<const State* const> states,
 // Finds survivors among vectors [first, first + n) of the list, at most kPass queries at a time.
 inline void Pq4FastScan::scan_chunk(const ListView& list, std::size_t first, std::size_t n, std::span<const Pq4Query> queries,
                                     std::span<Survivors> found) const {
-    const Pq4Blocks blocks{list.codes + first / kBlock * block_bytes(), (n + kBlock - 1) / kBlock, padded<Layout>(m())};
+    const Pq4Blocks blocks{list.codes.blocks + first / kBlock * block_bytes(), (n + kBlock - 1) / kBlock, padded<Layout>(m())};
     switch (queries.size()) {
         case 1:
             scan_blocks<1>(blocks, queries, found);

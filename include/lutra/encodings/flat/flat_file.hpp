@@ -1,0 +1,58 @@
+// lutra/encodings/flat/flat_file.hpp: the record of a Flat index without lists, read and written some rows at a time.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <lutra/encodings/flat/flat.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+inline Status Flat::save_alone(Writer& out, Metric metric, ListView list) const {
+    LUTRA_TRY(write_flat_header(out, {d_, list.size, true, metric}));
+    return for_pieces_of_rows(list.size, d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
+        for (std::size_t i = 0; i < piece.n; ++i) decode(list.codes, first + i, nullptr, rows + i * d_);
+        return write_values(out, rows, piece.n * d_);
+    });
+}
+
+inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes) {
+    LUTRA_TRY(read_flat_header(in, header));
+    Flat flat(header.d);
+    const auto n = std::size_t(header.ntotal);
+    const Status read = for_pieces_of_rows(n, header.d, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
+        LUTRA_TRY(read_values(in, rows, piece.n * piece.d));
+        if (std::optional<Flat> form = flat.refit(header.metric, piece, piece, first == 0))
+            flat.convert(first, n, std::move(*form), codes);
+        flat.make_room(n, codes);
+        std::vector<const float*> pointers(piece.n);
+        for (std::size_t i = 0; i < piece.n; ++i) pointers[i] = piece.row(i);
+        flat.encode(pointers, nullptr, codes, first);
+        return {};
+    });
+    LUTRA_TRY(read);
+    return flat;
+}
+
+inline void Flat::make_room(std::size_t n, OwnedCodes& codes) const {
+    const std::size_t blocks = (n + kBlock - 1) / kBlock;
+    codes.blocks.resize(blocks * block_bytes()), codes.rows.resize(blocks * kBlock * row_bytes());
+}
+
+/// Takes another form, of codes with room for n rows of which the first `filled` are there.
+inline void Flat::convert(std::size_t filled, std::size_t n, Flat form, OwnedCodes& codes) {
+    OwnedCodes converted;
+    if (filled != 0) form.make_room(n, converted);
+    std::vector<float> row(d_);
+    const float* const pointer = row.data();
+    for (std::size_t j = 0; j < filled; ++j) {
+        decode(Codes(codes), j, nullptr, row.data());
+        form.encode({&pointer, 1}, nullptr, converted, j);
+    }
+    codes = std::move(converted);
+    *this = std::move(form);
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG

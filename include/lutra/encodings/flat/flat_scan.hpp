@@ -1,0 +1,112 @@
+// lutra/encodings/flat/flat_scan.hpp: Flat's scan of one list: bytes propose rows, their floats decide.
+// SPDX-License-Identifier: MIT
+//
+// Main path: scan() -> scan_bytes(): for each run of rows that stays in the L1 cache, for each few queries -> scan_some(): the
+// kernel finds the rows that may score at or below each query's threshold -> offer() scores them exactly and gives them to the
+// collector.
+#pragma once
+#include <lutra/core/prefetch.hpp>
+#include <lutra/encodings/flat/flat.hpp>
+#include <lutra/kernels/scan_rows.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace lutra::inline LUTRA_ABI_TAG {
+
+template <Collector C>
+void Flat::scan(Metric metric, std::span<const State* const> queries, std::span<const float>, ListView list,
+                std::span<C* const> collectors, Arena& arena) const {
+    const Arena::Frame frame(arena);
+    const auto states = arena.take<const State*>(queries.size());
+    const auto theirs = arena.take<C*>(queries.size());
+    const bool by_bytes = bytes_pay(queries.size());
+    std::size_t n = 0, others = queries.size();  // by bytes from the front, by floats from the back
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+        const std::size_t at = by_bytes && queries[i]->usable ? n++ : --others;
+        states[at] = queries[i], theirs[at] = collectors[i];
+    }
+    if (n < states.size()) scan_floats<C>(metric, states.subspan(n), list, theirs.subspan(n), arena);
+    if constexpr (kHasBytes) {
+        if (n != 0 && code_.whole()) scan_bytes<true, C>(metric, states.first(n), list, theirs.first(n), arena);
+        if (n != 0 && !code_.whole()) scan_bytes<false, C>(metric, states.first(n), list, theirs.first(n), arena);
+    }
+}
+
+template <Collector C>
+void Flat::scan_floats(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
+                       Arena& arena) const {
+    const Arena::Frame frame(arena);
+    const auto rows = arena.take<const float*>(queries.size());
+    for (std::size_t i = 0; i < queries.size(); ++i) rows[i] = queries[i]->row;
+    if (has_floats()) return scan_rows<C>(metric, {float_row(list, 0), list.ids, list.size, d_}, rows, collectors, arena);
+    const auto decoded = arena.take<float>(kBlock * d_);  // rare: queries that are not finite or very long
+    for (std::size_t j = 0; j < list.size; j += kBlock) {
+        const std::size_t n = std::min(kBlock, list.size - j);
+        for (std::size_t i = 0; i < n; ++i) decode(list.codes, j + i, nullptr, decoded.data() + i * d_);
+        scan_rows<C>(metric, {decoded.data(), list.ids + j, n, d_}, rows, collectors, arena);
+    }
+}
+
+template <bool Whole, Collector C>
+void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
+                      Arena& arena) const {
+    constexpr std::size_t kMost = kByteQueries, kHalf = (kMost + 1) / 2;
+    const Arena::Frame frame(arena);
+    const std::size_t run = rows_at_once(queries.size());
+    std::array<ByteSurvivors, kMost> found;
+    for (ByteSurvivors& f : found)
+        f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};
+    for (std::size_t j = 0; j < list.size; j += run) {
+        const std::size_t n = std::min(run, list.size - j);
+        const ListView part{from(list.codes, j), list.ids + j, n};
+        const auto scan_from = [&]<std::size_t Q>(std::size_t i, std::integral_constant<std::size_t, Q>) {
+            scan_some<Whole, Q>(metric, queries.data() + i, part, collectors.data() + i, found.data(), arena);
+        };
+        std::size_t i = 0;
+        for (; i + kMost <= queries.size(); i += kMost) scan_from(i, std::integral_constant<std::size_t, kMost>());
+        for (; i + kHalf <= queries.size(); i += kHalf) scan_from(i, std::integral_constant<std::size_t, kHalf>());
+        for (; i < queries.size(); ++i) scan_from(i, std::integral_constant<std::size_t, 1>());
+    }
+}
+
+template <bool Whole, std::size_t Q, Collector C>
+void Flat::scan_some(Metric metric, const State* const* queries, const ListView& part, C* const* collectors, ByteSurvivors* found,
+                     Arena& arena) const {
+    const ByteGroups rows{part.codes.blocks, (part.size + kBlock - 1) / kBlock, block_bytes(), code_.padded()};
+    std::array<ByteQuery, Q> asked;
+    for (std::size_t q = 0; q < Q; ++q) asked[q] = queries[q]->at(collectors[q]->threshold());
+    byte_scan<Whole>(BestBytes{}, rows, asked, found);
+    for (std::size_t q = 0; q < Q; ++q)
+        if (found[q].n != 0) offer<Whole>(metric, *queries[q], part, found[q], *collectors[q], arena);
+}
+
+// Scores survivors exactly. Those behind the end of the list are slots without a row.
+template <bool Whole, Collector C>
+void Flat::offer(Metric metric, const State& query, const ListView& part, ByteSurvivors found, C& collector, Arena& arena) const {
+    constexpr std::size_t kAhead = 4;
+    while (found.n != 0 && found.offsets[found.n - 1] >= part.size) --found.n;
+    const auto push = [&](float score, Id id) {
+        if (score <= collector.threshold() && collector.wants(id)) collector.push(score, id);
+    };
+    if (Whole && query.exact) {
+        for (std::size_t i = 0; i < found.n; ++i)
+            push(query.score(base_of(part, found.offsets[i]), found.dots[i]), part.ids[found.offsets[i]]);
+        return;
+    }
+    const Arena::Frame frame(arena);
+    float* const decoded = Whole ? arena.take<float>(d_).data() : nullptr;
+    for (std::size_t i = 0; i < found.n + kAhead; ++i) {
+        if (!Whole && i < found.n) prefetch_bytes(float_row(part, found.offsets[i]), d_ * sizeof(float));
+        if (i < kAhead) continue;
+        const std::size_t j = found.offsets[i - kAhead];
+        if (Whole) decode(part.codes, j, nullptr, decoded);
+        push(score_row(metric, query.row, Whole ? decoded : float_row(part, j), d_), part.ids[j]);
+    }
+}
+
+}  // namespace lutra::inline LUTRA_ABI_TAG
