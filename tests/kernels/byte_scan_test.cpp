@@ -5,9 +5,11 @@
 #include <lutra/core/random.hpp>
 #include <lutra/kernels/byte_scan.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace {
@@ -101,10 +103,50 @@ void check_scan() {
     CHECK(some < all);
 }
 
+/// A row without a bound (base -infinity, unit and width 0) is always found, whatever the threshold, and so is one whose comparison
+/// is not a number.
+template <std::size_t Q, class Lanes>
+void check_extremes() {
+    Rng rng(4);
+    Rows rows(3, 8, 3, rng);
+    constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNaN = std::numeric_limits<float>::quiet_NaN();
+    for (const std::size_t j : {0, 15, 17, 40}) rows.term(j / 16)[j % 16] = -kInfinity, rows.term(j / 16)[kByteGroup + j % 16] = 0;
+    const std::vector<std::int8_t> q = random_query(8, rng);
+    for (const float threshold : {-kInfinity, -3e38F, 3e38F, kInfinity, kNaN}) {
+        std::array<ByteQuery, Q> queries;
+        queries.fill({codes_of(q), 2, 1, threshold});
+        for (const Found& f : scan<false>(Lanes{}, rows.groups, queries))
+            for (const std::uint32_t j : {0U, 15U, 17U, 40U}) CHECK(std::count(f.offsets.begin(), f.offsets.end(), j) == 1);
+    }
+}
+
+/// Sums of 65,536 columns of extremes.
+template <std::size_t Q, class Lanes>
+void check_longest() {
+    constexpr std::size_t kColumns = 65536;
+    Rng rng(5);
+    Rows rows(1, kColumns, 1, rng);
+    for (std::size_t t = 0; t < kColumns; ++t)
+        for (std::size_t j = 0; j < kByteGroup; ++j) rows.bytes[byte_offset(j, t)] = std::byte(j % 2 == 0 ? 0 : 255);
+    for (const int code : {-128, 127}) {
+        const std::vector<std::int8_t> q(kColumns, std::int8_t(code));
+        std::array<ByteQuery, Q> queries;
+        queries.fill({codes_of(q), 1, 0, 3e38F});
+        for (const Found& f : scan<true>(Lanes{}, rows.groups, queries)) {
+            REQUIRE(f.dots.size() == kByteGroup);
+            for (std::size_t j = 0; j < kByteGroup; ++j) CHECK(f.dots[j] == code * (j % 2 == 0 ? -128 : 127) * 65536);
+        }
+    }
+}
+
 template <class Lanes>
 void check_lanes() {
     check_dots<Lanes>();
+    check_extremes<1, Lanes>();
+    check_longest<1, Lanes>();
     if constexpr (requires { Lanes::kQueries; }) {
+        check_extremes<Lanes::kQueries, Lanes>();
+        check_longest<Lanes::kQueries, Lanes>();
         check_scan<true, 1, Lanes>();
         check_scan<false, 1, Lanes>();
         check_scan<true, Lanes::kQueries, Lanes>();

@@ -201,7 +201,7 @@ concept StoredEncoding = NamedEncoding<E> &&
     { E::load_alone(in, header, codes) } -> std::same_as<Result<E>>;
 };
 
-/// A stored encoding whose lists are in files row by row, each as its d floats.
+/// A stored encoding with kRowsInFiles: lists are in files row by row, each as its d floats.
 template <class E>
 concept RowStored = StoredEncoding<E> && E::kRowsInFiles;
 

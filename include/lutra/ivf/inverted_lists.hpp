@@ -41,8 +41,9 @@ public:
     std::span<Id> ids(std::size_t list) { return lists_[list].ids; }
     /// The codes from the block of the vector at `offset` in a list on.
     Codes block_of(std::size_t list, std::size_t offset) {
-        const std::size_t block = lists_[list].first + offset / block_;
-        return {codes_.data() + block * block_bytes_, rows_.data() + block * block_ * row_bytes_};
+        const List& l = lists_[list];
+        const std::size_t block = offset / block_;
+        return {codes_.data() + (l.first + block) * block_bytes_, rows_.data() + (l.first_row + block * block_) * row_bytes_};
     }
     ConstCodes block_of(std::size_t list, std::size_t offset) const {
         return const_cast<InvertedLists*>(this)->block_of(list, offset);
@@ -72,7 +73,7 @@ public:
         for (std::size_t l = 0; l < nlist(); ++l) {
             const std::size_t need = size(l) + more[l];
             if (need > lists_[l].ids.capacity()) lists_[l].ids.reserve(room(lists_[l], more[l]));
-            fits = fits && blocks(need) <= lists_[l].blocks;
+            fits = fits && need <= lists_[l].room;
         }
         if (!fits) move_all(more);
     }
@@ -81,10 +82,11 @@ public:
     /// changes nothing.
     void prepare(std::size_t list, std::size_t more) {
         const std::size_t before = blocks(size(list)), added = blocks(size(list) + more) - before;
-        LUTRA_ASSERT(before + added <= lists_[list].blocks);
+        LUTRA_ASSERT(size(list) + more <= lists_[list].room);
         const Codes codes = block_of(list, before * block_);
         if (added * block_bytes_ != 0) std::memset(codes.blocks, 0, added * block_bytes_);
-        if (added * row_bytes_ != 0) std::memset(codes.rows, 0, added * block_ * row_bytes_);
+        if (more * row_bytes_ != 0)
+            std::memset(rows_.data() + (lists_[list].first_row + size(list)) * row_bytes_, 0, more * row_bytes_);
     }
     /// Adds `more` prepared slots with id -1, to be filled through ids(). Cannot fail.
     void admit(std::size_t list, std::size_t more) { lists_[list].ids.resize(size(list) + more, kNoId); }
@@ -105,8 +107,8 @@ public:
     /// Makes codes and ids the content of the only list.
     void adopt(OwnedCodes codes, std::vector<Id> ids) {
         const std::size_t n = blocks(ids.size());
-        LUTRA_ASSERT(nlist() == 1 && codes.blocks.size() == n * block_bytes_ && codes.rows.size() == n * block_ * row_bytes_);
-        lists_[0] = {0, n, std::move(ids)};
+        LUTRA_ASSERT(nlist() == 1 && codes.blocks.size() == n * block_bytes_ && codes.rows.size() == ids.size() * row_bytes_);
+        lists_[0] = {0, 0, ids.size(), std::move(ids)};
         codes_ = std::move(codes.blocks), rows_ = std::move(codes.rows);
     }
 
@@ -114,7 +116,8 @@ private:
     static constexpr std::size_t kAhead = 4096;
 
     struct List {
-        std::size_t first = 0, blocks = 0;  // its first block, of those of all lists, and room in blocks
+        std::size_t first = 0, first_row = 0;  // its first block and row, of those of all lists
+        std::size_t room = 0;                  // in vectors
         std::vector<Id> ids;
     };
 
@@ -126,20 +129,21 @@ private:
     }
 
     void move_all(std::span<const std::size_t> more) {
-        std::size_t total = 0;
-        std::vector<std::size_t> first(nlist()), room_blocks(nlist());
+        std::vector<List> places(nlist());  // without ids
+        std::size_t n_blocks = 0, n_rows = 0;
         for (std::size_t l = 0; l < nlist(); ++l) {
-            first[l] = total, room_blocks[l] = std::max(lists_[l].blocks, blocks(room(lists_[l], more[l])));
-            total += room_blocks[l];
+            places[l] = {n_blocks, n_rows, std::max(lists_[l].room, room(lists_[l], more[l])), {}};
+            n_blocks += blocks(places[l].room), n_rows += places[l].room;
         }
-        OwnedCodes moved{AlignedVector<std::byte>(total * block_bytes_), AlignedVector<std::byte>(total * block_ * row_bytes_)};
+        OwnedCodes moved{AlignedVector<std::byte>(n_blocks * block_bytes_), AlignedVector<std::byte>(n_rows * row_bytes_)};
         for (std::size_t l = 0; l < nlist(); ++l) {
-            const std::size_t n = blocks(size(l)), vectors = block_ * row_bytes_;
+            const std::size_t code_bytes = blocks(size(l)) * block_bytes_, bytes = size(l) * row_bytes_;
             const ConstCodes from = block_of(l, 0);
-            if (n * block_bytes_ != 0) std::memcpy(moved.blocks.data() + first[l] * block_bytes_, from.blocks, n * block_bytes_);
-            if (n * vectors != 0) std::memcpy(moved.rows.data() + first[l] * vectors, from.rows, n * vectors);
+            if (code_bytes != 0) std::memcpy(moved.blocks.data() + places[l].first * block_bytes_, from.blocks, code_bytes);
+            if (bytes != 0) std::memcpy(moved.rows.data() + places[l].first_row * row_bytes_, from.rows, bytes);
         }
-        for (std::size_t l = 0; l < nlist(); ++l) lists_[l].first = first[l], lists_[l].blocks = room_blocks[l];
+        for (std::size_t l = 0; l < nlist(); ++l)
+            lists_[l].first = places[l].first, lists_[l].first_row = places[l].first_row, lists_[l].room = places[l].room;
         codes_ = std::move(moved.blocks), rows_ = std::move(moved.rows);
     }
 

@@ -133,11 +133,11 @@ Status Ivf<Coarse, E>::read_all_lists(Reader& in) {
         return read_lists(in, nlist_, lists_);
 }
 
-// L2: centroids are like the rows to come, of which a file has those of one list first. Else empty.
+// Centroids are like the rows to come, of which a file has those of one list first. Empty without lists.
 template <CoarseQuantizer Coarse, Encoding E>
 std::vector<float> Ivf<Coarse, E>::some_centroids() const {
     constexpr std::size_t kMost = 255;
-    const std::size_t n = coarse_.learns() && metric_ == Metric::l2 ? std::min(kMost, coarse_.nlist()) : 0;
+    const std::size_t n = coarse_.learns() ? std::min(kMost, coarse_.nlist()) : 0;
     std::vector<float> rows(n * d_);
     for (std::size_t i = 0; i < n; ++i) std::copy_n(coarse_.centroid(i * coarse_.nlist() / n), d_, rows.data() + i * d_);
     return rows;

@@ -11,13 +11,16 @@
 //
 // Divided by s, with all that depends on the row alone in three numbers, this is the comparison of byte_scan.hpp:
 //
-//   base = (|x'|^2 - slack) / s, or -slack / s        unit = 1 / s        width = |e| / s + |c| / 128
+//   base = (|x'|^2 - slack) / s, or -slack / s        unit = 1 / s
+//   width = |e| / s + |c| / 128, for products also a share of (|x| + |origin|) / s
 //   factor = 2 s_q, or s_q       reach = 2 |q'|, or |q|; times 128 |e_q| / |q'| where that is above 1
 //   threshold = T - |q'|^2 + slack, or T + q.origin + slack
 //
 // The slack of a row and that of a query are shares of their squared lengths: they bound the rounding of exact scores, which is
 // that of sums of d terms, and of the comparison, a few dozen roundings of numbers no larger than the sum of both squared lengths.
-// Where T is larger than that by a factor the comparison holds by a margin, whatever is rounded.
+// Where T is larger than that by a factor the comparison holds by a margin, whatever is rounded. The numbers of a product are no
+// larger than |q| (|x| + |origin|): their share is in `width`, and slack is for tiny numbers only. A row too long for this has base
+// = -infinity, unit = width = 0.
 //
 // Whole rows: if every component of every row is one of 0, 1 .. 255, then x' = x - 128 = c, nothing is lost, and unit and width are
 // 1. With q' = q - 128 for either metric:
@@ -31,6 +34,7 @@
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
 #include <lutra/kernels/byte_scan.hpp>
+#include <lutra/kernels/row_store.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -43,20 +47,6 @@
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
-
-/// True if each of n floats is one of 0, 1 .. 255.
-inline bool are_whole(const float* x, std::size_t n) {
-    constexpr std::size_t kRun = 64;  // without a branch in it, so that compilers vectorise
-    for (std::size_t i = 0; i < n; i += kRun) {
-        bool whole = true;
-        for (std::size_t j = i; j < std::min(n, i + kRun); ++j) {
-            const float clamped = x[j] >= 0.F && x[j] <= 255.F ? x[j] : 0.5F;
-            whole &= float(std::int32_t(clamped)) == clamped;
-        }
-        if (!whole) return false;
-    }
-    return true;
-}
 
 namespace detail {
 
@@ -111,7 +101,8 @@ inline Coded encode_bytes(const float* x, std::size_t d, std::int8_t* codes) {
 }
 
 /// Bounds the rounding of a score and of the comparison: this share of |query|^2 + |row|^2, and what tiny numbers lose.
-inline double byte_slack(double squared, std::size_t d) { return (squared * 0x1p-22 + 1e-36) * (double(d) / 8 + 64); }
+inline double byte_slack(double squared, std::size_t d) { return (squared * 0x1p-22 + 1e-36) * (double(d) / 4 + 64); }
+inline double byte_share(std::size_t d) { return 0x1p-22 * (double(d) / 4 + 64); }
 
 inline constexpr double kLongestForBytes = 1e30;  // of squared lengths
 
@@ -124,12 +115,13 @@ struct ByteTarget {
     const float* row = nullptr;  // [d]
     ByteQuery query;             // but for the threshold
     double shift = 0;            // added to a threshold
-    bool usable = false;         // false: not finite or too long, nothing is said about it
+    bool usable = false;         // false: not finite, too long, or bytes would lose too much: nothing is said about it
     bool exact = false;
 
     ByteQuery at(float threshold) const {
         ByteQuery q = query;
-        q.threshold = float(std::min(double(threshold) + shift, double(std::numeric_limits<float>::max())));
+        constexpr double kMost = double(std::numeric_limits<float>::max());  // infinity times a unit of 0 is not a number
+        q.threshold = float(std::clamp(double(threshold) + shift, -kMost, kMost));
         return q;
     }
     float score(float base, std::int32_t dot) const { return float(double(base) - double(query.factor) * dot - shift); }
@@ -201,6 +193,8 @@ public:
 private:
     static constexpr double kRatio = 1. / 128;  // of |e_q| to |q'|, in `width`
     static constexpr std::size_t kExactColumns = 256;
+    // Less 128, a query of small numbers is coded in steps of about 1: where that loses an eighth of it, products rule out little.
+    static constexpr double kLeastGain = 8;
 
     // codes [padded] become those of row j; four columns stand together.
     void put(const std::int8_t* codes, std::byte* group, std::size_t j) const {
@@ -233,9 +227,10 @@ private:
             const detail::Coded coded = detail::encode_bytes(centred, d_, codes);
             const double scale = double(coded.scale);
             const bool l2 = metric_ == Metric::l2;
-            base = float(((l2 ? length : 0) - detail::byte_slack(l2 ? length : squared + origin_squared_, d_)) / scale);
+            const double rounding = l2 ? 0 : detail::byte_share(d_) * (std::sqrt(squared) + std::sqrt(origin_squared_));
+            base = float(((l2 ? length : 0) - detail::byte_slack(l2 ? length : 0, d_)) / scale);
             unit = float(1 / scale);
-            width = detail::above((double(coded.error) + kRatio * double(coded.norm)) / scale);
+            width = detail::above((double(coded.error) + kRatio * double(coded.norm) + rounding) / scale);
         }
         put(codes, group, j);
         float* const at = terms(group) + j;
@@ -259,7 +254,7 @@ private:
         if (!(length < detail::kLongestForBytes)) return false;
         const float error = set_codes(x.data(), codes, target);
         target.query.reach = detail::above((l2 ? 2 : 1) * std::max(norm, double(error) / kRatio));
-        target.shift = (l2 ? -length : detail::product(q, origin_.data(), d_)) + detail::byte_slack(length, d_);
+        target.shift = (l2 ? -length : detail::product(q, origin_.data(), d_)) + detail::byte_slack(l2 ? length : 0, d_);
         return true;
     }
 
@@ -278,8 +273,9 @@ private:
             target.query.codes.bias *= kByteZero;
             target.query.factor = l2 ? 2.F : 1.F;
         } else {
-            const float error = set_codes(x.data(), codes, target);
-            target.query.reach = detail::above((l2 ? 2 : 1) * double(error) * std::sqrt(longest));
+            const double error = double(set_codes(x.data(), codes, target)), lost = error * kLeastGain;
+            if (!l2 && lost * lost > detail::squared_length(q, d_)) return false;
+            target.query.reach = detail::above((l2 ? 2 : 1) * error * std::sqrt(longest));
         }
         if (!target.exact) target.shift += detail::byte_slack(4 * longest + detail::squared_length(q, d_), d_);
         return true;

@@ -29,13 +29,13 @@ struct ByteTerms {
 
     ByteTerms(const ByteGroups& rows, std::size_t g)
         : base(reinterpret_cast<const float*>(rows.codes + g * rows.pitch + kByteGroup * rows.padded)),
-          unit(base + kByteGroup),
-          width(base + 2 * kByteGroup) {}
+          unit(Whole ? nullptr : base + kByteGroup),
+          width(Whole ? nullptr : base + 2 * kByteGroup) {}
 
     static constexpr std::size_t kBytes = (Whole ? 1 : 3) * kByteGroup * sizeof(float);
 };
 
-/// What a scan found for a query: offsets of rows, rising, and their dots. Room for all rows scanned.
+/// What a scan found for a query: offsets of rows, rising, and their dots. Room for all rows of the groups scanned.
 struct ByteSurvivors {
     std::uint32_t* offsets = nullptr;
     std::int32_t* dots = nullptr;
@@ -90,10 +90,11 @@ std::uint32_t may_be_near(typename Lanes::Sum sum, const ByteTerms<Whole>& terms
     using Arch = typename Lanes::Arch;
     using B = simd::Floats<Arch>;
     const B dot = Lanes::floats(sum), base = B::load_aligned(terms.base + i), factor(query.factor);
-    if constexpr (Whole) return simd::bits<Arch>(simd::fma(factor, dot, B(query.reach)) >= base - B(query.threshold));
+    constexpr std::uint32_t kAll = (std::uint32_t{1} << Lanes::kRows) - 1;  // less those that are worse, so that NaN says nothing
+    if constexpr (Whole) return kAll & ~simd::bits<Arch>(simd::fma(factor, dot, B(query.reach)) < base - B(query.threshold));
     const B reach = B(query.reach) * B::load_aligned(terms.width + i);
     const B right = simd::fma(B(-query.threshold), B::load_aligned(terms.unit + i), base);
-    return simd::bits<Arch>(simd::fma(factor, dot, reach) >= right);
+    return kAll & ~simd::bits<Arch>(simd::fma(factor, dot, reach) < right);
 }
 
 template <bool Whole, std::size_t Groups, class Lanes, std::size_t Q>
@@ -125,7 +126,6 @@ void byte_scan_groups(const ByteGroups& rows, std::size_t first, const std::arra
 
 }  // namespace detail
 
-/// Room for survivors: 16 behind the rows scanned.
 template <bool Whole, class Lanes, std::size_t Q>
 void byte_scan(Lanes, const ByteGroups& rows, const std::array<ByteQuery, Q>& queries, ByteSurvivors* found) {
     constexpr std::size_t kTogether = Q > 1 ? Lanes::kGroups : 1;

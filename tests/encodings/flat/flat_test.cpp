@@ -8,6 +8,7 @@
 #include <lutra/ivf/ivf_file.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <string>
@@ -249,4 +250,69 @@ TEST_CASE("Flat: a filter and a radius see the rows that comparing every row fin
                 }
             }
         }
+}
+
+TEST_CASE("Flat: -0 is kept, in memory and in files") {
+    Matrix x = whole(20, 40, 1);
+    x.row(3)[7] = -0.F;
+    const Alone index = flat(Metric::l2, x);
+    CHECK(std::signbit(reconstructed(index).row(3)[7]));
+    CHECK(std::signbit(reconstructed(reloaded(index)).row(3)[7]));
+}
+
+TEST_CASE("Flat: rows too long for bytes are found, where scores are infinite and where thresholds are hardly finite") {
+    const std::size_t d = 32, n = 1101;
+    Matrix x = lutra_test::normal_matrix(n, d, 1), q(1, d);
+    x.row(0)[0] = x.row(1100)[0] = 3e38F;
+    q.row(0)[0] = 10;
+    std::vector<Id> ids(n);
+    for (std::size_t i = 0; i < n; ++i) ids[i] = Id(i == 0 ? 9 : i == 1100 ? 3 : 100 + i);
+    Alone ties(d, Metric::inner_product, 1, OneList(), Flat(d));
+    REQUIRE(ties.add_with_ids(view(x), ids.data()).ok());
+    CHECK(search(ties, view(q), 1).value().ids[0] == 3);
+
+    Matrix far(1100, d), asked(1, d);
+    for (std::size_t i = 0; i < far.n; ++i) far.row(i)[0] = -1e24F;
+    far.row(5)[0] = far.row(1090)[0] = 0, far.row(5)[1] = 3.0e24F, far.row(1090)[1] = 3.1e24F;
+    asked.row(0)[0] = asked.row(0)[1] = 1e14F;
+    const Alone index = flat(Metric::inner_product, far);
+    CHECK(search(index, view(asked), 1).value().ids[0] == 1090);
+    RangeHits hits;
+    REQUIRE(index.range_search(view(asked), 3.05e38F, hits).ok());
+    CHECK(hits.ids == std::vector<Id>{1090});
+}
+
+TEST_CASE("Flat: in lists rows of any form are found after removals, merges and files") {
+    using Lists = Ivf<FlatCoarse, Flat>;
+    const std::size_t d = 40, nlist = 4;
+    const Matrix first = whole(200, d, 1), second = changed(lutra_test::normal_matrix(100, d, 2), 30, 100), q = whole(15, d, 3);
+    for (const Metric metric : kMetrics) {
+        Lists one(d, metric, nlist, FlatCoarse(), Flat(d));
+        REQUIRE(one.train(view(first)).ok());
+        REQUIRE(one.set_nprobe(nlist).ok());
+        const auto copy_of = [&](const Lists& index) {
+            MemoryWriter out;
+            REQUIRE(index.save(out).ok());
+            MemoryReader in(out.bytes());
+            Fourcc fourcc;
+            REQUIRE(read_fourcc(in, fourcc).ok());
+            return Lists::load(in).value();
+        };
+        Lists other = copy_of(one);
+        REQUIRE(one.add(view(first)).ok());
+        REQUIRE(other.add(view(second)).ok());
+        check_hits(copy_of(one), q, compare_all(metric, first, q, 7), 7);
+        REQUIRE(one.merge_from(other, 200).ok());
+        Matrix x = joined(first, second);
+        check_hits(one, q, compare_all(metric, x, q, 7), 7);
+        check_hits(copy_of(one), q, compare_all(metric, x, q, 7), 7);
+        const auto late = [](Id id) { return id >= 250; };
+        REQUIRE(one.remove_ids(IdFilter::predicate(late)).value() == 50);
+        x.n = 250, x.values.resize(250 * d);
+        check_hits(copy_of(one), q, compare_all(metric, x, q, 7), 7);
+        Lists empty = copy_of(one);
+        empty.reset();
+        REQUIRE(empty.merge_from(one, 0).ok());
+        check_hits(empty, q, compare_all(metric, x, q, 7), 7);
+    }
 }

@@ -3,11 +3,11 @@
 // Rows are kept in one of three forms, which are chosen by the first rows and by what the machine can do:
 //
 //   floats         4 d bytes a row
-//   bytes, floats  d + 12 bytes more: a bound from bytes (kernels/byte_code.hpp) rules out most rows, floats decide about the
-//   others whole bytes    d + 4 bytes, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the rows
+//   bytes, floats  d + 12 more: a bound from bytes (kernels/byte_code.hpp) rules out most rows, floats decide
+//   whole bytes    d + 4, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the rows
 //
-// Results are the same, bit for bit. Bytes are in blocks of 16 rows, floats in an array of their own, so either is read without
-// gaps: with a gap behind every block, memory gives a third of its rate (Zen 4).
+// Results are the same, bit for bit. Bytes are in blocks of 16 rows, the last of a list padded, floats in an array of their own, so
+// either is read without gaps: with a gap behind every block, memory gives a third of its rate (Zen 4).
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/part_cost.hpp>
@@ -136,7 +136,7 @@ public:
     static Result<Flat> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes);
 
 private:
-    static constexpr std::size_t kLeastColumns = 32;  // below, bytes and their numbers are about as long as floats
+    static constexpr std::size_t kLeastColumns = 32;  // below, the 12 bytes of a row's numbers are most of what a scan would save
 
     static std::vector<float> medians(MatrixView x) {
         std::vector<float> out(x.d);
@@ -159,11 +159,8 @@ private:
         return code_.base(list.codes.blocks + j / kBlock * block_bytes(), j % kBlock);
     }
 
-    // Where many queries are no faster by bytes, they go by floats, if there are any.
-    bool bytes_pay(std::size_t n_queries) const {
-        if constexpr (kHasBytes) return keeps_bytes() && (kBytesPay || !has_floats() || n_queries < QueryTile<best>::kMinQueries);
-        return false;
-    }
+    // Where many queries are no faster by bytes, they go by floats.
+    bool bytes_pay(std::size_t n_queries) const { return keeps_bytes() && (kBytesPay || n_queries < QueryTile<best>::kMinQueries); }
     // Several queries after each other: rows stay in the L1 cache for all of them. One: between two updates of its threshold.
     std::size_t rows_at_once(std::size_t n_queries) const {
         constexpr std::size_t kBytes = 24 << 10, kChunk = 1024;

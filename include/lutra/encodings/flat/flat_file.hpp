@@ -37,19 +37,24 @@ inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes
 }
 
 inline void Flat::make_room(std::size_t n, OwnedCodes& codes) const {
-    const std::size_t blocks = (n + kBlock - 1) / kBlock;
-    codes.blocks.resize(blocks * block_bytes()), codes.rows.resize(blocks * kBlock * row_bytes());
+    const std::size_t before = codes.blocks.size();
+    codes.blocks.resize((n + kBlock - 1) / kBlock * block_bytes()), codes.rows.resize(n * row_bytes());
+    const std::size_t last = std::min(codes.blocks.size() - std::min(before, codes.blocks.size()), block_bytes());
+    std::fill(codes.blocks.end() - std::ptrdiff_t(last), codes.blocks.end(), std::byte{0});  // slots without a row
 }
 
 /// Takes another form, of codes with room for n rows of which the first `filled` are there.
 inline void Flat::convert(std::size_t filled, std::size_t n, Flat form, OwnedCodes& codes) {
     OwnedCodes converted;
     if (filled != 0) form.make_room(n, converted);
-    std::vector<float> row(d_);
-    const float* const pointer = row.data();
-    for (std::size_t j = 0; j < filled; ++j) {
-        decode(Codes(codes), j, nullptr, row.data());
-        form.encode({&pointer, 1}, nullptr, converted, j);
+    constexpr std::size_t kTogether = 64;
+    std::vector<float> rows(kTogether * d_);
+    std::vector<const float*> pointers(kTogether);
+    for (std::size_t i = 0; i < kTogether; ++i) pointers[i] = rows.data() + i * d_;
+    for (std::size_t first = 0; first < filled; first += kTogether) {
+        const std::size_t some = std::min(kTogether, filled - first);
+        for (std::size_t i = 0; i < some; ++i) decode(Codes(codes), first + i, nullptr, rows.data() + i * d_);
+        form.encode(std::span(pointers).first(some), nullptr, converted, first);
     }
     codes = std::move(converted);
     *this = std::move(form);

@@ -44,9 +44,10 @@ void Flat::scan_floats(Metric metric, std::span<const State* const> queries, Lis
     const auto rows = arena.take<const float*>(queries.size());
     for (std::size_t i = 0; i < queries.size(); ++i) rows[i] = queries[i]->row;
     if (has_floats()) return scan_rows<C>(metric, {float_row(list, 0), list.ids, list.size, d_}, rows, collectors, arena);
-    const auto decoded = arena.take<float>(kBlock * d_);  // rare: queries that are not finite or very long
-    for (std::size_t j = 0; j < list.size; j += kBlock) {
-        const std::size_t n = std::min(kBlock, list.size - j);
+    constexpr std::size_t kDecoded = 256;
+    const auto decoded = arena.take<float>(kDecoded * d_);
+    for (std::size_t j = 0; j < list.size; j += kDecoded) {
+        const std::size_t n = std::min(kDecoded, list.size - j);
         for (std::size_t i = 0; i < n; ++i) decode(list.codes, j + i, nullptr, decoded.data() + i * d_);
         scan_rows<C>(metric, {decoded.data(), list.ids + j, n, d_}, rows, collectors, arena);
     }
