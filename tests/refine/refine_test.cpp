@@ -551,3 +551,25 @@ TEST_CASE("Refine: rows so far out that estimates and distances of all others ov
     const lutra::Hits hits = lutra::search(index, x.view().rows(100, 105), 3).value();
     for (std::size_t i = 0; i < 5; ++i) CHECK(hits.distances[i * 3] == 0);
 }
+
+TEST_CASE("Refine: whole rows, which are kept as bytes, have Flat's distances, and so they have beside rows that are not") {
+    const std::size_t d = 20, k = 5;
+    lutra_test::Matrix x = lutra_test::normal_matrix(400, d, 1), q = lutra_test::normal_matrix(30, d, 2);
+    for (std::size_t i = 0; i < 300 * d; ++i) x.values[i] = std::clamp(std::nearbyint(x.values[i] * 50 + 90), 0.F, 255.F);
+    for (float& v : q.values) v = v * 50 + 90;
+    for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+        Refine<FirstColumn> index(FirstColumn(d, metric));
+        lutra::Ivf<lutra::OneList, lutra::Flat> flat(d, metric, 1, {}, lutra::Flat(d));
+        REQUIRE(index.set_k_factor(100).ok());
+        for (const auto& [begin, end] : {std::pair<std::size_t, std::size_t>{0, 300}, {300, 400}}) {
+            REQUIRE(index.add(x.view().rows(begin, end)).ok());
+            REQUIRE(flat.add(x.view().rows(begin, end)).ok());
+            const lutra::Hits got = lutra::search(index, q, k).value(), want = lutra::search(flat, q, k).value();
+            CHECK(got.ids == want.ids);
+            CHECK(got.distances == want.distances);
+            std::vector<float> rows(end * d);
+            REQUIRE(index.reconstruct_n(0, end, rows.data()).ok());
+            CHECK(std::equal(rows.begin(), rows.end(), x.values.begin()));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The base, usually one with small codes, proposes k * k_factor candidates; their exact distances select the k best. Every row is
-// kept as floats in the order of adding; its number there is its place. Places are the ids of the base, so a candidate leads
+// kept in the order of adding; its number there is its place. Places are the ids of the base, so a candidate leads
 // straight to its row. Ids of the caller's are an array beside the rows, which is empty while ids are places. Main path: search()
 // -> a tile of queries -> base.search() -> rescore(). refine_change.hpp, which this includes, has the calls that change an index,
 // refine_file.hpp its file record.
@@ -13,6 +13,7 @@
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/kernels/distance.hpp>
+#include <lutra/kernels/row_store.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -28,7 +29,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// See SearchIndex for the calls. Memory per vector: what the base takes, 4 d bytes, and 8 for an id that is not its place.
+/// See SearchIndex for the calls. Memory per vector: what the base takes, 4 d bytes, or d where every component of every row is a
+/// whole number 0 to 255, and 8 for an id that is not its place.
 ///
 ///   search         compares max(k, k * k_factor) candidates, rounded down, at most ntotal(). Distances have the bits of Flat. Ties
 ///                  among candidates are broken by the base
@@ -41,7 +43,7 @@ public:
     static constexpr float kMaxFactor = 1000;  ///< accepted in files, too
 
     /// Refines a base, trained or not. Removes the base's vectors: their original rows are lost.
-    explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()) { base_.reset(); }
+    explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(d_) { base_.reset(); }
 
     Refine untrained() const {
         Refine index(base_.untrained());
@@ -51,7 +53,7 @@ public:
 
     const Base& base() const { return base_; }
     std::size_t dim() const { return d_; }
-    std::size_t ntotal() const { return rows_.size() / dim(); }
+    std::size_t ntotal() const { return rows_.size(); }
     Metric metric() const { return metric_; }
     bool is_trained() const { return base_.is_trained(); }
     std::size_t nlist() const { return base_.nlist(); }
@@ -91,10 +93,10 @@ public:
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.search(part, wanted, found, p, r));
                 const HitsView rows = out.rows_from(i, k);
-                rescore(part, k, wanted, found.ids, rows, r.executor);
+                rescore(part, k, wanted, found.ids, rows, r);
                 for (std::size_t j = 0; j < part.n; ++j)
                     if (rows.ids[j * k + k - 1] == kNoId && found.ids[j * wanted + wanted - 1] != kNoId)
-                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter);
+                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter, arena);
             }
             return Status{};
         });
@@ -113,8 +115,9 @@ public:
             for (std::size_t i = 0; i < q.n; i += tile) {
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.range_search(part, everywhere, visited, p, r));
-                r.executor.for_each(
-                    part.n, [&](std::size_t j, std::size_t) { keep_near(part.row(j), visited, j, params.order, found[i + j]); });
+                r.executor.for_each(part.n, [&](std::size_t j, std::size_t worker) {
+                    keep_near(part.row(j), visited, j, params.order, found[i + j], r.workspace->arena(worker));
+                });
             }
             write_range(metric(), found, out);
             return Status{};
@@ -124,7 +127,7 @@ public:
     Status reconstruct(Id id, float* out) const {
         const std::size_t place = place_of(id);
         if (place == ntotal()) return no_such_id(id, 0, ntotal());
-        std::memcpy(out, row(place), dim() * sizeof(float));
+        rows_.copy(place, out);
         return {};
     }
 
@@ -143,7 +146,7 @@ public:
     }
 
     Status save(Writer& out) const;
-    static Result<Refine> assemble(Base base, AlignedVector<float> rows, float k_factor);
+    static Result<Refine> assemble(Base base, RowStore rows, float k_factor);
     Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);  ///< needs no memory after remove_ids(), as Ivf's
     /// Places need no map; there is none for ids of the caller's.
     Status make_direct_map() const {
@@ -156,13 +159,12 @@ public:
     bool ids_are_places() const;
 
 private:
-    Refine(Base base, AlignedVector<float> rows)  // places and their rows
+    Refine(Base base, RowStore rows)  // places and their rows
         : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
 
     static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;  // visited rows of a tile: 117 MB, with the base's
-    static constexpr std::size_t kAheadFloats = 1024;
+    static constexpr std::size_t kAheadBytes = 4096;
 
-    const float* row(std::size_t place) const { return rows_.data() + place * dim(); }
     Id id_of(std::size_t place) const { return ids_.empty() ? Id(place) : ids_[place]; }
     bool has_map() const { return from_map_ || !ids_.empty(); }
     std::size_t place_of(Id id) const {
@@ -196,29 +198,34 @@ private:
 
     // For a query so far from 0 that exact distances of candidates overflow and fewer than k are left. The base's estimates
     // overflow sooner, so they say nothing about the order of rows: all rows are compared, whatever lists they are in.
-    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places) const {
+    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const auto scratch = arena.take<float>(dim());
         TopK top(out.distances, out.ids, k);
         for (std::size_t place = 0; place < ntotal(); ++place)
-            if (places.accepts(Id(place))) top.push(score_row(metric(), q, row(place), dim()), id_of(place));
+            if (places.accepts(Id(place))) top.push(score_row(metric(), q, rows_.row(place, scratch.data()), dim()), id_of(place));
         top.write(metric());
     }
 
     // Writes the best k of found [q.n, wanted] by their exact distances.
-    void rescore(MatrixView q, std::size_t k, std::size_t wanted, const Id* found, HitsView out, const Executor& executor) const {
+    void rescore(MatrixView q, std::size_t k, std::size_t wanted, const Id* found, HitsView out, const Resources& resources) const {
         constexpr std::size_t kFloatsPerTask = std::size_t{1} << 18;  // waking a worker costs as much as some thousand
         const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / (wanted * dim()));
-        executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t) {
+        resources.executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             for (std::size_t i = begin; i < end; ++i) {
                 TopK top(out.distances + i * k, out.ids + i * k, k);
-                score_places(q.row(i), std::span(found + i * wanted, wanted), [&](float score, Id id) { top.push(score, id); });
+                score_places(q.row(i), std::span(found + i * wanted, wanted), resources.workspace->arena(worker),
+                             [&](float score, Id id) { top.push(score, id); });
                 top.write(metric());
             }
         });
     }
 
-    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near) const {
+    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near,
+                   Arena& arena) const {
         const std::size_t begin = visited.lims[query], end = visited.lims[query + 1];
-        score_places(q, std::span(visited.ids).subspan(begin, end - begin), [&](float score, Id id) { near.push(score, id); });
+        score_places(q, std::span(visited.ids).subspan(begin, end - begin), arena,
+                     [&](float score, Id id) { near.push(score, id); });
         near.arrange(order);
     }
 
@@ -226,17 +233,18 @@ private:
     // are prefetched about 4 KB ahead. Visiting them by place, or stopping halfway through a row, was no faster:
     // bench/DEAD_ENDS.md.
     template <class Push>
-    void score_places(const float* q, std::span<const Id> places, Push&& push) const {
-        const std::size_t ahead = std::clamp<std::size_t>(kAheadFloats / dim(), 1, 8);
+    void score_places(const float* q, std::span<const Id> places, Arena& arena, Push&& push) const {
+        const Arena::Frame frame(arena);
+        const auto scratch = arena.take<float>(dim());
+        const std::size_t ahead = std::clamp<std::size_t>(kAheadBytes / rows_.row_bytes(), 1, 8);
         for (std::size_t i = 0; i < places.size() + ahead; ++i) {
-            if (i < places.size() && places[i] >= 0) prefetch_row(std::size_t(places[i]));
+            if (i < places.size() && places[i] >= 0)
+                rows_.prefetch(std::size_t(places[i]), kAheadBytes);  // hardware fetches the rest
             if (i < ahead || places[i - ahead] < 0) continue;
             const std::size_t place = std::size_t(places[i - ahead]);
-            push(score_row(metric(), q, row(place), dim()), id_of(place));
+            push(score_row(metric(), q, rows_.row(place, scratch.data()), dim()), id_of(place));
         }
     }
-    // At most 4 KB of a row: the hardware prefetcher fetches the rest of longer ones.
-    void prefetch_row(std::size_t place) const { prefetch_bytes(row(place), std::min(dim(), kAheadFloats) * sizeof(float)); }
 
     void forget_rows() {
         rows_.clear(), ids_.clear();
@@ -245,17 +253,18 @@ private:
 
     // refine_change.hpp
     Status append(MatrixView x, NewIds ids, bool are_places, const Resources& resources);
-    Status reserve(std::string_view call, std::size_t more, bool are_places);
-    template <class IdOf>
-    void append_rows(MatrixView x, IdOf id_of_row, bool are_places);
+    template <class Rows>
+    Status reserve(std::string_view call, const Rows& rows, std::size_t n, bool are_places);
+    template <class Rows, class IdOf>
+    void append_rows(const Rows& rows, std::size_t n, IdOf id_of_row, bool are_places);
     void move_rows(std::span<const Id> to);
     void drop_ids_if_places();
 
     Base base_;      // its ids are places
     std::size_t d_;  // base_.dim(), which may be an indirect call
     Metric metric_;
-    AlignedVector<float> rows_;  // [ntotal, d], by place
-    std::vector<Id> ids_;        // [ntotal], or empty: an id is its place
+    RowStore rows_;        // [ntotal, d], by place
+    std::vector<Id> ids_;  // [ntotal], or empty: an id is its place
     NextId next_id_;
     bool from_map_ = false;  // loaded from an id map, which files keep even if ids are places
     IdMapKind id_map_ = IdMapKind::two_way;

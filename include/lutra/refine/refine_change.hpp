@@ -44,36 +44,36 @@ template <SearchIndex Base>
 Status Refine<Base>::append(MatrixView x, NewIds ids, bool are_places, const Resources& resources) {
     LUTRA_TRY(check_shape("add", x, dim()));
     if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
-    LUTRA_TRY(reserve("add", x.n, are_places));
+    LUTRA_TRY(reserve("add", x, x.n, are_places));
     LUTRA_TRY(base_.add(x, resources));
     append_rows(
-        x, [ids](std::size_t i) { return ids[i]; }, are_places);
+        x, x.n, [ids](std::size_t i) { return ids[i]; }, are_places);
     for (std::size_t i = 0; i < x.n; ++i) next_id_.pass(ids[i]);
     return {};
 }
 
-// The first call reserves exactly what is asked for; later ones half as much again, so that many small additions cost little each.
+// rows: a MatrixView or a RowStore of n rows.
 template <SearchIndex Base>
-Status Refine<Base>::reserve(std::string_view call, std::size_t more, bool are_places) {
+template <class Rows>
+Status Refine<Base>::reserve(std::string_view call, const Rows& rows, std::size_t n, bool are_places) {
     return guarded(call, [&] {
-        const std::size_t need = ntotal() + more, room = rows_.empty() ? need : need + need / 2;
-        if (need * dim() > rows_.capacity()) rows_.reserve(room * dim());
-        if (!are_places && need > ids_.capacity()) ids_.reserve(room);
+        const std::size_t need = ntotal() + n;
+        rows_.reserve(rows);
+        if (!are_places && need > ids_.capacity()) ids_.reserve(ntotal() == 0 ? need : need + need / 2);
         return Status();
     });
 }
 
 template <SearchIndex Base>
-template <class IdOf>
-void Refine<Base>::append_rows(MatrixView x, IdOf id_of_row, bool are_places) {
+template <class Rows, class IdOf>
+void Refine<Base>::append_rows(const Rows& rows, std::size_t n, IdOf id_of_row, bool are_places) {
     const std::size_t before = ntotal();
     if (!are_places && ids_.empty()) {
         ids_.resize(before);
         std::iota(ids_.begin(), ids_.end(), Id{0});
     }
-    for (std::size_t i = 0; !are_places && i < x.n; ++i) ids_.push_back(id_of_row(i));
-    rows_.resize((before + x.n) * dim());
-    if (x.n != 0) std::memcpy(rows_.data() + before * dim(), x.data, x.n * dim() * sizeof(float));
+    for (std::size_t i = 0; !are_places && i < n; ++i) ids_.push_back(id_of_row(i));
+    rows_.append(rows);
 }
 
 template <SearchIndex Base>
@@ -92,7 +92,7 @@ Result<std::size_t> Refine<Base>::remove_ids(const IdFilter& filter) {
         // Without lists the base has numbered its rows anew. The map needs no memory after remove_ids(), so it does not fail.
         if (nlist() != 0) LUTRA_TRY(base_.map_ids(to, std::nullopt));
         move_rows(to);
-        rows_.resize(std::size_t(kept) * dim());
+        rows_.truncate(std::size_t(kept));
         if (!keep_ids) next_id_ = NextId(kept);
         ids_ = std::move(ids);
         drop_ids_if_places();
@@ -104,8 +104,7 @@ Result<std::size_t> Refine<Base>::remove_ids(const IdFilter& filter) {
 template <SearchIndex Base>
 void Refine<Base>::move_rows(std::span<const Id> to) {
     for (std::size_t place = 0; place < to.size(); ++place)
-        if (to[place] != kNoId && to[place] != Id(place))
-            std::memcpy(rows_.data() + std::size_t(to[place]) * dim(), row(place), dim() * sizeof(float));
+        if (to[place] != kNoId && to[place] != Id(place)) rows_.move(place, std::size_t(to[place]));
 }
 
 // In an index without lists ids of the caller's stay, even if they equal the places.
@@ -125,10 +124,10 @@ Status Refine<Base>::merge_from(Refine& other, Id shift) {
     const std::size_t before = ntotal(), n = other.ntotal();
     const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_.value() && shift == Id(before);
     const IdMapKind id_map = has_map() ? id_map_ : other.id_map_;
-    if (other.dim() == dim()) LUTRA_TRY(reserve("merge", n, are_places));
+    if (other.dim() == dim()) LUTRA_TRY(reserve("merge", other.rows_, n, are_places));
     LUTRA_TRY(base_.merge_from(other.base_, Id(before)));
     append_rows(
-        {other.rows_.data(), n, dim()}, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
+        other.rows_, n, [&](std::size_t i) { return other.id_of(i) + shift; }, are_places);
     next_id_.pass(other.next_id_, shift);
     id_map_ = id_map;
     other.reset();
@@ -172,7 +171,7 @@ Status Refine<Base>::reconstruct_n(Id first, std::size_t n, float* out) const {
     return guarded("reconstruct", [&] {
         WantedIds wanted(first, n, ntotal());
         for (std::size_t place = 0; place < ntotal(); ++place)
-            if (const auto at = wanted.meet(id_of(place))) std::memcpy(out + *at * dim(), row(place), dim() * sizeof(float));
+            if (const auto at = wanted.meet(id_of(place))) rows_.copy(place, out + *at * dim());
         return wanted.status();
     });
 }

@@ -24,7 +24,11 @@ Status Refine<Base>::save(Writer& out) const {
             LUTRA_TRY(write_fourcc(out, "IxRF"));
             LUTRA_TRY(write_header(out, header));
             LUTRA_TRY(base_.save(out));
-            LUTRA_TRY(write_flat_record(out, {rows_.data(), ntotal(), dim()}, metric()));
+            LUTRA_TRY(write_flat_header(out, {dim(), ntotal(), true, metric()}));
+            LUTRA_TRY(for_pieces_of_rows(ntotal(), dim(), [&](std::size_t first, MatrixView piece, float* rows) {
+                for (std::size_t i = 0; i < piece.n; ++i) rows_.copy(first + i, rows + i * dim());
+                return write_values(out, rows, piece.n * dim());
+            }));
             return write_value(out, k_factor_);
         };
         if (!has_map()) return record();
@@ -35,10 +39,9 @@ Status Refine<Base>::save(Writer& out) const {
 /// Puts together the parts read from a file: the base with its vectors, and their rows [base.ntotal(), d] by place.
 /// Errors: bad_file if the base's ids are not places, or k_factor is out of range.
 template <SearchIndex Base>
-Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows, float k_factor) {
-    if (rows.size() != base.ntotal() * base.dim())
-        return Status{Errc::bad_file, "refine record: {} floats of rows for {} vectors of d = {}", rows.size(), base.ntotal(),
-                      base.dim()};
+Result<Refine<Base>> Refine<Base>::assemble(Base base, RowStore rows, float k_factor) {
+    if (rows.size() != base.ntotal())
+        return Status{Errc::bad_file, "refine record: {} rows for {} vectors", rows.size(), base.ntotal()};
     if (!(k_factor >= 1 && k_factor <= kMaxFactor))
         return Status{Errc::bad_file, "refine record: k_factor = {}; accepted: 1 to {}", k_factor, kMaxFactor};
     if (!base.ids_are_places())
@@ -53,13 +56,20 @@ Result<Refine<Base>> Refine<Base>::assemble(Base base, AlignedVector<float> rows
 
 namespace detail {
 
-inline Status read_refine_rows(Reader& in, const IndexHeader& header, AlignedVector<float>& rows) {
+inline Status read_refine_rows(Reader& in, const IndexHeader& header, RowStore& rows) {
     Fourcc fourcc;
     IndexHeader own;
     LUTRA_TRY(read_fourcc(in, fourcc));
     if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI, IxFl: rows to refine with", in.position());
-    LUTRA_TRY(read_flat_record(in, own, rows));
-    if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric) return {};
+    LUTRA_TRY(read_flat_header(in, own));
+    if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric)
+        return for_pieces_of_rows(std::size_t(own.ntotal), own.d,
+                                  [&](std::size_t first, MatrixView piece, float* values) -> Status {
+                                      LUTRA_TRY(read_values(in, values, piece.n * piece.d));
+                                      rows.reserve(piece, std::size_t(own.ntotal) - first);
+                                      rows.append(piece);
+                                      return {};
+                                  });
     return {Errc::bad_file,
             "refine record of {} vectors of d = {} ({}) with rows of {} of d = {} ({}); they must be alike",
             header.ntotal,
@@ -89,7 +99,7 @@ auto read_refine(Reader& in, ReadBase&& read_base) -> Result<Refine<std::remove_
                       base->ntotal(),
                       base->dim(),
                       metric_name(base->metric())};
-    AlignedVector<float> rows;
+    RowStore rows(header.d);
     float k_factor = 0;
     LUTRA_TRY(detail::read_refine_rows(in, header, rows));
     LUTRA_TRY(read_value(in, k_factor));
