@@ -73,17 +73,21 @@ int main(int argc, char** argv) {
     const Resources resources{.workspace = &workspace};
     Hits hits(nq, k);
 
-    // Lone queries, every list: as many bytes as the vectors have. Beside it, a plain read of as many bytes.
+    // Lone queries, every list: the bytes a scan reads of each row. Beside it, a plain read of as many bytes.
     const std::span<const std::uint64_t> memory(reinterpret_cast<const std::uint64_t*>(base.data()), n * d / 2);
-    const auto scan = alternate(
-        5, {[&] { read_all(memory); }, [&] { index.search(q.rows(0, 1), k, hits.view(), {.nprobe = nlist}, resources).ok(); }});
-    const double bytes = double(n * d * sizeof(float));
-    std::printf("scan of all lists: %.1f GB/s; plain read %.1f GB/s: %.2f of it\n", bytes / scan[1] / 1e9, bytes / scan[0] / 1e9,
-                scan[0] / scan[1]);
+    const InvertedLists& lists = index.lists();
+    const std::size_t row_bytes = lists.block_bytes() != 0 ? lists.block_bytes() / lists.block() : lists.row_bytes();
+    const double bytes = double(n * row_bytes);
+    const auto scan = alternate(5, {[&] { read_all(memory.first(n * row_bytes / 8)); },
+                                    [&] { index.search(q.rows(0, 1), k, hits.view(), {.nprobe = nlist}, resources).ok(); }});
+    std::printf("scan of all lists, %zu bytes a row: %.1f GB/s; plain read %.1f GB/s: %.2f of it\n", row_bytes,
+                bytes / scan[1] / 1e9, bytes / scan[0] / 1e9, scan[0] / scan[1]);
 
     // One list: a query reads the centroids and one list. Beside it, a plain read of as many bytes, at other places each time.
     const std::size_t n_lone = 500;
-    const auto words_of = [&](std::size_t i) { return (nlist + rows_visited(index, q.rows(i, i + 1), 1)) * d / 2; };
+    const auto words_of = [&](std::size_t i) {
+        return (nlist * d * sizeof(float) + rows_visited(index, q.rows(i, i + 1), 1) * row_bytes) / 8;
+    };
     std::vector<std::size_t> words(n_lone);
     for (std::size_t i = 0; i < n_lone; ++i) words[i] = words_of(i);
     const auto lone = alternate(5, {[&] {
