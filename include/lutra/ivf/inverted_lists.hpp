@@ -106,8 +106,8 @@ public:
 
     /// Makes codes and ids the content of the only list.
     void adopt(OwnedCodes codes, std::vector<Id> ids) {
-        const std::size_t n = blocks(ids.size());
-        LUTRA_ASSERT(nlist() == 1 && codes.blocks.size() == n * block_bytes_ && codes.rows.size() == ids.size() * row_bytes_);
+        LUTRA_ASSERT(nlist() == 1 && codes.blocks.size() == blocks(ids.size()) * block_bytes_);
+        LUTRA_ASSERT(codes.rows.size() == ids.size() * row_bytes_);
         lists_[0] = {0, 0, ids.size(), std::move(ids)};
         codes_ = std::move(codes.blocks), rows_ = std::move(codes.rows);
     }
