@@ -4,8 +4,8 @@
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training. The
 // factory makes both as Ivf<AnyCoarse, Flat>.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_search.hpp and ivf_change.hpp, which this includes, search and change an index; ivf_file.hpp has its file record. Sources:
-// Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
+// ivf_search.hpp, ivf_change.hpp and ivf_form.hpp, which this includes, search and change an index; ivf_file.hpp has its record.
+// Sources: Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
 #include <lutra/coarse/one_list.hpp>
@@ -245,9 +245,11 @@ private:
     Status read_row_lists(Reader& in);
     std::vector<float> some_centroids() const;
 
-    // ivf_change.hpp
+    // ivf_form.hpp
     void take_form(E form);
     void take_form_for(MatrixView x, MatrixView sample, bool is_empty);
+
+    // ivf_change.hpp
     Status learn(MatrixView x, const Resources& resources);
     Status train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const;
     void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const;
@@ -276,4 +278,5 @@ private:
 }  // namespace lutra::inline LUTRA_ABI_TAG
 
 #include <lutra/ivf/ivf_change.hpp>
+#include <lutra/ivf/ivf_form.hpp>
 #include <lutra/ivf/ivf_search.hpp>

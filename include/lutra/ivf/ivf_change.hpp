@@ -143,34 +143,6 @@ Status Ivf<Coarse, E>::append(MatrixView x, NewIds ids, const Resources& resourc
     return {};
 }
 
-// Stores all vectors in another form. They stay the same, so nothing is lost if what follows fails.
-template <CoarseQuantizer Coarse, Encoding E>
-void Ivf<Coarse, E>::take_form(E form) {
-    constexpr std::size_t kTogether = 64;
-    InvertedLists lists = empty_lists(form);
-    std::vector<std::size_t> sizes(lists.nlist());
-    for (std::size_t l = 0; l < lists.nlist(); ++l) sizes[l] = lists_.size(l);
-    lists.reserve(sizes);
-    std::vector<float> rows(kTogether * d_);
-    std::vector<const float*> pointers(kTogether);
-    for (std::size_t i = 0; i < kTogether; ++i) pointers[i] = rows.data() + i * d_;
-    for (std::size_t l = 0; l < lists.nlist(); ++l) {
-        lists.grow(l, sizes[l]);
-        std::ranges::copy(lists_.ids(l), lists.ids(l).begin());
-        for (std::size_t first = 0; first < sizes[l]; first += kTogether) {
-            const std::size_t n = std::min(kTogether, sizes[l] - first);
-            for (std::size_t i = 0; i < n; ++i) decode({l, first + i}, rows.data() + i * d_);
-            form.encode(std::span(pointers).first(n), origin(l), lists.block_of(l, 0), first);
-        }
-    }
-    encoding_ = std::move(form), lists_ = std::move(lists);
-}
-
-template <CoarseQuantizer Coarse, Encoding E>
-void Ivf<Coarse, E>::take_form_for(MatrixView x, MatrixView sample, bool is_empty) {
-    if (std::optional<E> form = encoding_.refit(metric_, x, sample, is_empty)) take_form(std::move(*form));
-}
-
 // Encodes rows of x into reserved slots behind the codes of a list.
 template <CoarseQuantizer Coarse, Encoding E>
 void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows) {

@@ -1,8 +1,8 @@
 // lutra/kernels/row_store.hpp: rows by place, as floats, or as bytes where every component is a whole number 0 to 255.
 // SPDX-License-Identifier: MIT
 //
-// Image descriptors are whole numbers, and as bytes take a quarter of the memory and of its rate. Nothing is lost: a row is given back
-// as floats. The first rows choose; the first that is not whole turns all into floats.
+// Image descriptors are whole numbers, and as bytes take a quarter of the memory and of its rate. Nothing is lost: a row is given
+// back as floats. The first rows choose; the first that is not whole turns all into floats.
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/prefetch.hpp>
@@ -58,9 +58,9 @@ public:
             prefetch_bytes(floats_.data() + place * d_, std::min(most, d_ * sizeof(float)));
     }
 
-    /// Makes room for the rows x, or for `to_come` rows that begin with them, and takes a form that holds x. The first call reserves
-    /// exactly what is asked for; later ones half as much again, so that many small additions cost little each. If memory runs out the
-    /// rows stay.
+    /// Makes room for the rows x, or for `to_come` rows that begin with them, and takes a form that holds x. The first call
+    /// reserves exactly what is asked for; later ones half as much again, so that many small additions cost little each. If memory
+    /// runs out the rows stay.
     void reserve(MatrixView x, std::size_t to_come = 0) { reserve(std::max(x.n, to_come), are_whole(x.data, x.n * d_)); }
     void reserve(const RowStore& other) { reserve(other.size(), other.size() == 0 || other.whole_); }
 
