@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -48,6 +49,13 @@ struct OwnedCodes {
 
     operator Codes() { return {blocks.data(), rows.data()}; }
 };
+
+/// Pointers to the rows of x, as encode() takes them.
+inline std::vector<const float*> row_pointers(MatrixView x) {
+    std::vector<const float*> pointers(x.n);
+    for (std::size_t i = 0; i < x.n; ++i) pointers[i] = x.row(i);
+    return pointers;
+}
 
 /// One inverted list as encodings see it: codes, and the ids of their vectors.
 struct ListView {

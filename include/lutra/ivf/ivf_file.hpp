@@ -158,9 +158,7 @@ Status Ivf<Coarse, E>::read_row_lists(Reader& in) {
                 take_form_for(piece, sample.empty() ? piece : MatrixView{sample.data(), sample.size() / d_, d_}, is_empty);
                 if (is_empty) detail::grow_lists(sizes, lists_);
                 is_empty = false;
-                std::vector<const float*> pointers(piece.n);
-                for (std::size_t i = 0; i < piece.n; ++i) pointers[i] = piece.row(i);
-                encoding_.encode(pointers, nullptr, lists_.block_of(l, 0), first);
+                encoding_.encode(row_pointers(piece), nullptr, lists_.block_of(l, 0), first);
                 return {};
             });
         LUTRA_TRY(read);

@@ -21,8 +21,7 @@ void Ivf<Coarse, E>::take_form(E form) {
     for (std::size_t l = 0; l < lists.nlist(); ++l) sizes[l] = lists_.size(l);
     lists.reserve(sizes);
     std::vector<float> rows(kTogether * d_);
-    std::vector<const float*> pointers(kTogether);
-    for (std::size_t i = 0; i < kTogether; ++i) pointers[i] = rows.data() + i * d_;
+    const std::vector<const float*> pointers = row_pointers({rows.data(), kTogether, d_});
     for (std::size_t l = 0; l < lists.nlist(); ++l) {
         lists.grow(l, sizes[l]);
         std::ranges::copy(lists_.ids(l), lists.ids(l).begin());

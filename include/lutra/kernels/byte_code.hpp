@@ -104,6 +104,16 @@ inline Coded encode_bytes(const float* x, std::size_t d, std::int8_t* codes) {
 inline double byte_slack(double squared, std::size_t d) { return (squared * 0x1p-22 + 1e-36) * (double(d) / 4 + 64); }
 inline double byte_share(std::size_t d) { return 0x1p-22 * (double(d) / 4 + 64); }
 
+/// codes [padded] become those of row j of a group; four columns stand together.
+inline void put_byte_row(const std::int8_t* codes, std::size_t padded, std::byte* group, std::size_t j) {
+    for (std::size_t t = 0; t < padded; t += kByteColumns) {
+        std::uint32_t four;
+        std::memcpy(&four, codes + t, sizeof four);
+        four ^= 0x80808080;  // kByteZero is added to each
+        std::memcpy(group + byte_offset(j, t), &four, sizeof four);
+    }
+}
+
 inline constexpr double kLongestForBytes = 1e30;  // of squared lengths
 
 }  // namespace detail
@@ -196,15 +206,6 @@ private:
     // Less 128, a query of small numbers is coded in steps of about 1: where that loses an eighth of it, products rule out little.
     static constexpr double kLeastGain = 8;
 
-    // codes [padded] become those of row j; four columns stand together.
-    void put(const std::int8_t* codes, std::byte* group, std::size_t j) const {
-        for (std::size_t t = 0; t < padded(); t += kByteColumns) {
-            std::uint32_t four;
-            std::memcpy(&four, codes + t, sizeof four);
-            four ^= 0x80808080;  // kByteZero is added to each
-            std::memcpy(group + byte_offset(j, t), &four, sizeof four);
-        }
-    }
     float* terms(std::byte* group) const { return reinterpret_cast<float*>(group + kByteGroup * padded()); }
 
     void set_whole_row(Scratch& scratch, std::byte* group, std::size_t j) const {
@@ -212,7 +213,7 @@ private:
         std::int64_t squared = 0, sum = 0;
         for (std::size_t t = 0; t < d_; ++t) codes[t] = std::int8_t(std::int32_t(scratch.row[t]));
         for (std::size_t t = 0; t < d_; ++t) squared += std::int32_t(codes[t]) * std::int32_t(codes[t]), sum += codes[t];
-        put(codes, group, j);
+        detail::put_byte_row(codes, padded(), group, j);
         terms(group)[j] = metric_ == Metric::l2 ? float(squared) : -float(kByteZero * sum);
     }
 
@@ -232,7 +233,7 @@ private:
             unit = float(1 / scale);
             width = detail::above((double(coded.error) + kRatio * double(coded.norm) + rounding) / scale);
         }
-        put(codes, group, j);
+        detail::put_byte_row(codes, padded(), group, j);
         float* const at = terms(group) + j;
         at[0] = base, at[kByteGroup] = unit, at[2 * kByteGroup] = width;
     }

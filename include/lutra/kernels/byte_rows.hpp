@@ -67,7 +67,7 @@ public:
         for (std::size_t t = 0; t < d_; ++t) scratch_[t] = row[t] - origin_[t];
         const detail::Coded coded = detail::encode_bytes(scratch_.data(), d_, coded_.data());
         std::byte* const group = codes_.data() + j / kByteGroup * kByteGroup * padded_;
-        for (std::size_t t = 0; t < d_; ++t) group[byte_offset(j % kByteGroup, t)] = std::byte(coded_[t] + kByteZero);
+        detail::put_byte_row(coded_.data(), padded_, group, j % kByteGroup);
         const double length = detail::squared_length(scratch_.data(), d_);
         scales_[j] = coded.scale, norms_[j] = coded.norm, errors_[j] = coded.error;
         scores_[j] = metric_ == Metric::l2 ? float(length) : 0.F;

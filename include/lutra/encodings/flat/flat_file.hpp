@@ -27,9 +27,7 @@ inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes
         if (std::optional<Flat> form = flat.refit(header.metric, piece, piece, first == 0))
             flat.convert(first, n, std::move(*form), codes);
         flat.make_room(n, codes);
-        std::vector<const float*> pointers(piece.n);
-        for (std::size_t i = 0; i < piece.n; ++i) pointers[i] = piece.row(i);
-        flat.encode(pointers, nullptr, codes, first);
+        flat.encode(row_pointers(piece), nullptr, codes, first);
         return {};
     });
     LUTRA_TRY(read);
@@ -49,8 +47,7 @@ inline void Flat::convert(std::size_t filled, std::size_t n, Flat form, OwnedCod
     if (filled != 0) form.make_room(n, converted);
     constexpr std::size_t kTogether = 64;
     std::vector<float> rows(kTogether * d_);
-    std::vector<const float*> pointers(kTogether);
-    for (std::size_t i = 0; i < kTogether; ++i) pointers[i] = rows.data() + i * d_;
+    const std::vector<const float*> pointers = row_pointers({rows.data(), kTogether, d_});
     for (std::size_t first = 0; first < filled; first += kTogether) {
         const std::size_t some = std::min(kTogether, filled - first);
         for (std::size_t i = 0; i < some; ++i) decode(Codes(codes), first + i, nullptr, rows.data() + i * d_);
