@@ -1,7 +1,7 @@
 // lutra/factory/load_record.hpp: the definition of load_index().  SPDX-License-Identifier: MIT
 //
-// A record begins with a fourcc, by which the catalog finds its reader. Wrappers ("IxPT", transforms; "IxMp" and "IxM2", an id map;
-// "IxRF", a refine stage) hold another record.
+// A record begins with a fourcc, by which the catalog finds the reader of what an encoding writes, and a table here that of others:
+// of records that hold another record ("IxPT", transforms; "IxMp" and "IxM2", an id map; "IxRF", a refine stage).
 // A unit that includes this compiles the whole library; save_load.hpp includes it, except with LUTRA_COMPILED.
 #pragma once
 #include <lutra/core/guarded.hpp>
@@ -79,13 +79,13 @@ inline Result<Index> load_refined(Reader& in, std::size_t depth) {
     return Index(std::move(*index));
 }
 
-/// A record around another one, and its reader. The records of encodings come from the catalog.
-struct WrapperRecord {
+/// A record that no encoding writes, and its reader. The records of encodings come from the catalog.
+struct OtherRecord {
     Fourcc fourcc;
     std::string_view name;
     LoadRecord load;
 };
-inline constexpr std::array<WrapperRecord, 4> kWrapperRecords = {{
+inline constexpr std::array<OtherRecord, 4> kOtherRecords = {{
     {"IxPT", "transforms", load_transformed},
     {"IxRF", "RFlat", load_refined},
     {id_map_record(IdMapKind::one_way), "id map", load_with_id_map<IdMapKind::one_way>},
@@ -95,7 +95,7 @@ inline constexpr std::array<WrapperRecord, 4> kWrapperRecords = {{
 /// All records, for errors.
 inline std::string known_records() {
     std::string text = encoding_records(Encodings{});
-    for (const WrapperRecord& wrapper : kWrapperRecords) append_records(text, std::span(&wrapper.fourcc, 1), wrapper.name);
+    for (const OtherRecord& other : kOtherRecords) append_records(text, std::span(&other.fourcc, 1), other.name);
     return text;
 }
 
@@ -107,8 +107,8 @@ inline Result<Index> load_record(Reader& in, std::size_t depth) {
 
 inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
     if (depth >= kMaxNesting) return too_deep();
-    for (const WrapperRecord& wrapper : kWrapperRecords)
-        if (fourcc == wrapper.fourcc) return wrapper.load(in, depth);
+    for (const OtherRecord& other : kOtherRecords)
+        if (fourcc == other.fourcc) return other.load(in, depth);
     if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
     return unexpected_record(fourcc, known_records(), in.position());
 }

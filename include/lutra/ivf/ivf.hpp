@@ -32,6 +32,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+struct IvfRecord;  // ivf_file.hpp
+
 /// See SearchIndex for the calls. Memory per vector: the code and 8 bytes of id.
 template <CoarseQuantizer Coarse, Encoding E>
 class Ivf {
@@ -136,6 +138,12 @@ public:
     static Result<Ivf> load(Reader& in, std::size_t depth = 0);
     /// The same for an index without lists, whose record is its encoding's.
     static Result<Ivf> load_alone(Reader& in);
+    /// Fills the lists of a new index from a record.
+    class ListFiller;
+    /// An index of what a record says of it, whose lists fill(ListFiller&) fills. With it a reader of another record needs no
+    /// member (ivf_file.hpp). Errors: bad_file, those of fill().
+    template <class Fill>
+    static Result<Ivf> from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill);
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().
     Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);
     bool ids_are_places() const;
@@ -240,9 +248,7 @@ private:
     Status write_alone(Writer& out) const;
     Status write_in_lists(Writer& out) const;
     Status write_all_lists(Writer& out) const;
-    static Result<Ivf> load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe, Coarse coarse);
-    Status read_all_lists(Reader& in);
-    Status read_row_lists(Reader& in);
+    static Result<Ivf> load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse);
     std::vector<float> some_centroids() const;
 
     // ivf_form.hpp

@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -60,16 +62,22 @@ Status Ivf<Coarse, E>::write_all_lists(Writer& out) const {
                            [&](const ListView& list) { return out.write(list.codes.blocks, list.size * encoding_.block_bytes()); });
 }
 
-namespace detail {
-inline Status read_ivf_sizes(Reader& in, IndexHeader& header, std::uint64_t& nlist, std::uint64_t& nprobe) {
+/// What the record of an index in lists says of it.
+struct IvfRecord {
+    IndexHeader header;
+    std::uint64_t nlist = 0, nprobe = 0;
+    DirectMapKind map = DirectMapKind::none;
+};
+
+/// Reads what is before the coarse record.
+inline Status read_ivf_header(Reader& in, IvfRecord& record) {
     constexpr std::uint64_t kMost = 2147483647;
-    LUTRA_TRY(read_header(in, header));
-    LUTRA_TRY(read_value(in, nlist));
-    LUTRA_TRY(read_value(in, nprobe));
-    if (nlist >= 1 && nlist <= kMost) return {};
-    return {Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", nlist, kMost};
+    LUTRA_TRY(read_header(in, record.header));
+    LUTRA_TRY(read_value(in, record.nlist));
+    LUTRA_TRY(read_value(in, record.nprobe));
+    if (record.nlist >= 1 && record.nlist <= kMost) return {};
+    return {Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", record.nlist, kMost};
 }
-}  // namespace detail
 
 template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in) {
@@ -87,84 +95,124 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in) {
     });
 }
 
+// Vectors of an encoding with kRowsInFiles are encoded as they come; their memory is taken when the first few have told their form.
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth) {
-    return guarded("load", [&]() -> Result<Ivf> {
-        IndexHeader header;
-        std::uint64_t nlist = 0, nprobe = 0;
-        LUTRA_TRY(detail::read_ivf_sizes(in, header, nlist, nprobe));
-        Result<Coarse> coarse = Coarse::load(in, header, std::size_t(nlist), depth);
-        LUTRA_TRY(coarse.status());
-        return load_lists(in, header, std::size_t(nlist), std::size_t(nprobe), std::move(*coarse));
-    });
-}
+class Ivf<Coarse, E>::ListFiller {
+public:
+    explicit ListFiller(Ivf& index) : index_(index), sample_(index.some_centroids()) {}
 
-/// Reads the rest behind the coarse record. A separate function, as load() stays on the stack while an index over centroids
-/// loads.
+    std::size_t nlist() const { return index_.nlist_; }
+    /// Bytes of a vector in a file, if not in blocks.
+    std::size_t code_bytes() const {
+        if constexpr (RowStored<E>)
+            return index_.d_ * sizeof(float);
+        else
+            return index_.encoding_.block_bytes();
+    }
+
+    /// The numbers of vectors, by rising lists. The stream must hold vector_bytes for each of them. Errors: bad_file.
+    Status set_sizes(Reader& in, std::span<const ListSize> sizes, std::size_t vector_bytes) {
+        LUTRA_TRY(check_list_sizes(in, sizes, index_.lists_.nlist(), vector_bytes));
+        sizes_.assign(index_.lists_.nlist(), 0);
+        for (const ListSize& s : sizes)
+            if (s.size != 0) sizes_[std::size_t(s.list)] = std::size_t(s.size);
+        return {};
+    }
+
+    /// Reads all codes of a list that is not empty, code_bytes() each.
+    Status read_codes(Reader& in, std::size_t list) {
+        if constexpr (RowStored<E>)
+            return for_pieces_of_rows(sizes_[list], index_.d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
+                LUTRA_TRY(read_values(in, rows, piece.n * piece.d));
+                encode(list, first, piece);
+                return {};
+            });
+        else {
+            take_memory();
+            return in.read(index_.lists_.block_of(list, 0).blocks, sizes_[list] * code_bytes());
+        }
+    }
+    /// Ids of a list, each >= 0, behind its codes.
+    std::span<Id> ids(std::size_t list) { return index_.lists_.ids(list); }
+
+    /// For records of codes in blocks.
+    const E& encoding() const { return index_.encoding_; }
+    InvertedLists& lists() { return index_.lists_; }
+    const float* origin(std::size_t list) const { return index_.origin(list); }
+
+private:
+    void encode(std::size_t list, std::size_t first, MatrixView piece) {
+        index_.take_form_for(piece, {sample_.data(), sample_.size() / piece.d, piece.d}, !has_memory_);
+        take_memory();
+        index_.encoding_.encode(row_pointers(piece), nullptr, index_.lists_.block_of(list, 0), first);
+    }
+
+    void take_memory() {
+        if (std::exchange(has_memory_, true)) return;
+        index_.lists_.reserve(sizes_);
+        for (std::size_t l = 0; l < sizes_.size(); ++l) index_.lists_.grow(l, sizes_[l]);
+    }
+
+    Ivf& index_;
+    std::vector<float> sample_;
+    std::vector<std::size_t> sizes_;
+    bool has_memory_ = false;
+};
+
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_lists(Reader& in, const IndexHeader& header, std::size_t nlist, std::size_t nprobe,
-                                                  Coarse coarse) {
-    DirectMapKind map = DirectMapKind::none;
-    LUTRA_TRY(DirectMap::load_kind(in, map));
-    Result<E> encoding = E::load_fields(in, header);
-    LUTRA_TRY(encoding.status());
-    if (encoding->training_rows() != 0 && encoding->is_trained() != header.is_trained)
+template <class Fill>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill) {
+    const IndexHeader& header = record.header;
+    if (encoding.training_rows() != 0 && encoding.is_trained() != header.is_trained)
         return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
-    Ivf index(header.d, header.metric, nlist, std::move(coarse), std::move(*encoding));
-    LUTRA_TRY(index.read_all_lists(in));
+    Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding));
+    ListFiller filler(index);
+    LUTRA_TRY(fill(filler));
     index.count_loaded();
     std::vector<float> row(header.d);
     for (std::size_t l = 0; l < index.lists_.nlist(); ++l) index.count_spread(l, 0, row.data());
     index.coarse_.set_spreads(index.spreads_.rms());
     if (index.ntotal_ != header.ntotal)
         return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
-    index.nprobe_ = std::clamp<std::size_t>(nprobe, 1, nlist);
-    LUTRA_TRY(index.set_direct_map(map));
+    index.nprobe_ = std::clamp<std::size_t>(std::size_t(record.nprobe), 1, index.nlist_);
+    LUTRA_TRY(index.set_direct_map(record.map));
     return index;
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::read_all_lists(Reader& in) {
-    if constexpr (BlockStored<E>)
-        return read_block_lists(in, nlist_, encoding_, lists_, [&](std::size_t l) { return origin(l); });
-    else if constexpr (RowStored<E>)
-        return read_row_lists(in);
-    else
-        return read_lists(in, nlist_, lists_);
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth) {
+    return guarded("load", [&]() -> Result<Ivf> {
+        IvfRecord record;
+        LUTRA_TRY(read_ivf_header(in, record));
+        Result<Coarse> coarse = Coarse::load(in, record.header, std::size_t(record.nlist), depth);
+        LUTRA_TRY(coarse.status());
+        return load_behind_coarse(in, record, std::move(*coarse));
+    });
 }
 
-// Centroids are like the rows to come, of which a file has those of one list first. Empty without lists.
+/// Reads the rest behind the coarse record. A separate function, as load() stays on the stack while an index over centroids
+/// loads.
+template <CoarseQuantizer Coarse, Encoding E>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse) {
+    LUTRA_TRY(DirectMap::load_kind(in, record.map));
+    Result<E> encoding = E::load_fields(in, record.header);
+    LUTRA_TRY(encoding.status());
+    return from_record(record, std::move(coarse), std::move(*encoding), [&](ListFiller& filler) {
+        if constexpr (BlockStored<E>)
+            return read_block_lists(in, filler);
+        else
+            return read_lists(in, filler);
+    });
+}
+
+// Centroids are like the rows to come, of which a file has those of one list first. Empty without centroids.
 template <CoarseQuantizer Coarse, Encoding E>
 std::vector<float> Ivf<Coarse, E>::some_centroids() const {
     constexpr std::size_t kMost = 255;
-    const std::size_t n = coarse_.learns() ? std::min(kMost, coarse_.nlist()) : 0;
+    const std::size_t n = std::min(kMost, coarse_.nlist());
     std::vector<float> rows(n * d_);
     for (std::size_t i = 0; i < n; ++i) std::copy_n(coarse_.centroid(i * coarse_.nlist() / n), d_, rows.data() + i * d_);
     return rows;
-}
-
-// Lists of rows, which are encoded as they come. Memory for all of them is taken when the first few have told their form.
-template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::read_row_lists(Reader& in) {
-    std::vector<detail::ListSize> sizes;
-    LUTRA_TRY(read_lists_header(in, nlist_, lists_, d_ * sizeof(float), sizes));
-    const std::vector<float> sample = some_centroids();
-    bool is_empty = true;
-    for (const auto& [list, size] : sizes) {
-        const auto l = std::size_t(list);
-        const Status read =
-            for_pieces_of_rows(std::size_t(size), d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
-                LUTRA_TRY(read_values(in, rows, piece.n * d_));
-                take_form_for(piece, sample.empty() ? piece : MatrixView{sample.data(), sample.size() / d_, d_}, is_empty);
-                if (is_empty) detail::grow_lists(sizes, lists_);
-                is_empty = false;
-                encoding_.encode(row_pointers(piece), nullptr, lists_.block_of(l, 0), first);
-                return {};
-            });
-        LUTRA_TRY(read);
-        if (size != 0) LUTRA_TRY(detail::read_list_ids(in, l, lists_.ids(l)));
-    }
-    return {};
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -39,11 +39,11 @@ Status write_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, s
     return {};
 }
 
-namespace detail {
-
 struct ListSize {
     std::uint64_t list = 0, size = 0;
 };
+
+namespace detail {
 
 inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListSize>& sizes) {
     Fourcc kind;
@@ -67,9 +67,18 @@ inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListS
     return {};
 }
 
-// The stream must hold that many codes and ids.
-inline Status check_list_sizes(Reader& in, std::span<const ListSize> sizes, std::size_t nlist, std::size_t code_size) {
-    std::uint64_t left = in.remaining() / (code_size + sizeof(Id));
+inline Status read_list_ids(Reader& in, std::size_t list, std::span<Id> ids) {
+    LUTRA_TRY(read_values(in, ids.data(), ids.size()));
+    for (const Id id : ids)
+        if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", list, id};
+    return {};
+}
+
+}  // namespace detail
+
+/// The stream must hold that many vectors, of vector_bytes each; nlist: lists there are, none if the index is untrained.
+inline Status check_list_sizes(Reader& in, std::span<const ListSize> sizes, std::size_t nlist, std::size_t vector_bytes) {
+    std::uint64_t left = in.remaining() / vector_bytes;
     for (const ListSize& s : sizes) {
         if (s.size == 0) continue;
         if (nlist == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
@@ -81,50 +90,25 @@ inline Status check_list_sizes(Reader& in, std::span<const ListSize> sizes, std:
     return {};
 }
 
-// Memory for all lists at once.
-inline void grow_lists(std::span<const ListSize> sizes, InvertedLists& lists) {
-    std::vector<std::size_t> more(lists.nlist(), 0);
-    for (const ListSize& s : sizes)
-        if (s.size != 0) more[std::size_t(s.list)] = std::size_t(s.size);
-    lists.reserve(more);
-    for (std::size_t l = 0; l < lists.nlist(); ++l) lists.grow(l, more[l]);
-}
-
-inline Status read_list_ids(Reader& in, std::size_t list, std::span<Id> ids) {
-    LUTRA_TRY(read_values(in, ids.data(), ids.size()));
-    for (const Id id : ids)
-        if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", list, id};
-    return {};
-}
-
-}  // namespace detail
-
-/// Reads "ilar" up to the codes of the first list; code_size: of the index. nlist: as in the index record; an untrained index has
-/// no lists yet and may not have vectors.
-inline Status read_lists_header(Reader& in, std::size_t nlist, const InvertedLists& lists, std::size_t code_size,
-                                std::vector<detail::ListSize>& sizes) {
+/// Reads "ilar" by the ListFiller of an index.
+template <class ListFiller>
+Status read_lists(Reader& in, ListFiller& filler) {
     Fourcc kind;
-    std::uint64_t n = 0, found = 0;
+    std::uint64_t nlist = 0, code_bytes = 0;
+    std::vector<ListSize> sizes;
     LUTRA_TRY(read_fourcc(in, kind));
     if (kind != Fourcc("ilar")) return unexpected_record(kind, "ilar", in.position());
-    LUTRA_TRY(read_value(in, n));
-    LUTRA_TRY(read_value(in, found));
-    if (n != nlist) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", n, nlist};
-    if (lists.nlist() != 0 && found != code_size)
-        return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", found, code_size};
-    LUTRA_TRY(detail::read_list_sizes(in, n, sizes));
-    return detail::check_list_sizes(in, sizes, lists.nlist(), code_size);
-}
-
-/// Reads "ilar" into `lists`, which has its number of lists and geometry already: blocks of one vector, as in the file.
-inline Status read_lists(Reader& in, std::size_t nlist, InvertedLists& lists) {
-    std::vector<detail::ListSize> sizes;
-    LUTRA_TRY(read_lists_header(in, nlist, lists, lists.block_bytes(), sizes));
-    detail::grow_lists(sizes, lists);
-    for (std::size_t l = 0; l < lists.nlist(); ++l) {
-        if (lists.size(l) == 0) continue;
-        LUTRA_TRY(in.read(lists.block_of(l, 0).blocks, lists.size(l) * lists.block_bytes()));
-        LUTRA_TRY(detail::read_list_ids(in, l, lists.ids(l)));
+    LUTRA_TRY(read_value(in, nlist));
+    LUTRA_TRY(read_value(in, code_bytes));
+    if (nlist != filler.nlist()) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", nlist, filler.nlist()};
+    if (filler.lists().nlist() != 0 && code_bytes != filler.code_bytes())
+        return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", code_bytes, filler.code_bytes()};
+    LUTRA_TRY(detail::read_list_sizes(in, nlist, sizes));
+    LUTRA_TRY(filler.set_sizes(in, sizes, filler.code_bytes() + sizeof(Id)));
+    for (const ListSize& s : sizes) {
+        if (s.size == 0) continue;
+        LUTRA_TRY(filler.read_codes(in, std::size_t(s.list)));
+        LUTRA_TRY(detail::read_list_ids(in, std::size_t(s.list), filler.ids(std::size_t(s.list))));
     }
     return {};
 }
@@ -167,10 +151,12 @@ inline Status read_block_list(Reader& in, std::size_t l, std::size_t block, std:
 
 }  // namespace detail
 
-/// Reads "ilbl" into `lists`, which has its number of lists and geometry, or no lists if the index is untrained. origin(l): the
-/// centroid that residuals of list l are taken from, or null.
-template <Encoding E, class Origin>
-Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, InvertedLists& lists, Origin&& origin) {
+/// Reads "ilbl" by the ListFiller of an index.
+template <class ListFiller>
+Status read_block_lists(Reader& in, ListFiller& filler) {
+    const auto& encoding = filler.encoding();
+    InvertedLists& lists = filler.lists();
+    const std::size_t nlist = filler.nlist();
     Fourcc kind;
     std::uint64_t n = 0, code_size = 0, block = 0, block_bytes = 0;
     LUTRA_TRY(read_fourcc(in, kind));
@@ -200,7 +186,7 @@ Status read_block_lists(Reader& in, std::size_t nlist, const E& encoding, Invert
     for (std::size_t l = 0; l < lists.nlist(); ++l) {
         lists.grow(l, sizes[l]);
         std::ranges::copy(read[l].ids, lists.ids(l).begin());
-        if (sizes[l] != 0) encoding.from_file(read[l].codes, sizes[l], origin(l), lists.block_of(l, 0));
+        if (sizes[l] != 0) encoding.from_file(read[l].codes, sizes[l], filler.origin(l), lists.block_of(l, 0));
     }
     return {};
 }
