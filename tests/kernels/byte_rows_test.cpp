@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <lutra/kernels/byte_rows.hpp>
+#include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -21,8 +22,10 @@ constexpr Metric kMetrics[] = {Metric::l2, Metric::inner_product};
 
 std::vector<std::uint32_t> near(const ByteRows& rows, std::size_t n, const float* q, std::size_t k) {
     Arena arena;
-    std::vector<std::uint32_t> found(n + 1);
-    found.resize(rows.may_be_near(q, k, found.data(), arena));
+    std::vector<std::uint32_t> found(n + lutra::kByteGroup);
+    lutra::NearRows near{found.data()};
+    rows.may_be_near<1>({q}, 0, n, k, &near, arena);
+    found.resize(near.n);
     return found;
 }
 

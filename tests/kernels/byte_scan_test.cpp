@@ -53,9 +53,10 @@ void check_dots() {
             q[2] = q[3] = -128;  // the largest sums of a pair
             for (const std::size_t t : {2, 3})
                 if (n != 0) rows.bytes[byte_offset(0, t)] = std::byte{0}, rows.bytes[byte_offset(15, t)] = std::byte{255};
-            std::vector<std::int32_t> want(n * kByteGroup), got(n * kByteGroup);
-            byte_dots(scalar{}, codes_of(q), rows.groups, want.data());
-            byte_dots(Lanes{}, codes_of(q), rows.groups, got.data());
+            AlignedVector<float> want(n * kByteGroup), got(n * kByteGroup);
+            const ByteCodes queries[1] = {codes_of(q)};
+            byte_products(scalar{}, queries, rows.groups, want.data());
+            byte_products(Lanes{}, queries, rows.groups, got.data());
             CHECK(got == want);
         }
 }

@@ -5,13 +5,17 @@
 // first their bytes (kernels/byte_rows.hpp), many go through kernels/top_rows.hpp.
 #pragma once
 #include <lutra/core/concepts.hpp>
+#include <lutra/core/count_places.hpp>
+#include <lutra/core/order_key.hpp>
 #include <lutra/core/prefetch.hpp>
+#include <lutra/core/topk.hpp>
 #include <lutra/kernels/byte_rows.hpp>
 #include <lutra/kernels/nearest.hpp>
 #include <lutra/kernels/scan_rows.hpp>
 #include <lutra/kernels/top_rows.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -26,12 +30,9 @@ namespace lutra::inline LUTRA_ABI_TAG {
 class CentroidSearch {
 public:
     CentroidSearch() = default;
-    /// without_bytes: keeps no bytes of the centroids, for owners that use assign() and need no fast lone queries.
-    CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool without_bytes = false)
-        : centroids_(metric, std::move(centroids), k, d), k_(k), d_(d), metric_(metric) {
-        if (ByteRows::kFast && !without_bytes && k >= kLeastForBytes && d >= kLeastColumns)
-            bytes_ = ByteRows(centroid(0), k, d, metric);
-    }
+    /// only_assigns: for owners that use assign() and need no fast lone queries.
+    CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool only_assigns = false)
+        : centroids_(metric, std::move(centroids), k, d, !only_assigns), k_(k), d_(d), metric_(metric) {}
 
     std::size_t k() const { return k_; }
     std::size_t d() const { return d_; }
@@ -52,16 +53,12 @@ public:
     }
 
     /// The best nprobe among given lists for q [d], by the exact scores of their centroids.
-    template <class Number>
-    void rank(const float* q, std::span<const Number> candidates, std::size_t nprobe, Id* lists, float* distances) const {
-        constexpr std::size_t kAhead = 4;
+    void rank(const float* q, std::span<const Id> candidates, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const auto scores = arena.take<float>(candidates.size());
+        score(q, candidates, scores.data());
         TopK top(distances, lists, nprobe);
-        for (std::size_t i = 0; i < candidates.size() + kAhead; ++i) {
-            if (i < candidates.size()) prefetch_bytes(centroid(std::size_t(candidates[i])), d_ * sizeof(float));
-            if (i < kAhead) continue;
-            const auto list = candidates[i - kAhead];
-            top.push(score_row(metric_, q, centroid(std::size_t(list)), d_), Id(list));
-        }
+        for (std::size_t i = 0; i < candidates.size(); ++i) top.push(scores[i], Id(candidates[i]));
         top.write(metric_);
     }
 
@@ -78,21 +75,58 @@ public:
     void set_component(std::size_t j, std::size_t t, float value) {
         centroids_.row(j)[t] = value;
         centroids_.prepare_row(j);
-        if (!bytes_.empty()) bytes_.set_row(j, centroid(j));
     }
     void complete() { centroids_.find_far(); }
 
 private:
-    static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // below, comparing all is faster
+    // Without an instruction that pays for many: if the centroids stay in L2 and few lists are asked for, bytes cost a lone query
+    // more than they save, too.
+    static constexpr std::size_t kFewQueries = 4, kManyLists = 16, kInCache = 640 << 10;
+
+    // False if a score is infinite or NaN.
+    template <class Number>
+    bool score(const float* q, std::span<const Number> candidates, float* scores) const {
+        constexpr std::size_t kAhead = 4;
+        bool finite = true;
+        for (std::size_t i = 0; i < candidates.size() + kAhead; ++i) {
+            if (i < candidates.size()) prefetch_bytes(centroid(std::size_t(candidates[i])), d_ * sizeof(float));
+            if (i < kAhead) continue;
+            float& score = scores[i - kAhead] = score_row(metric_, q, centroid(std::size_t(candidates[i - kAhead])), d_);
+            finite &= score <= std::numeric_limits<float>::max();
+        }
+        return finite;
+    }
+
+    // The same among candidates that rise: those with one score are in their order. At least nprobe.
+    void rank_rising(const float* q, const NearRows& near, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+        constexpr std::size_t kMostCounted = 512;
+        const Arena::Frame frame(arena);
+        const std::span<const std::uint32_t> candidates(near.rows, near.n);
+        const auto scores = arena.take<float>(near.n);
+        if (!score(q, candidates, scores.data()) || near.n > kMostCounted) {
+            TopK top(distances, lists, nprobe);
+            for (std::size_t i = 0; i < near.n; ++i) top.push(scores[i], Id(candidates[i]));
+            return top.write(metric_);
+        }
+        const auto keys = arena.take<std::int32_t>(near.n);
+        const auto places = arena.take<std::uint32_t>(near.n);
+        for (std::size_t i = 0; i < near.n; ++i) keys[i] = order_key(scores[i] + 0.F);  // -0 equals 0
+        count_places(keys, places.data());
+        for (std::size_t i = 0; i < near.n; ++i)
+            if (places[i] < nprobe) lists[places[i]] = Id(candidates[i]), distances[places[i]] = distance_of(metric_, scores[i]);
+    }
 
     // By float distances; -1 where distances overflow or the query has NaN.
     void compare(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+        std::size_t done = 0;
+        if (bytes_pay(q.n, nprobe)) done = probe_by_bytes(q, nprobe, lists, distances, arena);
+        if (done == q.n) return;
+        lists += done * nprobe, distances += done * nprobe;
 #if !defined(LUTRA_SCALAR_ONLY)
-        if (q.n >= TopRows<best>::kMinQueries && nprobe <= k_ / 4) return probe_many(q, nprobe, lists, distances, arena);
+        if (q.n - done >= TopRows<best>::kMinQueries && nprobe <= k_ / 4)
+            return probe_many(q.rows(done, q.n), nprobe, lists, distances, arena);
 #endif
-        if (q.n >= ByteRows::kMaxQueries || !bytes_pay(nprobe)) return probe_each(q, nprobe, lists, distances, arena);
-        for (std::size_t i = 0; i < q.n; ++i)
-            probe_by_bytes(q.rows(i, i + 1), nprobe, lists + i * nprobe, distances + i * nprobe, arena);
+        probe_each(q.rows(done, q.n), nprobe, lists, distances, arena);
     }
 
 #if !defined(LUTRA_SCALAR_ONLY)
@@ -122,20 +156,39 @@ private:
         for (TopCollector& c : collectors) c.top.write(metric_);
     }
 
-    // If the centroids stay in L2 and few lists are asked for, bytes cost more than they save: SIFT, 1,024 centroids of 512 bytes,
-    // 12.3 us against 11.0 for one list, 33 against 33 for 16, 58 against 66 for 32 (Zen 5); of 800 bytes 10.9 against 12.4.
-    bool bytes_pay(std::size_t nprobe) const {
-        constexpr std::size_t kInCache = 640 << 10, kManyLists = 16;
-        return !bytes_.empty() && nprobe <= k_ / 8 && (nprobe >= kManyLists || k_ * d_ * sizeof(float) > kInCache);
+    bool bytes_pay(std::size_t n, std::size_t nprobe) const {
+        if (centroids_.bytes().empty() || nprobe > k_ / 8) return false;
+        return kBytesPay || (n < kFewQueries && (nprobe >= kManyLists || k_ * d_ * sizeof(float) > kInCache));
     }
 
-    // One query: centroids that may be near by their bytes are compared exactly.
-    void probe_by_bytes(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+    // Centroids that may be near by their bytes are compared exactly. Ends, at the query that is returned, where the bound leaves
+    // so many that products of floats are faster.
+    std::size_t probe_by_bytes(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);
-        const auto near = arena.take<std::uint32_t>(k_ + 1);
-        const std::size_t n = bytes_.may_be_near(q.data, nprobe, near.data(), arena);
-        if (n == 0) return probe_each(q, nprobe, lists, distances, arena);
-        rank<std::uint32_t>(q.data, near.first(n), nprobe, lists, distances);
+        const std::size_t room = round_up(k_, kByteGroup), many = nprobe + nprobe / 2 + k_ / 10;
+        const auto rows = arena.take<std::uint32_t>(kByteQueries * room);
+        NearRows near[kByteQueries];
+        for (std::size_t j = 0; j < kByteQueries; ++j) near[j].rows = rows.data() + j * room;
+        for (std::size_t i = 0; i < q.n;) {
+            const std::size_t n = q.n - i >= kByteQueries ? kByteQueries : 1;
+            n == 1 ? find_near<1>(q, i, nprobe, near, arena) : find_near<kByteQueries>(q, i, nprobe, near, arena);
+            std::size_t compared = 0;
+            for (std::size_t j = 0; j < n; ++j, ++i) {
+                compared += near[j].n;
+                if (near[j].n == 0)
+                    probe_each(q.rows(i, i + 1), nprobe, lists + i * nprobe, distances + i * nprobe, arena);
+                else
+                    rank_rising(q.row(i), near[j], nprobe, lists + i * nprobe, distances + i * nprobe, arena);
+            }
+            if (compared > n * many) return i;
+        }
+        return q.n;
+    }
+    template <std::size_t Q>
+    void find_near(MatrixView q, std::size_t i, std::size_t nprobe, NearRows* near, Arena& arena) const {
+        std::array<const float*, Q> queries;
+        for (std::size_t j = 0; j < Q; ++j) queries[j] = q.row(i + j);
+        centroids_.bytes().may_be_near(queries, 0, k_, nprobe, near, arena);
     }
 
     // If all lists are asked for, none may be missing because the query or a centroid has NaN.
@@ -153,7 +206,6 @@ private:
     }
 
     Centroids centroids_;
-    ByteRows bytes_;  // of the centroids, for lone queries; empty if there are few
     std::size_t k_ = 0, d_ = 0;
     Metric metric_ = Metric::l2;
 };

@@ -172,7 +172,7 @@ private:
         for (std::size_t i = 0; i < q.n; ++i) {
             found[i].write(Metric::l2, Order::any, scores.data(), ids.data());
             Id* const own = lists + i * nprobe;
-            if (ids[n - 1] != kNoId) flat_.near().rank<Id>(q.row(i), ids, nprobe, own, distances + i * nprobe);
+            if (ids[n - 1] != kNoId) flat_.near().rank(q.row(i), ids, nprobe, own, distances + i * nprobe, arena);
             if (ids[n - 1] == kNoId || own[nprobe - 1] == kNoId)  // a query with NaN, or so long that distances overflow
                 flat_.near().probe(q.rows(i, i + 1), nprobe, own, distances + i * nprobe, arena);
         }

@@ -33,6 +33,7 @@
 #pragma once
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
+#include <lutra/kernels/byte_encode.hpp>
 #include <lutra/kernels/byte_scan.hpp>
 #include <lutra/kernels/row_store.hpp>
 
@@ -49,14 +50,6 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 namespace detail {
-
-/// A vector in bytes: its scale, and the norms that the bound needs.
-struct Coded {
-    float scale = 0;
-    float norm = 0;        // |scale * code|
-    float error = 0;       // |vector - scale * code|
-    std::int32_t sum = 0;  // of the codes
-};
 
 /// The sum of term(t) for t < d, in eight lanes, as compilers vectorise it.
 template <class Term>
@@ -80,26 +73,6 @@ inline double product(const float* x, const float* y, std::size_t d) {
 
 inline float above(double x) { return float(x * (1 + 1e-6)); }
 
-/// Codes of x [d] in -127 .. 127.
-inline Coded encode_bytes(const float* x, std::size_t d, std::int8_t* codes) {
-    constexpr float kLeast = 1e-30F;  // so that 1 / scale is finite
-    std::int32_t largest = 0;         // floats without a sign are ordered as their bits, which compilers vectorise
-    for (std::size_t t = 0; t < d; ++t) largest = std::max(largest, std::bit_cast<std::int32_t>(std::abs(x[t])));
-    Coded coded;
-    coded.scale = std::max(std::bit_cast<float>(largest) / 127, kLeast);
-    const float inverse = 1 / coded.scale;
-    for (std::size_t t = 0; t < d; ++t) {
-        const float scaled = x[t] * inverse;  // at most a little above 127, and halves away from 0 lose no more than others
-        codes[t] = std::int8_t(std::clamp(std::int32_t(scaled + (scaled < 0 ? -0.5F : 0.5F)), -127, 127));
-    }
-    for (std::size_t t = 0; t < d; ++t) coded.sum += codes[t];
-    const auto value = [&](std::size_t t) { return double(coded.scale) * double(codes[t]); };
-    const auto miss = [&](std::size_t t) { return double(x[t]) - value(t); };
-    coded.norm = above(std::sqrt(sum_in_double(d, [&](std::size_t t) { return value(t) * value(t); })));
-    coded.error = above(std::sqrt(sum_in_double(d, [&](std::size_t t) { return miss(t) * miss(t); })));
-    return coded;
-}
-
 /// Bounds the rounding of a score and of the comparison: this share of |query|^2 + |row|^2, and what tiny numbers lose.
 inline double byte_slack(double squared, std::size_t d) { return (squared * 0x1p-22 + 1e-36) * (double(d) / 4 + 64); }
 inline double byte_share(std::size_t d) { return 0x1p-22 * (double(d) / 4 + 64); }
@@ -115,6 +88,12 @@ inline void put_byte_row(const std::int8_t* codes, std::size_t padded, std::byte
 }
 
 inline constexpr double kLongestForBytes = 1e30;  // of squared lengths
+inline constexpr double kByteRatio = 1. / 128;    // of |e_q| to |q'|, in `width`
+
+/// What is multiplied by a row's `width`: |q'| is at most the sum of both norms.
+inline float byte_reach(const Coded& query) {
+    return above(std::max(double(query.norm) + double(query.error), double(query.error) / kByteRatio));
+}
 
 }  // namespace detail
 
@@ -170,8 +149,7 @@ public:
 
     /// Makes `row` number j of a group.
     void set_row(const float* row, std::byte* group, std::size_t j, Scratch& scratch) const {
-        for (std::size_t t = 0; t < d_; ++t) scratch.row[t] = row[t] - origin_[t];
-        whole_ ? set_whole_row(scratch, group, j) : set_any_row(row, scratch, group, j);
+        whole_ ? set_whole_row(row, scratch, group, j) : set_any_row(row, scratch, group, j);
     }
 
     /// Row j of a group of whole rows.
@@ -191,27 +169,30 @@ public:
     ByteTarget target(const float* q, Arena& arena) const {
         ByteTarget target;
         target.row = q;
-        const double squared = detail::squared_length(q, d_);
-        if (!(squared < detail::kLongestForBytes)) return target;
         const auto codes = arena.take<std::int8_t>(padded());
         std::fill(codes.begin() + std::ptrdiff_t(d_), codes.end(), std::int8_t{0});
         target.query.codes.codes = codes.data();
-        target.usable = whole_ ? aim_at_whole(q, codes.data(), target, arena) : aim_at_any(q, squared, codes.data(), target, arena);
+        const Arena::Frame frame(arena);
+        const auto x = arena.take<float>(d_);
+        const bool less_origin = whole_ || metric_ == Metric::l2;
+        const Centred centred = centre(best{}, q, less_origin ? origin_.data() : nullptr, d_, x.data());
+        if (!(centred.squared < detail::kLongestForBytes && centred.length < detail::kLongestForBytes)) return target;
+        target.usable = true;
+        whole_ ? aim_at_whole(x.data(), centred, codes.data(), target) : aim_at_any(x.data(), centred, codes.data(), target);
         return target;
     }
 
 private:
-    static constexpr double kRatio = 1. / 128;  // of |e_q| to |q'|, in `width`
     static constexpr std::size_t kExactColumns = 256;
     // Less 128, a query of small numbers is coded in steps of about 1: where that loses an eighth of it, products rule out little.
     static constexpr double kLeastGain = 8;
 
     float* terms(std::byte* group) const { return reinterpret_cast<float*>(group + kByteGroup * padded()); }
 
-    void set_whole_row(Scratch& scratch, std::byte* group, std::size_t j) const {
+    void set_whole_row(const float* row, Scratch& scratch, std::byte* group, std::size_t j) const {
         std::int8_t* const codes = scratch.codes.data();
         std::int64_t squared = 0, sum = 0;
-        for (std::size_t t = 0; t < d_; ++t) codes[t] = std::int8_t(std::int32_t(scratch.row[t]));
+        for (std::size_t t = 0; t < d_; ++t) codes[t] = std::int8_t(std::int32_t(row[t]) - kByteZero);
         for (std::size_t t = 0; t < d_; ++t) squared += std::int32_t(codes[t]) * std::int32_t(codes[t]), sum += codes[t];
         detail::put_byte_row(codes, padded(), group, j);
         terms(group)[j] = metric_ == Metric::l2 ? float(squared) : -float(kByteZero * sum);
@@ -219,67 +200,56 @@ private:
 
     // A row too long for bytes may always be near.
     void set_any_row(const float* row, Scratch& scratch, std::byte* group, std::size_t j) const {
-        const float* const centred = scratch.row.data();
         std::int8_t* const codes = scratch.codes.data();
         float base = -std::numeric_limits<float>::infinity(), unit = 0, width = 0;
-        const double squared = detail::squared_length(row, d_), length = detail::squared_length(centred, d_);
+        const Centred centred = centre(best{}, row, origin_.data(), d_, scratch.row.data());
         std::fill_n(codes, d_, std::int8_t{0});
-        if (squared < detail::kLongestForBytes && length < detail::kLongestForBytes) {
-            const detail::Coded coded = detail::encode_bytes(centred, d_, codes);
-            const double scale = double(coded.scale);
-            const bool l2 = metric_ == Metric::l2;
-            const double rounding = l2 ? 0 : detail::byte_share(d_) * (std::sqrt(squared) + std::sqrt(origin_squared_));
-            base = float(((l2 ? length : 0) - detail::byte_slack(l2 ? length : 0, d_)) / scale);
+        if (centred.squared < detail::kLongestForBytes && centred.length < detail::kLongestForBytes) {
+            const Coded coded = encode_bytes(best{}, scratch.row.data(), d_, centred.largest, codes);
+            const double scale = double(coded.scale), length = metric_ == Metric::l2 ? double(centred.length) : 0;
+            const double lengths = std::sqrt(double(centred.squared)) + std::sqrt(origin_squared_);
+            const double rounding = metric_ == Metric::l2 ? 0 : detail::byte_share(d_) * lengths;
+            base = float((length - detail::byte_slack(length, d_)) / scale);
             unit = float(1 / scale);
-            width = detail::above((double(coded.error) + kRatio * double(coded.norm) + rounding) / scale);
+            width = detail::above((double(coded.error) + detail::kByteRatio * double(coded.norm) + rounding) / scale);
         }
         detail::put_byte_row(codes, padded(), group, j);
         float* const at = terms(group) + j;
         at[0] = base, at[kByteGroup] = unit, at[2 * kByteGroup] = width;
     }
 
-    // The part of q [d] that is lost is e_q; returns its length.
-    float set_codes(const float* q, std::int8_t* codes, ByteTarget& target) const {
-        const detail::Coded coded = detail::encode_bytes(q, d_, codes);
+    Coded set_codes(const float* x, const Centred& centred, std::int8_t* codes, ByteTarget& target) const {
+        const Coded coded = encode_bytes(best{}, x, d_, centred.largest, codes);
         target.query.factor = (metric_ == Metric::l2 ? 2.F : 1.F) * coded.scale;
         target.query.codes.bias = kByteZero * coded.sum;
-        return coded.error;
+        return coded;
     }
 
-    bool aim_at_any(const float* q, double squared, std::int8_t* codes, ByteTarget& target, Arena& arena) const {
-        const Arena::Frame frame(arena);
+    // x [d]: the query, less the origin for L2.
+    void aim_at_any(const float* x, const Centred& centred, std::int8_t* codes, ByteTarget& target) const {
         const bool l2 = metric_ == Metric::l2;
-        const auto x = arena.take<float>(d_);
-        for (std::size_t t = 0; t < d_; ++t) x[t] = l2 ? q[t] - origin_[t] : q[t];
-        const double length = l2 ? detail::squared_length(x.data(), d_) : squared, norm = std::sqrt(length);
-        if (!(length < detail::kLongestForBytes)) return false;
-        const float error = set_codes(x.data(), codes, target);
-        target.query.reach = detail::above((l2 ? 2 : 1) * std::max(norm, double(error) / kRatio));
-        target.shift = (l2 ? -length : detail::product(q, origin_.data(), d_)) + detail::byte_slack(l2 ? length : 0, d_);
-        return true;
+        const double length = double(centred.length);
+        target.query.reach = (l2 ? 2.F : 1.F) * detail::byte_reach(set_codes(x, centred, codes, target));
+        target.shift = (l2 ? -length : detail::product(target.row, origin_.data(), d_)) + detail::byte_slack(l2 ? length : 0, d_);
     }
 
-    bool aim_at_whole(const float* q, std::int8_t* codes, ByteTarget& target, Arena& arena) const {
-        const Arena::Frame frame(arena);
-        const bool l2 = metric_ == Metric::l2;
-        const auto x = arena.take<float>(d_);
-        double sum = 0;
-        for (std::size_t t = 0; t < d_; ++t) x[t] = q[t] - float(kByteZero), sum += double(q[t]);
-        const double length = detail::squared_length(x.data(), d_), longest = 128. * 128. * double(d_);
-        target.shift = l2 ? -length : double(kByteZero) * sum;
-        const bool whole = are_whole(q, d_);
+    // x [d]: the query less 128.
+    void aim_at_whole(const float* x, const Centred& centred, std::int8_t* codes, ByteTarget& target) const {
+        const bool l2 = metric_ == Metric::l2, whole = are_whole(target.row, d_);
+        const double longest = 128. * 128. * double(d_);
+        target.shift = l2 ? -double(centred.length)
+                          : double(kByteZero) * detail::sum_in_double(d_, [&](auto t) { return double(target.row[t]); });
         target.exact = whole && d_ <= kExactColumns;
         if (whole) {
             for (std::size_t t = 0; t < d_; ++t) codes[t] = std::int8_t(x[t]), target.query.codes.bias += codes[t];
             target.query.codes.bias *= kByteZero;
             target.query.factor = l2 ? 2.F : 1.F;
         } else {
-            const double error = double(set_codes(x.data(), codes, target)), lost = error * kLeastGain;
-            if (!l2 && lost * lost > detail::squared_length(q, d_)) return false;
+            const double error = double(set_codes(x, centred, codes, target).error), lost = error * kLeastGain;
+            target.usable = l2 || lost * lost <= double(centred.squared);
             target.query.reach = detail::above((l2 ? 2 : 1) * error * std::sqrt(longest));
         }
-        if (!target.exact) target.shift += detail::byte_slack(4 * longest + detail::squared_length(q, d_), d_);
-        return true;
+        if (!target.exact) target.shift += detail::byte_slack(4 * longest + double(centred.squared), d_);
     }
 
     Metric metric_ = Metric::l2;

@@ -46,9 +46,11 @@ inline std::int32_t byte_dot(const ByteCodes& query, const ByteGroups& rows, std
     return sum;
 }
 
-/// dots [n * kByteGroup]: the query times each row.
-inline void byte_dots(scalar, const ByteCodes& query, const ByteGroups& rows, std::int32_t* dots) {
-    for (std::size_t j = 0; j < rows.n * kByteGroup; ++j) dots[j] = byte_dot(query, rows, j);
+/// products [Q, n * kByteGroup]: each query times each row.
+template <std::size_t Q>
+void byte_products(scalar, const ByteCodes (&queries)[Q], const ByteGroups& rows, float* products) {
+    for (const ByteCodes& query : queries)
+        for (std::size_t j = 0; j < rows.n * kByteGroup; ++j) *products++ = float(byte_dot(query, rows, j));
 }
 
 namespace detail {
@@ -112,15 +114,27 @@ private:
     }
 };
 
+// Not inlined, so that the sums stay in registers.
+template <std::size_t Groups, class Lanes, std::size_t Q>
+[[gnu::noinline]] void byte_products_of(Lanes, const ByteCodes* const (&queries)[Q], const ByteGroups& rows, std::size_t first,
+                                        float* products) {
+    ByteSums<Lanes, Q, Groups> all;
+    all.add_all(queries, rows, first);
+    LUTRA_UNROLL for (std::size_t q = 0; q < Q; ++q) LUTRA_UNROLL for (std::size_t v = 0; v < all.kVectors; ++v)
+        Lanes::floats(all.sums[q][v])
+            .store_aligned(products + (q * rows.n + first) * kByteGroup + v * Lanes::kRows);
+}
+
 }  // namespace detail
 
-template <class Lanes>
-void byte_dots(Lanes, const ByteCodes& query, const ByteGroups& rows, std::int32_t* dots) {
-    for (std::size_t g = 0; g < rows.n; ++g) {
-        detail::ByteSums<Lanes, 1, 1> all;
-        all.add_all({&query}, rows, g);
-        for (std::size_t v = 0; v < all.kVectors; ++v) Lanes::store(all.sums[0][v], dots + g * kByteGroup + v * Lanes::kRows);
-    }
+template <class Lanes, std::size_t Q>
+void byte_products(Lanes lanes, const ByteCodes (&queries)[Q], const ByteGroups& rows, float* products) {
+    constexpr std::size_t kTogether = Q > 1 ? Lanes::kGroups : 1;
+    const ByteCodes* pointers[Q];
+    for (std::size_t q = 0; q < Q; ++q) pointers[q] = &queries[q];
+    std::size_t g = 0;
+    for (; g + kTogether <= rows.n; g += kTogether) detail::byte_products_of<kTogether>(lanes, pointers, rows, g, products);
+    for (; g < rows.n; ++g) detail::byte_products_of<1>(lanes, pointers, rows, g, products);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

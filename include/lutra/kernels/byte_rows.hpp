@@ -1,136 +1,169 @@
 // lutra/kernels/byte_rows.hpp: 8-bit copies of rows with a proven error bound, to rule out rows that cannot be near.
 // SPDX-License-Identifier: MIT
+// Main path: may_be_near(): queries in bytes -> products -> byte_bounds.hpp -> the k-th least upper bound is the limit -> the rows
+// whose lower bound is at or below it.
 //
-// The bound is that of byte_code.hpp, from above and from below: the k-th smallest upper bound of a score is a threshold. The
-// origin is the median. The speed of a lone query is that of reading the rows it compares, and bytes are a quarter of them. Rows
-// that may be near are compared exactly, so the result is that of comparing all.
+// The bound is that of byte_code.hpp, from above and from below. The origin is the median. Rows that may be near are compared
+// exactly by the caller, so the result is that of comparing all: of 1,024 centroids 1 or 2 where the nearest is asked for, some 40
+// for the nearest 32. A lone query takes the time of reading the rows, and bytes are a quarter of them; several together that of
+// products, which are faster in bytes.
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/bisect.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
+#include <lutra/kernels/byte_bounds.hpp>
 #include <lutra/kernels/byte_code.hpp>
-#include <lutra/kernels/centroids.hpp>
-#include <lutra/kernels/distance.hpp>
+#include <lutra/kernels/column_medians.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <type_traits>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// Rows [n, d] in d + 20 bytes each, n rounded up to 16. Const calls are thread-safe.
+/// Rows that may be near a query.
+struct NearRows {
+    std::uint32_t* rows = nullptr;  // rising; room for all, rounded up to 16
+    std::size_t n = 0;              // 0: the bound says nothing, as the query is not finite or too long
+};
+
+/// Rows [n, d] in d + 16 bytes each, n rounded up to 16. Const calls are thread-safe.
 class ByteRows {
 public:
     /// True if this build has an instruction for products of bytes; without one it costs more than it saves.
     static constexpr bool kFast = !std::is_same_v<BestBytes, scalar>;
-    static constexpr std::size_t kMaxQueries = 4;  ///< larger batches are faster by comparing all rows in a matrix product
 
     ByteRows() = default;
     /// Empty if d > 65,536 (sums have 32 bits), or if a row is not finite or so long that its square may overflow.
     ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric)
-        : n_(n),
+        : n_(fit(rows, n, d) ? n : 0),
           d_(d),
           padded_(round_up(d, kByteColumns)),
           metric_(metric),
           origin_(d),
-          codes_(round_up(n, kByteGroup) * padded_, std::byte{kByteZero}),
+          codes_(round_up(n_, kByteGroup) * padded_, std::byte{kByteZero}),
           scratch_(d),
           coded_(padded_),
-          scales_(n),
-          norms_(n),
-          errors_(n),
-          scores_(n),
-          slacks_(n) {
-        if (d > kMostByteColumns) n_ = 0;
-        for (std::size_t j = 0; j < n_; ++j)
-            if (!(detail::squared_length(rows + j * d, d) < detail::kLongestForBytes)) n_ = 0;
+          bases_(round_up(n_, kByteGroup), std::numeric_limits<float>::infinity()),  // slots without a row are far
+          scales_(bases_.size(), 0.F),
+          widths_(bases_.size(), 0.F),
+          slacks_(bases_.size(), 0.F) {
         if (n_ == 0) return;
         column_medians(rows, n, d, origin_.data());
+        origin_squared_ = detail::squared_length(origin_.data(), d);
         for (std::size_t j = 0; j < n; ++j) set_row(j, rows + j * d);
     }
 
     bool empty() const { return n_ == 0; }
+    std::size_t size() const { return n_; }
 
     /// Replaces row j. Cannot fail; a row too long for bytes may always be near.
     void set_row(std::size_t j, const float* row) {
-        scales_[j] = norms_[j] = errors_[j] = scores_[j] = 0;
+        bases_[j] = scales_[j] = widths_[j] = 0;
         slacks_[j] = std::numeric_limits<float>::infinity();
-        const double squared = detail::squared_length(row, d_);
-        if (!(squared < detail::kLongestForBytes)) return;
-        for (std::size_t t = 0; t < d_; ++t) scratch_[t] = row[t] - origin_[t];
-        const detail::Coded coded = detail::encode_bytes(scratch_.data(), d_, coded_.data());
+        const Centred centred = centre(best{}, row, origin_.data(), d_, scratch_.data());
+        if (!(centred.squared < detail::kLongestForBytes && centred.length < detail::kLongestForBytes)) return;
+        const Coded coded = encode_bytes(best{}, scratch_.data(), d_, centred.largest, coded_.data());
         std::byte* const group = codes_.data() + j / kByteGroup * kByteGroup * padded_;
         detail::put_byte_row(coded_.data(), padded_, group, j % kByteGroup);
-        const double length = detail::squared_length(scratch_.data(), d_);
-        scales_[j] = coded.scale, norms_[j] = coded.norm, errors_[j] = coded.error;
-        scores_[j] = metric_ == Metric::l2 ? float(length) : 0.F;
-        slacks_[j] = slack(metric_ == Metric::l2 ? length : squared + detail::squared_length(origin_.data(), d_));
+        scales_[j] = coded.scale;
+        widths_[j] = detail::above(double(coded.error) + detail::kByteRatio * double(coded.norm));
+        bases_[j] = metric_ == Metric::l2 ? centred.length : 0.F;
+        slacks_[j] = slack(metric_ == Metric::l2 ? double(centred.length) : double(centred.squared) + origin_squared_);
     }
 
-    /// Finds all rows that may be among the k nearest of q [d]: their numbers, rising, into found, which has room for n + 1;
-    /// returns how many. 0: the bound does not hold, as the query is not finite or too long. Needs: 1 <= k <= n.
-    std::size_t may_be_near(const float* q, std::size_t k, std::uint32_t* found, Arena& arena) const {
+    /// Finds all rows of [begin, end) that may be among the k nearest of those, for each query (pointers to d floats); numbers
+    /// found are less begin. Needs: begin a multiple of 16, 1 <= k <= end - begin.
+    template <std::size_t Q>
+    void may_be_near(const std::array<const float*, Q>& queries, std::size_t begin, std::size_t end, std::size_t k, NearRows* found,
+                     Arena& arena) const {
         const Arena::Frame frame(arena);
-        const auto codes = arena.take<std::int8_t>(padded_);
-        const ByteGroups groups{codes_.data(), (n_ + kByteGroup - 1) / kByteGroup, kByteGroup * padded_, padded_};
-        const auto dots = arena.take<std::int32_t>(groups.n * kByteGroup);
-        const auto least = arena.take<std::int32_t>(n_), most = arena.take<std::int32_t>(n_);
-        const Query asked = quantize(q, codes.data(), arena);
-        if (!asked.usable) return 0;
-        byte_dots(BestBytes{}, {codes.data(), kByteZero * asked.coded.sum}, groups, dots.data());
-        find_bounds(asked, dots.data(), least.data(), most.data());
-        const std::int32_t limit = kth_least(most, k).key;
-        std::size_t n = 0;
-        for (std::size_t j = 0; j < n_; ++j) found[n] = std::uint32_t(j), n += least[j] <= limit;
-        return n;
+        const std::size_t n = round_up(end - begin, kByteGroup);
+        const auto codes = arena.take<std::int8_t>(Q * padded_);
+        const auto products = arena.take<float>(Q * n);
+        ByteCodes coded[Q];
+        Query asked[Q];
+        for (std::size_t q = 0; q < Q; ++q) asked[q] = quantize(queries[q], codes.data() + q * padded_, coded[q], arena);
+        byte_products(BestBytes{}, coded, groups(begin, n), products.data());
+        for (std::size_t q = 0; q < Q; ++q)
+            found[q].n = asked[q].usable
+                             ? find(asked[q], terms(begin, n), end - begin, k, products.data() + q * n, found[q].rows, arena)
+                             : 0;
     }
 
 private:
     struct Query {
-        detail::Coded coded;
-        float norm = 0, slack = 0;
+        ByteBoundQuery bound;
         bool usable = false;
     };
 
-    // Keys of the lower and upper bound of each row's score. One loop over arrays, which compilers vectorise.
-    void find_bounds(const Query& q, const std::int32_t* dots, std::int32_t* least, std::int32_t* most) const {
-        const float factor = metric_ == Metric::l2 ? -2.F : -1.F, scale = q.coded.scale, error = q.coded.error;
-        const float *const scales = scales_.data(), *const norms = norms_.data(), *const errors = errors_.data();
-        const float *const scores = scores_.data(), *const slacks = slacks_.data();
-        for (std::size_t j = 0; j < n_; ++j) {
-            const float product = scale * scales[j] * float(dots[j]);
-            const float score = factor * product + scores[j];
-            const float off = -factor * (q.norm * errors[j] + error * norms[j]) + q.slack + slacks[j];
-            least[j] = order_key(score - off), most[j] = order_key(score + off);
-        }
+    static bool fit(const float* rows, std::size_t n, std::size_t d) {
+        for (std::size_t j = 0; j < n; ++j)
+            if (!(detail::squared_length(rows + j * d, d) < detail::kLongestForBytes)) return false;
+        return d <= kMostByteColumns;
     }
+
     float slack(double squared) const { return float(detail::byte_slack(squared, d_)); }
 
-    Query quantize(const float* q, std::int8_t* codes, Arena& arena) const {
-        if (!(detail::squared_length(q, d_) < detail::kLongestForBytes)) return {};
+    Query quantize(const float* q, std::int8_t* codes, ByteCodes& coded, Arena& arena) const {
         const Arena::Frame frame(arena);
+        coded = {codes, 0};
+        std::fill_n(codes, padded_, std::int8_t{0});
+        const bool l2 = metric_ == Metric::l2;
         const auto x = arena.take<float>(d_);
-        for (std::size_t t = 0; t < d_; ++t) x[t] = metric_ == Metric::l2 ? q[t] - origin_[t] : q[t];
-        const double length = detail::squared_length(x.data(), d_);
-        std::fill(codes + d_, codes + padded_, std::int8_t{0});
-        return {detail::encode_bytes(x.data(), d_, codes), detail::above(std::sqrt(length)), slack(length), true};
+        const Centred centred = centre(best{}, q, l2 ? origin_.data() : nullptr, d_, x.data());
+        if (!(centred.squared < detail::kLongestForBytes && centred.length < detail::kLongestForBytes)) return {};
+        const Coded query = encode_bytes(best{}, x.data(), d_, centred.largest, codes);
+        coded.bias = kByteZero * query.sum;
+        const float factor = l2 ? 2.F : 1.F;
+        return {{factor * query.scale, factor * detail::byte_reach(query), slack(double(centred.length))}, true};
+    }
+
+    ByteGroups groups(std::size_t begin, std::size_t n) const {
+        return {codes_.data() + begin * padded_, n / kByteGroup, kByteGroup * padded_, padded_};
+    }
+    ByteBoundTerms terms(std::size_t begin, std::size_t n) const {
+        return {bases_.data() + begin, scales_.data() + begin, widths_.data() + begin, slacks_.data() + begin, n};
+    }
+
+    // values: products on entry, overwritten. Slots behind the n rows are infinitely far.
+    static std::size_t find(const Query& q, const ByteBoundTerms& rows, std::size_t n, std::size_t k, float* values,
+                            std::uint32_t* found, Arena& arena) {
+        const Arena::Frame frame(arena);
+        float* const most = k == 1 ? nullptr : arena.take<float>(rows.n).data();
+        float limit = byte_bounds(best{}, rows, q.bound, values, most);
+        if (k != 1) limit = kth(most, n, k, arena);
+        const std::size_t count = find_up_to(best{}, values, rows.n, limit, found);
+        return std::min(count, n);
+    }
+
+    // A value at or above the k-th least of values [n], and hardly more of them: the k-th of the least of groups of them, 8 k or
+    // so. Infinite values behind them fill a multiple of 16.
+    static float kth(float* values, std::size_t n, std::size_t k, Arena& arena) {
+        const std::size_t groups = std::min(round_up(8 * k, kByteGroup), round_up(n, kByteGroup));
+        for (std::size_t j = groups; j < n; j += groups)
+            for (std::size_t i = 0; i < std::min(groups, n - j); ++i) values[i] = std::min(values[i], values[j + i]);
+        const Arena::Frame frame(arena);
+        const auto keys = arena.take<std::int32_t>(groups);
+        for (std::size_t j = 0; j < groups; ++j) keys[j] = order_key(values[j]);
+        return from_order_key(kth_least(keys, k, k / 8).key);
     }
 
     std::size_t n_ = 0, d_ = 0, padded_ = 0;
     Metric metric_ = Metric::l2;
-    std::vector<float> origin_;       // [d]
-    AlignedVector<std::byte> codes_;  // groups of 16 rows: byte_dots.hpp
-    std::vector<float> scratch_;      // [d], of set_row()
-    std::vector<std::int8_t> coded_;  // [padded], the same
-    // [n] each: of Coded, and of rows |row - origin|^2 for L2, 0 for inner product, and what rounding may add
-    AlignedVector<float> scales_, norms_, errors_, scores_, slacks_;
+    std::vector<float> origin_;  // [d]
+    double origin_squared_ = 0;
+    AlignedVector<std::byte> codes_;                         // groups of 16 rows: byte_dots.hpp
+    std::vector<float> scratch_;                             // [d], of set_row()
+    std::vector<std::int8_t> coded_;                         // [padded], the same
+    AlignedVector<float> bases_, scales_, widths_, slacks_;  // ByteBoundTerms
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -11,7 +11,8 @@
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/types.hpp>
-#include <lutra/core/validate.hpp>
+#include <lutra/kernels/byte_rows.hpp>
+#include <lutra/kernels/column_medians.hpp>
 #include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
@@ -34,28 +35,24 @@ struct CentroidsView {
     float longest = 0;                                   // largest |centred|
     float longest_near = 0;                              // the same without far centroids
     float far = std::numeric_limits<float>::infinity();  // smallest |centred| of a far centroid
+    const ByteRows* bytes = nullptr;                     // of centroids, if there are; row 0 is their number first_byte_row
+    std::size_t first_byte_row = 0;
 };
 
-/// out [d]: the median of each column over at most 255 of the rows x [n, d], n >= 1, spread evenly; 0 where it is not finite.
-inline void column_medians(const float* x, std::size_t n, std::size_t d, float* out) {
-    constexpr std::size_t kSample = 255;
-    const std::size_t some = std::min(n, kSample);
-    std::vector<std::int32_t> keys(some);
-    for (std::size_t t = 0; t < d; ++t) {
-        for (std::size_t i = 0; i < some; ++i) keys[i] = order_key(x[i * n / some * d + t]);
-        std::nth_element(keys.begin(), keys.begin() + std::ptrdiff_t(some / 2), keys.end());
-        const float median = from_order_key(keys[some / 2]);
-        out[t] = detail::is_finite(median) ? median : 0.F;
-    }
-}
-
-/// Owns centroids [k, d] and what CentroidsView has beside them. Memory: 8 k d bytes for L2, 4 k d for inner product.
-/// Rows may be changed; prepare() them before the next view().
+/// Owns centroids [k, d] and what CentroidsView has beside them. Memory: 8 k d bytes for L2, 4 k d for inner product; bytes are
+/// k d more. Rows may be changed; prepare() them before the next view().
 class Centroids {
 public:
     Centroids() = default;
-    Centroids(Metric metric, AlignedVector<float> rows, std::size_t k, std::size_t d)
-        : metric_(metric), k_(k), d_(d), rows_(std::move(rows)), terms_(k, 0.F), norms_(k, 0.F) {
+    /// for_lone_queries: bytes also where the products of many points are no faster by them.
+    Centroids(Metric metric, AlignedVector<float> rows, std::size_t k, std::size_t d, bool for_lone_queries = false)
+        : metric_(metric),
+          with_bytes_(k >= kLeastForBytes && d >= kLeastColumns && (for_lone_queries ? ByteRows::kFast : kBytesPay)),
+          k_(k),
+          d_(d),
+          rows_(std::move(rows)),
+          terms_(k, 0.F),
+          norms_(k, 0.F) {
         if (metric == Metric::l2) origin_.resize(d), centred_.resize(k * d);
         choose_origin();
     }
@@ -66,10 +63,15 @@ public:
     const float* row(std::size_t j) const { return rows_.data() + j * d_; }
     float* row(std::size_t j) { return rows_.data() + j * d_; }
 
+    /// Empty without bytes.
+    const ByteRows& bytes() const { return bytes_; }
+
     /// An origin for the rows as they are now, and all of them prepared.
     void choose_origin() {
         if (metric_ == Metric::l2 && k_ != 0) column_medians(rows_.data(), k_, d_, origin_.data());
+        bytes_ = ByteRows();
         prepare();
+        if (with_bytes_) bytes_ = ByteRows(rows_.data(), k_, d_, metric_);
     }
 
     /// After any rows have changed.
@@ -87,6 +89,7 @@ public:
         }
         squared_norms(c, 1, d_, &norms_[j]);
         if (metric_ == Metric::l2) terms_[j] = norms_[j];
+        if (!bytes_.empty()) bytes_.set_row(j, row(j));
     }
 
     /// Marks centroids so far from the origin that they are nearest only to their own rows: their length must not enter the error
@@ -111,9 +114,9 @@ public:
     }
 
     CentroidsView view() const { return view(0, k_); }
-    /// Centroids [begin, end).
+    /// Centroids [begin, end); with their bytes if both are multiples of kByteGroup, or all are left.
     CentroidsView view(std::size_t begin, std::size_t end) const {
-        const bool l2 = metric_ == Metric::l2;
+        const bool l2 = metric_ == Metric::l2, whole_groups = begin % kByteGroup == 0 && (end % kByteGroup == 0 || end == k_);
         return {row(begin),
                 l2 ? centred_.data() + begin * d_ : row(begin),
                 terms_.data() + begin,
@@ -123,16 +126,21 @@ public:
                 metric_,
                 longest_,
                 longest_near_,
-                far_};
+                far_,
+                bytes_.empty() || !whole_groups ? nullptr : &bytes_,
+                begin};
     }
 
 private:
-    static constexpr float kFar = 16;  // times the median length
+    static constexpr float kFar = 16;                                       // times the median length
+    static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // below, comparing all is faster
 
     Metric metric_ = Metric::l2;
+    bool with_bytes_ = false;
     std::size_t k_ = 0, d_ = 0;
     AlignedVector<float> rows_, centred_, origin_, terms_;
     std::vector<float> norms_, scratch_;  // [k] |centred|^2
+    ByteRows bytes_;
     float longest_ = 0, longest_near_ = 0, far_ = std::numeric_limits<float>::infinity();
 };
 

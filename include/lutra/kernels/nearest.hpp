@@ -1,6 +1,7 @@
 // lutra/kernels/nearest.hpp: finds the nearest centroid of each point.  SPDX-License-Identifier: MIT
-// Main path: nearest() -> nearest_in_groups(): fused products, the best and the second best of each point -> is_clear() -> points
-// that are not clear: scan_rows(), which compares exactly.
+// Main path: nearest() -> where centroids have bytes, nearest_by_bytes(): byte_rows.hpp -> exact scores of what they leave. Else
+// nearest_in_groups(): fused products, the best and the second best of each point -> is_clear() -> points that are not clear:
+// scan_rows(), which compares exactly.
 //
 // The argmin is fused into the matrix product of panel.hpp: no distance is ever written. k-means and add() spend their
 // time here. argmin_j |x - c_j|^2 = argmin_j (|c_j|^2 - 2 x.c_j), both less a common origin (centroids.hpp); for inner product
@@ -17,12 +18,14 @@
 #include <lutra/kernels/scan_rows.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -219,26 +222,80 @@ inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<
     }
 }
 
+namespace detail {
+
+/// The nearest of some centroids by exact scores, ties to the lower number. score, if not null: its score.
+inline std::int32_t nearest_of(const CentroidsView& c, const float* x, const NearRows& some, float* score) {
+    std::uint32_t nearest = some.rows[0];
+    if (some.n == 1 && score == nullptr) return std::int32_t(nearest);
+    float least = score_row(c.metric, x, c.rows + nearest * c.d, c.d);
+    for (std::size_t i = 1; i < some.n; ++i) {
+        const float other = score_row(c.metric, x, c.rows + some.rows[i] * c.d, c.d);
+        if (other < least) least = other, nearest = some.rows[i];
+    }
+    if (score != nullptr) *score = least;
+    return std::int32_t(nearest);
+}
+
+/// ids and scores of the first points of x by the bytes of centroids; unclear(i) for points of which they say nothing. Ends, at the
+/// point that is returned, where the bound leaves so many centroids that products of floats are faster.
+template <class Unclear>
+std::size_t nearest_by_bytes(MatrixView x, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores,
+                             Unclear&& unclear) {
+    constexpr std::size_t kTrial = 16;  // calls between two looks
+    const std::size_t many = (2 + c.k / 64) * kTrial * kByteQueries, room = round_up(c.k, kByteGroup);
+    const Arena::Frame frame(arena);
+    const auto rows = arena.take<std::uint32_t>(kByteQueries * room);
+    NearRows found[kByteQueries];
+    for (std::size_t q = 0; q < kByteQueries; ++q) found[q].rows = rows.data() + q * room;
+    std::size_t compared = 0;
+    for (std::size_t i = 0; i < x.n; i += kByteQueries) {
+        if (i % (kTrial * kByteQueries) == 0 && std::exchange(compared, 0) > many) return i;
+        const std::size_t n = std::min(kByteQueries, x.n - i);
+        std::array<const float*, kByteQueries> points;
+        for (std::size_t q = 0; q < kByteQueries; ++q) points[q] = x.row(i + std::min(q, n - 1));
+        c.bytes->may_be_near(points, c.first_byte_row, c.first_byte_row + c.k, 1, found, arena);
+        for (std::size_t q = 0; q < n; ++q) {
+            compared += found[q].n;
+            if (found[q].n == 0)
+                ids[i + q] = 0, unclear(i + q);
+            else
+                ids[i + q] = nearest_of(c, points[q], found[q], scores == nullptr ? nullptr : scores + i + q);
+        }
+    }
+    return x.n;
+}
+
+}  // namespace detail
+
 /// ids [n] for x [n, d]: the nearest centroid by exact scores (distance.hpp), ties to the lower number; scores [n], if not null,
 /// those scores. k >= 1. A point that is not finite gets some number below k. The result of a point does not depend on the others.
-/// Cost: n k d multiply-adds, in products; twice that for points nearly as far from two centroids.
+/// Cost: n k d multiply-adds, in products; of bytes where the centroids have them. Twice that for points nearly as far from two
+/// centroids.
 template <class Arch>
 void nearest(Arch arch, MatrixView x, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores) {
     const Arena::Frame frame(arena);
     const auto unclear = arena.take<const float*>(x.n);
     const auto numbers = arena.take<Id>(x.n);
-    std::size_t count = 0;
+    std::size_t count = 0, first = 0;
+    if (c.bytes != nullptr)
+        first = detail::nearest_by_bytes(x, c, arena, ids, scores, [&](std::size_t i) { unclear[count++] = x.row(i); });
     nearest_in_groups(
-        arch, x.n, {&c, 1}, arena, [&](std::size_t i) { return x.row(i); },
+        arch, x.n - first, {&c, 1}, arena, [&](std::size_t i) { return x.row(first + i); },
         [&](std::size_t i, std::size_t, const Proposal& p) {
-            ids[i] = p.j, unclear[count] = x.row(i);
+            ids[first + i] = p.j, unclear[count] = x.row(first + i);
             count += !is_clear(c, p);
         });
     nearest_by_exact_scores(c.metric, {c.rows, nullptr, c.k, c.d}, unclear.first(count), numbers.data(), arena);
-    for (std::size_t u = 0; u < count; ++u)
-        if (numbers[u] != kNoId) ids[std::size_t(unclear[u] - x.data) / x.d] = std::int32_t(numbers[u]);
-    for (std::size_t i = 0; i < x.n && scores != nullptr; ++i)
-        scores[i] = score_row(c.metric, x.row(i), c.rows + std::size_t(ids[i]) * c.d, c.d);
+    const auto score = [&](std::size_t i) {
+        if (scores != nullptr) scores[i] = score_row(c.metric, x.row(i), c.rows + std::size_t(ids[i]) * c.d, c.d);
+    };
+    for (std::size_t u = 0; u < count; ++u) {
+        const auto i = std::size_t(unclear[u] - x.data) / x.d;
+        if (numbers[u] != kNoId) ids[i] = std::int32_t(numbers[u]);
+        if (i < first) score(i);
+    }
+    for (std::size_t i = first; i < x.n; ++i) score(i);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
