@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -64,14 +65,15 @@ std::size_t points_by_bytes(const Matrix& x, const CentroidsView& c) {
 }  // namespace
 
 TEST_CASE("nearest by bytes: any number of centroids, points and columns") {
-    for (const std::size_t k : {256, 257, 500, 512})
-        for (const std::size_t d : {48, 50, 67, 128}) {
+    for (const std::size_t k : {256U, 257U, 500U, 512U})
+        for (const std::size_t d : {48U, 50U, 67U, 128U}) {
             CAPTURE(k);
             CAPTURE(d);
             check_same(normal_matrix(205, d, 1), normal_matrix(k, d, 2));
             check_same(clustered_matrix(101, d, 90, 3), clustered_matrix(k, d, 90, 3));
         }
-    for (const std::size_t n : {1, 2, 5, 6, 7, 12, 95, 96, 97}) check_same(normal_matrix(n, 64, 4), normal_matrix(300, 64, 5));
+    for (const std::size_t n : {1U, 2U, 5U, 6U, 7U, 12U, 95U, 96U, 97U})
+        check_same(normal_matrix(n, 64, 4), normal_matrix(300, 64, 5));
 }
 
 TEST_CASE("nearest by bytes: of any scale and offset") {
@@ -130,10 +132,10 @@ TEST_CASE("nearest by bytes: a range of centroids") {
     const Matrix x = clustered_matrix(100, 64, 40, 15), c = clustered_matrix(500, 64, 40, 15);
     for (const Metric metric : kMetrics) {
         const Centroids centroids = with_bytes(metric, c);
-        for (const auto& [begin, end] :
-             {std::pair<std::size_t, std::size_t>{0, 100}, {16, 17}, {32, 500}, {100, 200}, {496, 500}}) {
-            CAPTURE(begin);
-            const CentroidsView view = centroids.view(begin, end);
+        for (const auto& range :
+             std::vector<std::pair<std::size_t, std::size_t>>{{0, 100}, {16, 17}, {32, 500}, {100, 200}, {496, 500}}) {
+            CAPTURE(range.first);
+            const CentroidsView view = centroids.view(range.first, range.second);
             CHECK(find(x, view) == find(x, without(view)));
         }
     }
