@@ -23,7 +23,7 @@ constexpr Metric kMetrics[] = {Metric::l2, Metric::inner_product};
 std::vector<std::uint32_t> near(const ByteRows& rows, std::size_t n, const float* q, std::size_t k) {
     Arena arena;
     std::vector<std::uint32_t> found(n + lutra::kByteGroup);
-    lutra::NearRows near{found.data()};
+    lutra::RowsNear near{found.data()};
     rows.may_be_near<1>({q}, 0, n, k, &near, arena);
     found.resize(near.n);
     return found;

@@ -98,7 +98,7 @@ private:
     }
 
     // The same among candidates that rise: those with one score are in their order. At least nprobe.
-    void rank_rising(const float* q, const NearRows& near, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
+    void rank_rising(const float* q, const RowsNear& near, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         constexpr std::size_t kMostCounted = 512;
         const Arena::Frame frame(arena);
         const std::span<const std::uint32_t> candidates(near.rows, near.n);
@@ -167,7 +167,7 @@ private:
         const Arena::Frame frame(arena);
         const std::size_t room = round_up(k_, kByteGroup), many = nprobe + nprobe / 2 + k_ / 10;
         const auto rows = arena.take<std::uint32_t>(kByteQueries * room);
-        NearRows near[kByteQueries];
+        RowsNear near[kByteQueries];
         for (std::size_t j = 0; j < kByteQueries; ++j) near[j].rows = rows.data() + j * room;
         for (std::size_t i = 0; i < q.n;) {
             const std::size_t n = q.n - i >= kByteQueries ? kByteQueries : 1;
@@ -185,7 +185,7 @@ private:
         return q.n;
     }
     template <std::size_t Q>
-    void find_near(MatrixView q, std::size_t i, std::size_t nprobe, NearRows* near, Arena& arena) const {
+    void find_near(MatrixView q, std::size_t i, std::size_t nprobe, RowsNear* near, Arena& arena) const {
         std::array<const float*, Q> queries;
         for (std::size_t j = 0; j < Q; ++j) queries[j] = q.row(i + j);
         centroids_.bytes().may_be_near(queries, 0, k_, nprobe, near, arena);

@@ -29,7 +29,7 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// Rows that may be near a query.
-struct NearRows {
+struct RowsNear {
     std::uint32_t* rows = nullptr;  // rising; room for all, rounded up to 16
     std::size_t n = 0;              // 0: the bound says nothing, as the query is not finite or too long
 };
@@ -82,7 +82,7 @@ public:
     /// Finds all rows of [begin, end) that may be among the k nearest of those, for each query (pointers to d floats); numbers
     /// found are less begin. Needs: begin a multiple of 16, 1 <= k <= end - begin.
     template <std::size_t Q>
-    void may_be_near(const std::array<const float*, Q>& queries, std::size_t begin, std::size_t end, std::size_t k, NearRows* found,
+    void may_be_near(const std::array<const float*, Q>& queries, std::size_t begin, std::size_t end, std::size_t k, RowsNear* found,
                      Arena& arena) const {
         const Arena::Frame frame(arena);
         const std::size_t n = round_up(end - begin, kByteGroup);

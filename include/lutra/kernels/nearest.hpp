@@ -225,7 +225,7 @@ inline void nearest_by_exact_scores(Metric metric, const RowsView& c, std::span<
 namespace detail {
 
 /// The nearest of some centroids by exact scores, ties to the lower number. score, if not null: its score.
-inline std::int32_t nearest_of(const CentroidsView& c, const float* x, const NearRows& some, float* score) {
+inline std::int32_t nearest_of(const CentroidsView& c, const float* x, const RowsNear& some, float* score) {
     std::uint32_t nearest = some.rows[0];
     if (some.n == 1 && score == nullptr) return std::int32_t(nearest);
     float least = score_row(c.metric, x, c.rows + nearest * c.d, c.d);
@@ -246,7 +246,7 @@ std::size_t nearest_by_bytes(MatrixView x, const CentroidsView& c, Arena& arena,
     const std::size_t many = (2 + c.k / 64) * kTrial * kByteQueries, room = round_up(c.k, kByteGroup);
     const Arena::Frame frame(arena);
     const auto rows = arena.take<std::uint32_t>(kByteQueries * room);
-    NearRows found[kByteQueries];
+    RowsNear found[kByteQueries];
     for (std::size_t q = 0; q < kByteQueries; ++q) found[q].rows = rows.data() + q * room;
     std::size_t compared = 0;
     for (std::size_t i = 0; i < x.n; i += kByteQueries) {
