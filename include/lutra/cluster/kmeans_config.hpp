@@ -12,7 +12,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// The method that assigns rows to centroids. Both give the same bits.
 enum class Assignment {
-    automatic,  ///< pruned where it pays: k >= 512 and more than 3 iterations
+    automatic,  ///< pruned where it pays: k >= 512 and more than 3 iterations, and no products of bytes
     plain,      ///< every row with every centroid, in every iteration
     pruned      ///< by bounds that need up to as much memory as the rows: pruned_assignment.hpp
 };

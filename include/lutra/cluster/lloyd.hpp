@@ -86,9 +86,11 @@ private:
         if (config_.spherical) normalize_rows(c, 1, x_.d, c);
     }
 
+    // Products of bytes are faster than bounds that exclude products of floats: SIFT, 1,024 centroids, 0.83 s against 1.09; speech
+    // 1.38 against 2.77; SIFT, 4,096, 12.5 against 15.3 (Zen 4).
     bool prunes() const {
         if (config_.assignment != Assignment::automatic) return config_.assignment == Assignment::pruned;
-        return k_ >= 512 && config_.iterations > 3;
+        return k_ >= 512 && config_.iterations > 3 && centroids_.bytes().empty();
     }
 
     // Groups the centroids after the first iteration: the seeds are rows of x and move far in it.
