@@ -25,7 +25,8 @@ Interrupt::Interrupt() : pipe_before_(std::signal(SIGPIPE, SIG_IGN)) {
     }
 }
 Interrupt::~Interrupt() {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) std::signal(kSignals[i], before_[i]);
+    for (std::size_t i = 0; i < kSignals.size(); ++i)
+        if (kSignals[i] != SIGHUP || !interrupted()) std::signal(kSignals[i], before_[i]);  // the second may come while we leave
     std::signal(SIGPIPE, pipe_before_);
 }
 
