@@ -153,7 +153,7 @@ function(lutra_consumer_test name)
                    --build-generator ${CMAKE_GENERATOR} --build-options ${ARGN}
                    -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS} -DCMAKE_BUILD_TYPE=Debug
                    -DCMAKE_CXX_FLAGS_DEBUG=-O0
-                   -DLUTRA_SCALAR_ONLY=${LUTRA_SCALAR_ONLY} --test-command consumer)
+                   -DLUTRA_SCALAR_ONLY=${LUTRA_SCALAR_ONLY} -DLUTRA_NO_BYTES=${LUTRA_NO_BYTES} --test-command consumer)
   set_tests_properties(consumer.${name} PROPERTIES LABELS build)
 endfunction()
 lutra_consumer_test(find_package -DCMAKE_PREFIX_PATH=${consumer_dir}/installed)

@@ -142,7 +142,7 @@ TEST_CASE("nearest by bytes: a range of centroids") {
 }
 
 TEST_CASE("nearest by bytes: decides for clustered points, and gives up where bytes lose what tells centroids apart") {
-    if (!lutra::ByteRows::kFast) return;
+    if (!lutra::kHasBytes) return;
     const Matrix x = clustered_matrix(1000, 64, 40, 16), c = clustered_matrix(300, 64, 300, 16);
     CHECK(points_by_bytes(x, with_bytes(Metric::l2, c).view()) == x.n);
     Matrix alike = normal_matrix(300, 64, 17);

@@ -122,7 +122,8 @@ private:
     // By float distances; -1 where distances overflow or the query has NaN.
     void compare(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         std::size_t done = 0;
-        if (bytes_pay(q.n, nprobe)) done = probe_by_bytes(q, nprobe, lists, distances, arena);
+        if constexpr (kHasBytes)
+            if (bytes_pay(q.n, nprobe)) done = probe_by_bytes(q, nprobe, lists, distances, arena);
         if (done == q.n) return;
         lists += done * nprobe, distances += done * nprobe;
 #if !defined(LUTRA_SCALAR_ONLY)

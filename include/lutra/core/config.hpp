@@ -1,6 +1,8 @@
 // lutra/core/config.hpp: version, the ABI tag, and every macro a user may set.  SPDX-License-Identifier: MIT
 //
 //   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels only: no xsimd, no intrinsics
+//   LUTRA_NO_BYTES      define it to do without 8-bit copies of rows and centroids, and without the kernels that compare them: less
+//                       memory, less code, the same results, slower. Rows of whole numbers 0 to 255 are bytes all the same
 //   LUTRA_ASSERT(x)     define it to change what a failed precondition does (default: assert)
 //
 // Set by the CMake target lutra::compiled, never by hand:
@@ -9,7 +11,7 @@
 //   LUTRA_INLINE        nothing in that target's own unit, so that it holds the functions; everywhere else they are inline
 //
 // Set by the library:
-//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, exceptions and assertions mode. Two object files
+//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, exceptions and assertions mode. Two object files
 //                       built with different flags then never share an inline function: without it a baseline main()
 //                       linked with an AVX-512 object would run the AVX-512 body.
 //   LUTRA_HAS_EXCEPTIONS
@@ -56,15 +58,21 @@
 #define LUTRA_TAG_ISA baseline
 #endif
 
+#if defined(LUTRA_NO_BYTES)
+#define LUTRA_TAG_BYTES _nobytes
+#else
+#define LUTRA_TAG_BYTES
+#endif
+
 #if defined(NDEBUG)
 #define LUTRA_TAG_ASSERT
 #else
 #define LUTRA_TAG_ASSERT _debug
 #endif
 
-#define LUTRA_TAG_JOIN2(a, b, c) v0_1_##a##b##c
-#define LUTRA_TAG_JOIN(a, b, c) LUTRA_TAG_JOIN2(a, b, c)
-#define LUTRA_ABI_TAG LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
+#define LUTRA_TAG_JOIN2(a, b, c, d) v0_1_##a##b##c##d
+#define LUTRA_TAG_JOIN(a, b, c, d) LUTRA_TAG_JOIN2(a, b, c, d)
+#define LUTRA_ABI_TAG LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_BYTES, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
 
 #if !defined(LUTRA_INLINE)
 #define LUTRA_INLINE inline

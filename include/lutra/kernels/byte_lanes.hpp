@@ -151,7 +151,7 @@ struct NeonDotBytes {
 #endif
 
 /// The fastest one of this build; `scalar` has no lanes, so there bytes cost more than they save.
-#if defined(LUTRA_SCALAR_ONLY)
+#if defined(LUTRA_SCALAR_ONLY) || defined(LUTRA_NO_BYTES)
 using BestBytes = scalar;
 #elif defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
 using BestBytes = VnniBytes;
@@ -178,5 +178,7 @@ template <>
 inline constexpr bool kBytesPayFor<scalar> = false;
 inline constexpr std::size_t kByteQueries = kByteQueriesOf<BestBytes>;
 inline constexpr bool kBytesPay = kBytesPayFor<BestBytes>;
+/// False: nothing keeps bytes to compare, and no kernel of bytes is compiled.
+inline constexpr bool kHasBytes = !std::is_same_v<BestBytes, scalar>;
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

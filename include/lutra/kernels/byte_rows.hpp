@@ -23,7 +23,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <type_traits>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -37,9 +36,6 @@ struct RowsNear {
 /// Rows [n, d] in d + 16 bytes each, n rounded up to 16. Const calls are thread-safe.
 class ByteRows {
 public:
-    /// True if this build has an instruction for products of bytes; without one it costs more than it saves.
-    static constexpr bool kFast = !std::is_same_v<BestBytes, scalar>;
-
     ByteRows() = default;
     /// Empty if d > 65,536 (sums have 32 bits), or if a row is not finite or so long that its square may overflow.
     ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric)

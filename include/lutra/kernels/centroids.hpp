@@ -47,7 +47,7 @@ public:
     /// for_lone_queries: bytes also where the products of many points are no faster by them.
     Centroids(Metric metric, AlignedVector<float> rows, std::size_t k, std::size_t d, bool for_lone_queries = false)
         : metric_(metric),
-          with_bytes_(k >= kLeastForBytes && d >= kLeastColumns && (for_lone_queries ? ByteRows::kFast : kBytesPay)),
+          with_bytes_(k >= kLeastForBytes && d >= kLeastColumns && (for_lone_queries ? kHasBytes : kBytesPay)),
           k_(k),
           d_(d),
           rows_(std::move(rows)),
@@ -71,7 +71,8 @@ public:
         if (metric_ == Metric::l2 && k_ != 0) column_medians(rows_.data(), k_, d_, origin_.data());
         bytes_ = ByteRows();
         prepare();
-        if (with_bytes_) bytes_ = ByteRows(rows_.data(), k_, d_, metric_);
+        if constexpr (kHasBytes)
+            if (with_bytes_) bytes_ = ByteRows(rows_.data(), k_, d_, metric_);
     }
 
     /// After any rows have changed.
@@ -89,7 +90,8 @@ public:
         }
         squared_norms(c, 1, d_, &norms_[j]);
         if (metric_ == Metric::l2) terms_[j] = norms_[j];
-        if (!bytes_.empty()) bytes_.set_row(j, row(j));
+        if constexpr (kHasBytes)
+            if (!bytes_.empty()) bytes_.set_row(j, row(j));
     }
 
     /// Marks centroids so far from the origin that they are nearest only to their own rows: their length must not enter the error

@@ -278,8 +278,9 @@ void nearest(Arch arch, MatrixView x, const CentroidsView& c, Arena& arena, std:
     const auto unclear = arena.take<const float*>(x.n);
     const auto numbers = arena.take<Id>(x.n);
     std::size_t count = 0, first = 0;
-    if (c.bytes != nullptr)
-        first = detail::nearest_by_bytes(x, c, arena, ids, scores, [&](std::size_t i) { unclear[count++] = x.row(i); });
+    if constexpr (kHasBytes)
+        if (c.bytes != nullptr)
+            first = detail::nearest_by_bytes(x, c, arena, ids, scores, [&](std::size_t i) { unclear[count++] = x.row(i); });
     nearest_in_groups(
         arch, x.n - first, {&c, 1}, arena, [&](std::size_t i) { return x.row(first + i); },
         [&](std::size_t i, std::size_t, const Proposal& p) {

@@ -6,6 +6,7 @@
 //   bytes, floats  d + 12 more: a bound from bytes (kernels/byte_code.hpp) rules out most rows, floats decide
 //   whole bytes    d + 4, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the rows
 //
+// Without kernels of bytes (kHasBytes) there are no bytes beside floats, and whole bytes are d a row, made floats for a scan.
 // Results are the same, bit for bit. Bytes are in blocks of 16 rows, the last of a list padded, floats in an array of their own, so
 // either is read without gaps: with a gap behind every block, memory gives a third of its rate (Zen 4).
 #pragma once
@@ -18,18 +19,18 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
 class Flat {
-    static constexpr bool kHasBytes = !std::is_same_v<BestBytes, scalar>;
+    enum class Form { floats, copies, whole };  // copies: bytes beside floats
 
 public:
     static constexpr std::string_view kName = "Flat";
@@ -50,8 +51,8 @@ public:
     std::string token() const { return std::string(kName); }
     Flat untrained() const { return Flat(d_); }
 
-    std::size_t block_bytes() const { return keeps_bytes() ? code_.group_bytes() : 0; }
-    std::size_t row_bytes() const { return has_floats() ? d_ * sizeof(float) : 0; }
+    std::size_t block_bytes() const { return in_blocks() ? code_.group_bytes() : 0; }
+    std::size_t row_bytes() const { return has_floats() ? d_ * sizeof(float) : in_blocks() ? 0 : d_; }
     std::size_t code_size() const { return d_ * sizeof(float); }
     bool by_residual() const { return false; }
     bool is_trained() const { return true; }
@@ -64,43 +65,44 @@ public:
     /// The form for rows x [n, d] in an index that is empty, or holds rows in this form; nullopt: this one. The origin of bytes is
     /// the median of the sample [m, d].
     std::optional<Flat> refit(Metric metric, MatrixView x, MatrixView sample, bool is_empty) const {
-        if (!kHasBytes || x.n == 0 || (!is_empty && !code_.whole())) return std::nullopt;
+        if (x.n == 0 || (!is_empty && has_floats())) return std::nullopt;
         const bool whole = d_ <= kMostByteColumns && are_whole(x.data, x.n * d_);
-        if (whole && code_.whole()) return std::nullopt;
-        Flat form(d_);
-        if (whole)
-            form.keep(ByteCode(metric, d_), false);
-        else if (d_ >= kLeastColumns && d_ <= kMostByteColumns)
-            form.keep(ByteCode(metric, medians(sample)), true);
-        return form;
+        if (whole && !has_floats()) return std::nullopt;
+        return whole ? of_whole_rows(metric) : of_any_rows(metric, sample);
     }
-    bool same_form(const Flat& other) const { return bytes_ == other.bytes_ && floats_ == other.floats_ && code_ == other.code_; }
+    bool same_form(const Flat& other) const { return form_ == other.form_ && code_ == other.code_; }
     bool takes(const Flat& other) const { return has_floats() || !other.has_floats(); }
 
     void encode(std::span<const float* const> rows, const float*, Codes codes, std::size_t first) const {
-        auto scratch = code_.scratch();
-        for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j) {
-            if (keeps_bytes()) code_.set_row(rows[i], codes.blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
-            if (has_floats()) std::memcpy(codes.rows + j * row_bytes(), rows[i], row_bytes());
+        if constexpr (kHasBytes) set_blocks(rows, codes, first);
+        if (row_bytes() == 0) return;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            std::byte* const to = codes.rows + (first + i) * row_bytes();
+            has_floats() ? void(std::memcpy(to, rows[i], row_bytes())) : set_whole(rows[i], reinterpret_cast<std::uint8_t*>(to));
         }
     }
     void decode(ConstCodes codes, std::size_t slot, const float*, float* row) const {
+        const std::byte* const from = codes.rows + slot * row_bytes();
         if (has_floats())
-            std::memcpy(row, codes.rows + slot * row_bytes(), row_bytes());
-        else
+            std::memcpy(row, from, row_bytes());
+        else if (in_blocks())
             code_.decode_whole(codes.blocks + slot / kBlock * block_bytes(), slot % kBlock, row);
+        else
+            for (std::size_t t = 0; t < d_; ++t) row[t] = float(std::to_integer<std::uint8_t>(from[t]));
     }
     void copy(ConstCodes from, std::size_t i, Codes to, std::size_t j) const {
-        if (keeps_bytes())
+        if (in_blocks())
             code_.copy(from.blocks + i / kBlock * block_bytes(), i % kBlock, to.blocks + j / kBlock * block_bytes(), j % kBlock);
-        if (has_floats()) std::memcpy(to.rows + j * row_bytes(), from.rows + i * row_bytes(), row_bytes());
+        if (row_bytes() != 0) std::memcpy(to.rows + j * row_bytes(), from.rows + i * row_bytes(), row_bytes());
     }
 
     bool same(const Flat&) const { return true; }
 
     const State* prepare(Metric, const float* q, Arena& arena) const {
         State* const state = arena.take<State>(1).data();
-        *state = keeps_bytes() ? code_.target(q, arena) : State{q, {}, 0, false, false};
+        *state = State{q, {}, 0, false, false};
+        if constexpr (kHasBytes)
+            if (in_blocks()) *state = code_.target(q, arena);
         return state;
     }
 
@@ -111,7 +113,7 @@ public:
     /// Of rows that are not whole bytes.
     PartCost cost(Metric, std::size_t) const {
         constexpr double kFaster = 3;  // a batch by bytes: SIFT 1M, IVF1024, nprobe 32, Zen 4: 2.7
-        const bool bytes = kHasBytes && d_ >= kLeastColumns && d_ <= kMostByteColumns;
+        const bool bytes = copies_pay();
         PartCost cost;
         cost.row_bytes = bytes ? double(round_up(d_, kByteColumns) + 12) : 0;
         cost.sentence =
@@ -145,10 +147,30 @@ private:
     }
     void make_room(std::size_t n, OwnedCodes& codes) const;
     void convert(std::size_t filled, std::size_t n, Flat form, OwnedCodes& codes);
-    void keep(ByteCode code, bool floats) { code_ = std::move(code), bytes_ = true, floats_ = floats; }
+    Flat of_whole_rows(Metric metric) const {
+        Flat whole(d_);
+        whole.form_ = Form::whole;
+        if (kHasBytes) whole.code_ = ByteCode(metric, d_);
+        return whole;
+    }
+    Flat of_any_rows(Metric metric, MatrixView sample) const {
+        Flat any(d_);
+        if (copies_pay()) any.form_ = Form::copies, any.code_ = ByteCode(metric, medians(sample));
+        return any;
+    }
+    bool copies_pay() const { return kHasBytes && d_ >= kLeastColumns && d_ <= kMostByteColumns; }
 
-    bool keeps_bytes() const { return bytes_; }
-    bool has_floats() const { return floats_; }
+    bool in_blocks() const { return kHasBytes && form_ != Form::floats; }
+    bool has_floats() const { return form_ != Form::whole; }
+    void set_blocks(std::span<const float* const> rows, Codes codes, std::size_t first) const {
+        if (!in_blocks()) return;
+        auto scratch = code_.scratch();
+        for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j)
+            code_.set_row(rows[i], codes.blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
+    }
+    void set_whole(const float* row, std::uint8_t* to) const {
+        for (std::size_t t = 0; t < d_; ++t) to[t] = std::uint8_t(std::int32_t(row[t]));
+    }
     ConstCodes from(ConstCodes codes, std::size_t j) const {
         return {codes.blocks + j / kBlock * block_bytes(), codes.rows + j * row_bytes()};
     }
@@ -160,7 +182,7 @@ private:
     }
 
     // Where many queries are no faster by bytes, they go by floats.
-    bool bytes_pay(std::size_t n_queries) const { return keeps_bytes() && (kBytesPay || n_queries < QueryTile<best>::kMinQueries); }
+    bool bytes_pay(std::size_t n_queries) const { return in_blocks() && (kBytesPay || n_queries < QueryTile<best>::kMinQueries); }
     // Several queries after each other: rows stay in the L1 cache for all of them. One: between two updates of its threshold.
     std::size_t rows_at_once(std::size_t n_queries) const {
         constexpr std::size_t kBytes = 24 << 10, kChunk = 1024;
@@ -182,7 +204,7 @@ private:
     void offer(Metric metric, const State& query, const ListView& part, ByteSurvivors found, C& collector, Arena& arena) const;
 
     std::size_t d_;
-    bool bytes_ = false, floats_ = true;
+    Form form_ = Form::floats;
     ByteCode code_;
 };
 

@@ -32,8 +32,8 @@ void Flat::scan(Metric metric, std::span<const State* const> queries, std::span<
     }
     if (n < states.size()) scan_floats<C>(metric, states.subspan(n), list, theirs.subspan(n), arena);
     if constexpr (kHasBytes) {
-        if (n != 0 && code_.whole()) scan_bytes<true, C>(metric, states.first(n), list, theirs.first(n), arena);
-        if (n != 0 && !code_.whole()) scan_bytes<false, C>(metric, states.first(n), list, theirs.first(n), arena);
+        if (n != 0 && !has_floats()) scan_bytes<true, C>(metric, states.first(n), list, theirs.first(n), arena);
+        if (n != 0 && has_floats()) scan_bytes<false, C>(metric, states.first(n), list, theirs.first(n), arena);
     }
 }
 
