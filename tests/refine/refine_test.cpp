@@ -555,7 +555,8 @@ TEST_CASE("Refine: rows so far out that estimates and distances of all others ov
 TEST_CASE("Refine: whole rows, which are kept as bytes, have Flat's distances, and so they have beside rows that are not") {
     const std::size_t d = 20, k = 5;
     lutra_test::Matrix x = lutra_test::normal_matrix(400, d, 1), q = lutra_test::normal_matrix(30, d, 2);
-    for (std::size_t i = 0; i < 300 * d; ++i) x.values[i] = std::clamp(std::nearbyint(x.values[i] * 50 + 90), 0.F, 255.F);
+    for (std::size_t i = 0; i < 300 * d; ++i)
+        x.values[i] = std::clamp(std::nearbyint(x.values[i] * 50 + 90), 0.F, 255.F) + 0.F;  // -0 is not whole
     for (float& v : q.values) v = v * 50 + 90;
     for (const Metric metric : {Metric::l2, Metric::inner_product}) {
         Refine<FirstColumn> index(FirstColumn(d, metric));

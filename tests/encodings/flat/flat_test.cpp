@@ -34,7 +34,7 @@ Matrix changed(Matrix x, float scale, float offset) {
 
 Matrix whole(std::size_t n, std::size_t d, std::uint32_t seed) {
     Matrix x = lutra_test::normal_matrix(n, d, seed);
-    for (float& v : x.values) v = std::clamp(std::nearbyint(v * 60 + 100), 0.F, 255.F);
+    for (float& v : x.values) v = std::clamp(std::nearbyint(v * 60 + 100), 0.F, 255.F) + 0.F;  // -0 is not whole
     x.row(0)[0] = 0, x.row(n - 1)[d - 1] = 255;
     return x;
 }
