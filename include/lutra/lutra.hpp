@@ -11,6 +11,7 @@
 #include <lutra/core/concepts.hpp>          // the contracts CoarseQuantizer, Encoding, Transform, SearchIndex
 #include <lutra/core/params.hpp>            // arguments of a call: nprobe, k_factor, id filter; threads, memory, progress
 #include <lutra/core/result.hpp>            // errors as values: Status, Result
+#include <lutra/core/storage.hpp>           // memory first: IndexOptions; what vectors take: Storage
 #include <lutra/core/warm.hpp>              // allocates the memory of searches before the first one
 #include <lutra/factory/index_factory.hpp>  // index_factory(d, "IVF1024,Flat", metric)
 #include <lutra/factory/save_load.hpp>      // save_index, load_index: faiss's own files

@@ -5,6 +5,7 @@
 
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/io/stream.hpp>
+#include <lutra/kernels/byte_lanes.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/normalize.hpp>
 
@@ -29,6 +30,7 @@ struct Case {
     std::string_view spec;
     Metric metric;
     std::size_t d;
+    bool byte_copies = true;
 
     bool normalises() const { return spec.substr(0, 7) == "L2norm,"; }
     bool has_lists() const { return spec.find("IVF") != std::string_view::npos; }
@@ -37,16 +39,20 @@ struct Case {
     bool is_lossy() const { return has_codes() && !spec.ends_with(",RFlat"); }
     bool has_codes() const { return spec.find("PQ") != std::string_view::npos; }
     bool needs_training() const { return has_lists() || has_codes(); }
+    /// Whether rows that are not whole numbers have 8-bit copies.
+    bool has_copies() const { return byte_copies && lutra::kHasBytes && !has_codes() && d >= 32; }
+    lutra::IndexOptions options() const { return {.byte_copies = byte_copies}; }
     /// Refused for L2.
     bool is_score_aware() const { return spec.find("x4fsa") != spec.npos || spec.find("x4fsra") != spec.npos; }
 };
 inline std::ostream& operator<<(std::ostream& out, const Case& c) {
-    return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << ")";
+    return out << c.spec << " (" << lutra::metric_name(c.metric) << ", d = " << c.d << (c.byte_copies ? ")" : ", no byte copies)");
 }
 
 struct Kind {
     std::string_view spec;
     std::vector<std::size_t> dims = {1, 3, 32, 100};
+    bool byte_copies = true;
 };
 
 /// f(case) for every kind of index.
@@ -61,6 +67,11 @@ void for_each_case(F&& f) {
                           {"IVF16,Flat,RFlat"},
                           {"IVF16(IVF4,Flat),Flat", {32}},
                           {"IVF16(PQ8x4fs,RFlat),PQ8x4fsr", {32}},
+                          {"Flat", {100}, false},
+                          {"IVF16,Flat", {32}, false},
+                          {"L2norm,IVF16,Flat", {32}, false},
+                          {"IVF16,Flat,RFlat", {32}, false},
+                          {"IVF16(IVF4,Flat),Flat", {32}, false},
                           {"PQ1x4fs", {1}},
                           {"PQ8x4fs", {32}},
                           {"PQ25x4fs_96", {100}},
@@ -84,7 +95,7 @@ void for_each_case(F&& f) {
     for (const Kind& kind : kinds)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const std::size_t d : kind.dims) {
-                const Case c{kind.spec, metric, d};
+                const Case c{kind.spec, metric, d, kind.byte_copies};
                 CAPTURE(c);
                 if (metric == Metric::inner_product || !c.is_score_aware()) f(c);
             }
@@ -93,7 +104,7 @@ void for_each_case(F&& f) {
 inline void require_ok(const lutra::Status& status) { REQUIRE_MESSAGE(status.ok(), status.message()); }
 
 inline lutra::Index untrained(const Case& c) {
-    lutra::Result<lutra::Index> index = lutra::index_factory(c.d, c.spec, c.metric);
+    lutra::Result<lutra::Index> index = lutra::index_factory(c.d, c.spec, c.metric, c.options());
     require_ok(index.status());
     return std::move(*index);
 }
@@ -107,6 +118,8 @@ inline lutra::Index filled(const Case& c, const Matrix& x, const lutra::Resource
     require_ok(index.add(x, resources));
     return index;
 }
+
+inline bool keeps_copies(const lutra::Index& index) { return index.storage().form.find("8-bit copies") != std::string::npos; }
 
 /// What a file of the index would hold.
 inline std::vector<std::byte> saved(const lutra::Index& index) {

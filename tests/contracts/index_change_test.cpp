@@ -26,9 +26,9 @@ Matrix rows(const Matrix& x, std::size_t begin, std::size_t end) {
     return part;
 }
 
-lutra::Index loaded(const std::vector<std::byte>& bytes) {
+lutra::Index loaded(const Case& c, const std::vector<std::byte>& bytes) {
     lutra::MemoryReader in(bytes);
-    lutra::Result<lutra::Index> index = lutra::load_index(in);
+    lutra::Result<lutra::Index> index = lutra::load_index(in, c.options());
     require_ok(index.status());
     CHECK(in.remaining() == 0);
     return std::move(*index);
@@ -38,6 +38,7 @@ lutra::Index loaded(const std::vector<std::byte>& bytes) {
 void check_holds(const Case& c, const lutra::Index& index, const Matrix& x, const std::vector<Id>& ids) {
     const Matrix q = rows_with_ties(12, c.d, 77);
     CHECK(index.ntotal() == x.n);
+    if (x.n != 0) CHECK(keeps_copies(index) == c.has_copies());
     CHECK(search(index, q, x.n + 2, all_lists(index)) == first_of(every_row(c, x, q, ids), x.n + 2, c.metric));
 }
 std::vector<Id> counted_ids(std::size_t n, Id first = 0) {
@@ -49,17 +50,20 @@ std::vector<Id> counted_ids(std::size_t n, Id first = 0) {
 
 TEST_CASE("untrained: an index of the same kind and settings, as the factory makes it") {
     for_each_case([](const Case& c) {
-        lutra::Index index = filled(c, rows_with_ties(60, c.d)), made = lutra::index_factory(c.d, c.spec, c.metric).value();
+        lutra::Index index = filled(c, rows_with_ties(60, c.d)), made = untrained(c);
         for (lutra::Index* i : {&index, &made}) {
             if (i->nlist() > 1) require_ok(i->set_nprobe(i->nlist() - 1));
             if (i->k_factor() > 0) require_ok(i->set_k_factor(7));
         }
-        const lutra::Index untrained = index.untrained();
-        CHECK(untrained.ntotal() == 0);
-        CHECK(untrained.nprobe() == made.nprobe());
-        CHECK(untrained.is_trained() == made.is_trained());
-        CHECK(untrained.k_factor() == made.k_factor());
-        CHECK(saved(untrained) == saved(made));
+        lutra::Index fresh = index.untrained();
+        CHECK(fresh.ntotal() == 0);
+        CHECK(fresh.nprobe() == made.nprobe());
+        CHECK(fresh.is_trained() == made.is_trained());
+        CHECK(fresh.k_factor() == made.k_factor());
+        CHECK(saved(fresh) == saved(made));
+        require_ok(fresh.train(lutra_test::normal_matrix(300, c.d, 1001)));
+        require_ok(fresh.add(rows_with_ties(20, c.d)));
+        CHECK(keeps_copies(fresh) == c.has_copies());
     });
 }
 
@@ -127,7 +131,7 @@ TEST_CASE("remove_ids: what passes the filter is gone, the others keep their ids
             check_holds(c, index, Matrix(0, c.d), {});
             require_ok(index.add(x));
             CHECK(index.ntotal() == 150);
-            if (!c.has_lists() && !own_ids) check_holds(c, loaded(saved(index)), x, counted_ids(150));
+            if (!c.has_lists() && !own_ids) check_holds(c, loaded(c, saved(index)), x, counted_ids(150));
             if (!c.has_lists() && !own_ids) check_holds(c, index, x, counted_ids(150));  // by place again, also from empty
         }
     });
@@ -147,7 +151,7 @@ TEST_CASE("merge_from: takes over all vectors, ids shifted, and leaves the other
             check_holds(c, other, rows(x, 0, 10), counted_ids(10));
             require_ok(index.add(rows(x, 0, 1)));
             CHECK(index.reconstruct(ids.back() + 1, Matrix(1, c.d).row(0)).ok());
-            check_holds(c, loaded(saved(other)), rows(x, 0, 10), counted_ids(10));
+            check_holds(c, loaded(c, saved(other)), rows(x, 0, 10), counted_ids(10));
         }
     });
 }
@@ -205,7 +209,7 @@ TEST_CASE("save: what is loaded answers the same, bit for bit, and saves the sam
             lutra::Index index = trained(c);
             require_ok(own_ids ? index.add_with_ids(x, ids.data()) : index.add(x));
             if (c.has_lists()) require_ok(index.set_nprobe(5));
-            lutra::Index again = loaded(saved(index));
+            lutra::Index again = loaded(c, saved(index));
             CHECK(saved(again) == saved(index));
             CHECK(again.spec() == c.spec);
             CHECK(again.metric() == c.metric);
@@ -223,10 +227,10 @@ TEST_CASE("save: what is loaded answers the same, bit for bit, and saves the sam
 
 TEST_CASE("save: an empty and an untrained index come back as they were") {
     for_each_case([](const Case& c) {
-        const lutra::Index empty = loaded(saved(trained(c)));
+        const lutra::Index empty = loaded(c, saved(trained(c)));
         CHECK(empty.is_trained());
         CHECK(empty.ntotal() == 0);
-        lutra::Index fresh = loaded(saved(untrained(c)));
+        lutra::Index fresh = loaded(c, saved(untrained(c)));
         CHECK(fresh.is_trained() == !c.needs_training());
         CHECK(fresh.spec() == c.spec);
         require_ok(fresh.train(lutra_test::normal_matrix(300, c.d, 1001)));

@@ -44,6 +44,7 @@ public:
     float k_factor() const { return 0; }
     lutra::Status set_k_factor(float k_factor) { return lutra::no_refine_stage(spec(), k_factor); }
     std::size_t code_size() const { return 4; }
+    lutra::Storage storage() const { return index_.storage(); }
     std::size_t training_rows() const { return 0; }
     lutra::Status train(lutra::MatrixView, const lutra::Resources& = {}) { return {}; }
     lutra::Status add(lutra::MatrixView x, const lutra::Resources& resources = {}) {

@@ -1,6 +1,7 @@
 // Tests of tune/: explain, advise, autotune.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <lutra/kernels/byte_lanes.hpp>
 #include <lutra/tune/advise.hpp>
 #include <lutra/tune/autotune.hpp>
 
@@ -87,6 +88,26 @@ TEST_CASE("explain: one sentence a part, and the memory that the index takes") {
     REQUIRE(left.ok());
     CHECK(left->parts[1].sentence.find("orthogonal") != std::string::npos);
     CHECK(left->parts[1].sentence.find("each row, less the centroid of its list, is cut into 8 pieces") != std::string::npos);
+}
+
+TEST_CASE("explain: byte copies are said and counted where an index has them, whole rows where they may be") {
+    lutra::Workload work{100000, 128, Metric::l2};
+    const Explanation with = lutra::explain("IVF256,Flat", work).value();
+    work.options.byte_copies = false;
+    const Explanation without = lutra::explain("IVF256,Flat", work).value();
+    const auto says = [](const Explanation& e, std::string_view words) {
+        return e.parts.back().sentence.find(words) != std::string::npos;
+    };
+    CHECK(without.bytes == 100000. * (512 + 8) + 256 * 512);
+    CHECK(with.bytes == without.bytes + (lutra::kHasBytes ? 100000. * 140 : 0));
+    CHECK(says(with, "8-bit copies beside them, 140 bytes each") == lutra::kHasBytes);
+    CHECK_FALSE(says(without, "8-bit copies"));
+    for (const Explanation* e : {&with, &without})
+        CHECK(says(*e, lutra::kHasBytes ? "kept as bytes alone, 132 bytes each" : "kept as bytes alone, 128 bytes each"));
+    CHECK(with.search_seconds <= without.search_seconds);
+    CHECK(says(explained("PQ64x4fs,RFlat", 100000, 128), "512 bytes each (whole numbers 0 to 255: 128 bytes)"));
+    CHECK_FALSE(says(explained("Flat", 1000, 31), "8-bit copies"));
+    CHECK_FALSE(says(explained("Flat", 10, 65537), "whole numbers"));
 }
 
 TEST_CASE("explain: score-aware codes take longer to learn and to make, and are searched as fast") {

@@ -51,7 +51,7 @@ public:
         return write_flat_record(out, {centroid(0), nlist(), d}, nlist() != 0 ? metric_ : metric);
     }
 
-    static Result<FlatCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
+    static Result<FlatCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0, IndexOptions = {}) {
         Fourcc fourcc;
         AlignedVector<float> centroids;
         LUTRA_TRY(read_fourcc(in, fourcc));

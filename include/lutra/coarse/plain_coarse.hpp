@@ -80,7 +80,7 @@ public:
     void set_spreads(std::span<const float> rms) { flat_.set_spreads(rms); }
 
     Status save(Writer& out, std::size_t d, Metric metric) const { return flat_.save(out, d, metric); }
-    static Result<PlainCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0) {
+    static Result<PlainCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0, IndexOptions = {}) {
         Fourcc fourcc;
         LUTRA_TRY(read_fourcc(in, fourcc));
         return load(fourcc, in, index, nlist);

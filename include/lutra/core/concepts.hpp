@@ -12,6 +12,7 @@
 #include <lutra/core/ids.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/result.hpp>
+#include <lutra/core/storage.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -59,8 +61,8 @@ inline std::vector<const float*> row_pointers(MatrixView x) {
 
 /// One inverted list as encodings see it: codes, and the ids of their vectors.
 struct ListView {
-    ConstCodes codes;                  // [ceil(size / Encoding::kBlock)] blocks, [size] rows
-    const Id* ids = nullptr;           // [size]
+    ConstCodes codes;         // [ceil(size / Encoding::kBlock)] blocks, [size] rows
+    const Id* ids = nullptr;  // [size]
     std::size_t size = 0;
     const float* centroid = nullptr;  // [d], which residuals are taken from; null if codes are of whole rows
     std::uint64_t location = 0;       // of the first vector, for collectors: list and offset in one number; the others follow
@@ -102,12 +104,12 @@ concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centr
 
 /// A coarse quantizer that files hold.
 ///   save(out, d, metric)  writes a record of the centroids; d and metric are the index's, which knows them before training
-///   load(in, index, nlist, depth)  reads such a record with its fourcc; depth: nesting of records
+///   load(in, index, nlist, depth, options)  reads such a record with its fourcc; depth: nesting of records
 template <class C>
 concept StoredCoarse = CoarseQuantizer<C> &&
-    requires(const C& cc, Writer& out, Reader& in, const IndexHeader& index, std::size_t n, Metric metric) {
+    requires(const C& cc, Writer& out, Reader& in, const IndexHeader& index, std::size_t n, Metric metric, IndexOptions options) {
     { cc.save(out, n, metric) } -> std::same_as<Status>;
-    { C::load(in, index, n, n) } -> std::same_as<Result<C>>;
+    { C::load(in, index, n, n, options) } -> std::same_as<Result<C>>;
 };
 
 /// How rows are stored and compared: codes, their block layout, per-query state, and the scan of a list.
@@ -129,7 +131,9 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 ///   refit(metric, x, sample, is_empty)   how codes are stored may depend on the rows: the form for x [n, d], in an index that is
 ///                       empty or holds rows in this form; nullopt: this one will do. sample [m, d]: rows like those to come.
 ///                       Vectors and results are the same in any form
-///   same_form(other), takes(other)   true if blocks of the other can be copied; if rows of the other can be stored
+///   refit(metric, other, sample, is_empty)   likewise for all vectors of another index, of which sample [m, d] are some
+///   same_form(other)    true if blocks of the other can be copied
+///   form()              how it keeps vectors now, in words: see Storage
 ///   block_bytes(), row_bytes()   bytes of a block of codes; bytes kept of each vector beside the blocks, in an array of their own
 ///   encode(rows, centroid, codes, first)   encodes rows, pointers to d floats, less centroid unless null, into slots first,
 ///                       first + 1 ... of the list whose codes begin at `codes`; other slots stay unchanged
@@ -165,8 +169,9 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
     { e.train(metric, x, x, resources) } -> std::same_as<Status>;
     e.set_origins(metric, rows);
     { ce.refit(metric, x, x, true) } -> std::same_as<std::optional<E>>;
+    { ce.refit(metric, ce, x, true) } -> std::same_as<std::optional<E>>;
     { ce.same_form(ce) } -> std::same_as<bool>;
-    { ce.takes(ce) } -> std::same_as<bool>;
+    { ce.form() } -> std::same_as<std::string_view>;
     ce.encode(rows, row, block, n);
     ce.decode(codes, n, row, out);
     ce.copy(codes, n, block, n);
@@ -178,14 +183,15 @@ concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const flo
 
 /// An encoding that factory strings can name (factory/catalog.hpp).
 ///   kName               not empty; shown in "expected an encoding (Flat)"
-///   parse(token, d, in_lists)   nullopt: the token of another encoding; else an untrained encoding for vectors [d], or an error.
-///                       Accepts any bytes
+///   parse(token, d, in_lists, options)   nullopt: the token of another encoding; else an untrained encoding for vectors [d], or an
+///                       error. Accepts any bytes. An encoding without such a choice has no use for the options
 ///   cost(metric, n)     a sentence and the costs for explain(), trained with n rows
 ///   repair(token, d, metric, in_lists)   optional: the accepted token nearest to a malformed one; empty if none is near
 template <class E>
-concept NamedEncoding = Encoding<E> && requires(const E& ce, std::string_view token, std::size_t n, Metric metric) {
+concept NamedEncoding = Encoding<E> &&
+    requires(const E& ce, std::string_view token, std::size_t n, Metric metric, IndexOptions options) {
     { E::kName } -> std::convertible_to<std::string_view>;
-    { E::parse(token, n, true) } -> std::same_as<std::optional<Result<E>>>;
+    { E::parse(token, n, true, options) } -> std::same_as<std::optional<Result<E>>>;
     { ce.cost(metric, n) } -> std::same_as<PartCost>;
 };
 
@@ -193,20 +199,20 @@ concept NamedEncoding = Encoding<E> && requires(const E& ce, std::string_view to
 ///   kIvfRecord          the fourcc of faiss's record of lists with this encoding
 ///   kAloneRecords       the fourccs of faiss's records of an index without lists; kRecordName: their name in errors, "PQ..x4fs"
 ///   note()              the note in the record's header, alone or in lists; IndexHeader::kNoNote for none
-///   save_fields(out), load_fields(in, header)   the fields before the lists
-///   save_alone(out, metric, list), load_alone(in, header, codes)   the record of an index without lists; reading starts behind the
-///                       fourcc
+///   save_fields(out), load_fields(in, header, options)   the fields before the lists
+///   save_alone(out, metric, list), load_alone(in, header, codes, options)   the record of an index without lists; reading starts
+///                       behind the fourcc
 template <class E>
-concept StoredEncoding = NamedEncoding<E> &&
-    requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric, ListView list, OwnedCodes& codes) {
+concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
+                                                      ListView list, OwnedCodes& codes, IndexOptions options) {
     { E::kIvfRecord } -> std::convertible_to<const Fourcc&>;
     { *std::ranges::begin(E::kAloneRecords) } -> std::convertible_to<const Fourcc&>;
     { E::kRecordName } -> std::convertible_to<std::string_view>;
     { ce.note() } -> std::same_as<std::int64_t>;
     { ce.save_fields(out) } -> std::same_as<Status>;
-    { E::load_fields(in, header) } -> std::same_as<Result<E>>;
+    { E::load_fields(in, header, options) } -> std::same_as<Result<E>>;
     { ce.save_alone(out, metric, list) } -> std::same_as<Status>;
-    { E::load_alone(in, header, codes) } -> std::same_as<Result<E>>;
+    { E::load_alone(in, header, codes, options) } -> std::same_as<Result<E>>;
 };
 
 /// A stored encoding with kRowsInFiles: lists are in files row by row, each as its d floats.
@@ -258,7 +264,7 @@ concept Transform = std::copyable<T> &&
 };
 
 /// An index: vectors go in, the nearest ones come out.
-///   untrained()                an index of the same kind and settings (nprobe, k_factor), without training and vectors
+///   untrained()                an index of the same kind and settings (nprobe, k_factor, options), without training and vectors
 ///   train(x, resources)        x [n, d], finite
 ///   add(x, resources)          stores rows with the next free ids, 0, 1, 2 ... in a fresh index: all rows, or none on an error
 ///   add_with_ids(x, ids, resources)  ids [n], each >= 0
@@ -285,7 +291,8 @@ concept Transform = std::copyable<T> &&
 ///                              Errors: bad_argument (0), unsupported (no partition)
 ///   k_factor(), set_k_factor() the same for a refine stage; 0 without one
 ///   training_rows()            the most rows train() uses, a sample if there are more; 0: nothing to train
-///   code_size()                bytes of a stored vector, without its id
+///   code_size()                bytes of a stored vector in a file, without its id
+///   storage()                  the form of stored vectors in memory, and what they take
 ///   spec() const               the factory string that makes such an index
 /// Every call that returns a Status may return out_of_memory. After an error, or an exception of the caller's own functions
 /// (executor, filter, progress, stream), which passes through, the index is unchanged, and so are both indexes of a merge; the
@@ -322,6 +329,7 @@ concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, c
     { ci.k_factor() } -> std::same_as<float>;
     { i.set_k_factor(radius) } -> std::same_as<Status>;
     { ci.code_size() } -> std::same_as<std::size_t>;
+    { ci.storage() } -> std::same_as<Storage>;
     { ci.training_rows() } -> std::same_as<std::size_t>;
 };
 

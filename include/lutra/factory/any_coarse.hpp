@@ -58,7 +58,7 @@ public:
         return std::visit([&](const auto& c) { return c.save(out, d, metric); }, coarse_);
     }
     /// In load_record.hpp, which knows all records. `depth` counts records in records.
-    static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth);
+    static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth, IndexOptions options);
 
 private:
     std::variant<OneList, PlainCoarse, IndexCoarse> coarse_;

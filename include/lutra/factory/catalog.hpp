@@ -89,12 +89,12 @@ auto with_transform(std::string_view token, std::size_t d, F&& f, TransformList<
 
 /// f(encoding) of the encoding that parses `token`, likewise.
 template <class F, class... E>
-auto with_encoding(std::string_view token, std::size_t d, bool in_lists, F&& f, EncodingList<E...>) {
-    return detail::of_parsed(f, E::parse(token, d, in_lists)...);
+auto with_encoding(std::string_view token, std::size_t d, bool in_lists, IndexOptions options, F&& f, EncodingList<E...>) {
+    return detail::of_parsed(f, E::parse(token, d, in_lists, options)...);
 }
 
 /// Reads a record behind its fourcc; depth: number of records and transforms around it.
-using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth);
+using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth, IndexOptions options);
 
 namespace detail {
 
@@ -105,12 +105,12 @@ Result<Index> as_index(Result<I> loaded) {
 }
 
 template <class E>
-Result<Index> load_alone(Reader& in, std::size_t) {
-    return as_index(Ivf<AnyCoarse, E>::load_alone(in));
+Result<Index> load_alone(Reader& in, std::size_t, IndexOptions options) {
+    return as_index(Ivf<AnyCoarse, E>::load_alone(in, options));
 }
 template <class E>
-Result<Index> load_in_lists(Reader& in, std::size_t depth) {
-    return as_index(Ivf<AnyCoarse, E>::load(in, depth));
+Result<Index> load_in_lists(Reader& in, std::size_t depth, IndexOptions options) {
+    return as_index(Ivf<AnyCoarse, E>::load(in, depth, options));
 }
 
 }  // namespace detail

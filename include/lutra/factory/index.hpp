@@ -32,6 +32,7 @@ struct AnyIndex {
     virtual float k_factor() const = 0;
     virtual Status set_k_factor(float) = 0;
     virtual std::size_t code_size() const = 0;
+    virtual Storage storage() const = 0;
     virtual std::size_t training_rows() const = 0;
     virtual std::string spec() const = 0;
     virtual Status train(MatrixView, const Resources&) = 0;
@@ -67,6 +68,7 @@ struct IndexModel final : AnyIndex {
     float k_factor() const override { return index.k_factor(); }
     Status set_k_factor(float k_factor) override { return index.set_k_factor(k_factor); }
     std::size_t code_size() const override { return index.code_size(); }
+    Storage storage() const override { return index.storage(); }
     std::size_t training_rows() const override { return index.training_rows(); }
     std::string spec() const override { return index.spec(); }
     Status train(MatrixView x, const Resources& r) override { return index.train(x, r); }
@@ -119,6 +121,7 @@ public:
     float k_factor() const { return model_->k_factor(); }
     Status set_k_factor(float k_factor) { return model_->set_k_factor(k_factor); }
     std::size_t code_size() const { return model_->code_size(); }
+    Storage storage() const { return model_->storage(); }
     std::size_t training_rows() const { return model_->training_rows(); }
     std::string spec() const { return model_->spec(); }
 

@@ -11,9 +11,10 @@
 namespace lutra::inline LUTRA_ABI_TAG {
 
 /// An empty, untrained index of vectors [d], described as in faiss: "Flat", "IVF1024,Flat", "L2norm,IVF4k,Flat".
+/// options: {.byte_copies = false} puts memory before speed (core/storage.hpp).
 /// Errors: bad_argument (d, or an encoding that is not for the metric), bad_spec, unsupported. The message has a caret under the
 /// part that is wrong (see spec.hpp).
-Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2);
+Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric = Metric::l2, IndexOptions options = {});
 
 /// Parses a factory string into its parts. Errors: those of index_factory().
 Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric);
@@ -23,7 +24,7 @@ struct SpecCosts {
     std::vector<PartCost> transforms;  ///< as in the string
     PartCost encoding;
 };
-SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows);
+SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows, IndexOptions options = {});
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
 

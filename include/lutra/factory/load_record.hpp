@@ -29,9 +29,9 @@ namespace lutra::inline LUTRA_ABI_TAG {
 namespace detail {
 
 /// Reads a record; depth: number of records and transforms around it.
-Result<Index> load_record(Reader& in, std::size_t depth);
+Result<Index> load_record(Reader& in, std::size_t depth, IndexOptions options);
 /// The same behind the fourcc.
-Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth);
+Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
 
 inline Status too_deep() {
     return {Errc::bad_file, "nested too deep; accepted: {} records and transforms in each other", kMaxNesting};
@@ -55,13 +55,13 @@ inline Status read_transforms(Reader& in, std::size_t depth, std::size_t& d, std
 }
 
 /// Reads transforms, possibly none, and the index behind them.
-inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
+inline Result<Index> load_transformed(Reader& in, std::size_t depth, IndexOptions options) {
     IndexHeader header;
     std::vector<PutBefore> transforms;
     LUTRA_TRY(read_header(in, header));
     std::size_t d = header.d;
     LUTRA_TRY(read_transforms(in, depth, d, transforms));
-    Result<Index> index = load_record(in, depth + std::max<std::size_t>(1, transforms.size()));
+    Result<Index> index = load_record(in, depth + std::max<std::size_t>(1, transforms.size()), options);
     LUTRA_TRY(index.status());
     if (index->dim() != d) return Status{Errc::bad_file, "transform to {} columns before an index of d = {}", d, index->dim()};
     for (std::size_t i = transforms.size(); i-- > 0;) index = transforms[i](std::move(*index));
@@ -69,12 +69,12 @@ inline Result<Index> load_transformed(Reader& in, std::size_t depth) {
 }
 
 template <IdMapKind Kind>
-Result<Index> load_with_id_map(Reader& in, std::size_t depth) {
-    return read_id_map(in, Kind, [&] { return load_record(in, depth + 1); });
+Result<Index> load_with_id_map(Reader& in, std::size_t depth, IndexOptions options) {
+    return read_id_map(in, Kind, [&] { return load_record(in, depth + 1, options); });
 }
 
-inline Result<Index> load_refined(Reader& in, std::size_t depth) {
-    Result<Refine<Index>> index = read_refine(in, [&] { return load_record(in, depth + 1); });
+inline Result<Index> load_refined(Reader& in, std::size_t depth, IndexOptions options) {
+    Result<Refine<Index>> index = read_refine(in, [&] { return load_record(in, depth + 1, options); });
     LUTRA_TRY(index.status());
     return Index(std::move(*index));
 }
@@ -99,17 +99,17 @@ inline std::string known_records() {
     return text;
 }
 
-inline Result<Index> load_record(Reader& in, std::size_t depth) {
+inline Result<Index> load_record(Reader& in, std::size_t depth, IndexOptions options) {
     Fourcc fourcc;
     LUTRA_TRY(read_fourcc(in, fourcc));
-    return load_record(fourcc, in, depth);
+    return load_record(fourcc, in, depth, options);
 }
 
-inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth) {
+inline Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options) {
     if (depth >= kMaxNesting) return too_deep();
     for (const OtherRecord& other : kOtherRecords)
-        if (fourcc == other.fourcc) return other.load(in, depth);
-    if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth);
+        if (fourcc == other.fourcc) return other.load(in, depth, options);
+    if (const LoadRecord load = find_loader(fourcc, Encodings{})) return load(in, depth, options);
     return unexpected_record(fourcc, known_records(), in.position());
 }
 
@@ -127,24 +127,25 @@ inline Result<AnyCoarse> coarse_of(Index over_centroids, const IndexHeader& head
 
 }  // namespace detail
 
-inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth) {
+inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth,
+                                         IndexOptions options) {
     Fourcc fourcc;
     LUTRA_TRY(read_fourcc(in, fourcc));
     if (is_flat_record(fourcc)) return detail::load_centroids(fourcc, in, index, nlist);
-    Result<Index> over_centroids = detail::load_record(fourcc, in, depth + 1);
+    Result<Index> over_centroids = detail::load_record(fourcc, in, depth + 1, options);
     LUTRA_TRY(over_centroids.status());
     return detail::coarse_of(std::move(*over_centroids), index, nlist);
 }
 
-LUTRA_INLINE Result<Index> load_index(Reader& in) {
-    return guarded("load", [&] { return detail::load_record(in, 0); });
+LUTRA_INLINE Result<Index> load_index(Reader& in, IndexOptions options) {
+    return guarded("load", [&] { return detail::load_record(in, 0, options); });
 }
 
-LUTRA_INLINE Result<Index> load_index(const std::string& path) {
+LUTRA_INLINE Result<Index> load_index(const std::string& path, IndexOptions options) {
     return guarded("load", [&]() -> Result<Index> {
         Result<FileReader> file = FileReader::open(path);
         LUTRA_TRY(file.status());
-        Result<Index> index = load_index(*file);
+        Result<Index> index = load_index(*file, options);
         if (!index.ok()) return Status{index.status().code(), "{}: {}", path_text(path), index.status().message()};
         if (file->remaining() != 0)
             return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path_text(path),

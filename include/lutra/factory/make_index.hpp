@@ -21,9 +21,9 @@ namespace detail {
 /// The coarse quantizer of a spec. An index over centroids is searched once for every row added, so by default it visits an eighth
 /// of its lists. Its default k_factor is 16: of 20,000 SIFT rows among 4,096 centroids (IVF64,PQ32x4fs,RFlat) 1 in 1,000 then
 /// misses the nearest centroid visited; with 8 it is 7, with 32 0.1, in 0.86 and 1.3 times the time.
-inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metric metric) {
+inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metric metric, IndexOptions options) {
     if (spec.index.empty()) return AnyCoarse(PlainCoarse());
-    Result<Index> index = index_factory(d, spec.index, metric);
+    Result<Index> index = index_factory(d, spec.index, metric, options);
     LUTRA_TRY(index.status());
     if (index->nlist() != 0) LUTRA_TRY(index->set_nprobe(std::max<std::size_t>(1, index->nlist() / 8)));
     if (index->k_factor() > 0) LUTRA_TRY(index->set_k_factor(16));
@@ -38,7 +38,7 @@ inline Index put_before(const TransformSpec& spec, Index index) {
         .value();
 }
 
-Result<Index> make_index(std::size_t d, std::string_view text, Metric metric);
+Result<Index> make_index(std::size_t d, std::string_view text, Metric metric, IndexOptions options);
 
 }  // namespace detail
 
@@ -46,32 +46,33 @@ LUTRA_INLINE Result<Spec> parse_spec(std::string_view text, std::size_t d, Metri
     return parse_spec(text, d, metric, kSpecWords);
 }
 
-LUTRA_INLINE SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows) {
+LUTRA_INLINE SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows, IndexOptions options) {
     SpecCosts costs;
     const auto cost = [&](const auto& part) { return part.cost(metric, training_rows); };
     for (const TransformSpec& transform : spec.transforms)
         costs.transforms.push_back(with_transform(transform.canonical, transform.d, cost, Transforms{}).value());
-    costs.encoding = with_encoding(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), cost, Encodings{}).value();
+    costs.encoding =
+        with_encoding(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), options, cost, Encodings{}).value();
     return costs;
 }
 
-LUTRA_INLINE Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric) {
-    return guarded("index_factory", [&] { return detail::make_index(d, text, metric); });
+LUTRA_INLINE Result<Index> index_factory(std::size_t d, std::string_view text, Metric metric, IndexOptions options) {
+    return guarded("index_factory", [&] { return detail::make_index(d, text, metric, options); });
 }
 
-inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Metric metric) {
+inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Metric metric, IndexOptions options) {
     if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
         return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
     const Result<Spec> spec = parse_spec(text, d, metric);
     LUTRA_TRY(spec.status());
     d = columns_behind(*spec, d);
     const std::size_t nlist = spec->coarse ? spec->coarse->nlist : 1;
-    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric) : AnyCoarse(OneList());
+    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric, options) : AnyCoarse(OneList());
     LUTRA_TRY(coarse.status());
     const auto make = [&]<class E>(E encoding) -> Result<Index> {
         return Index(Ivf<AnyCoarse, E>(d, metric, nlist, std::move(*coarse), std::move(encoding)));
     };
-    auto made = with_encoding(spec->encoding.text, d, spec->coarse.has_value(), make, Encodings{});
+    auto made = with_encoding(spec->encoding.text, d, spec->coarse.has_value(), options, make, Encodings{});
     if (!made) return Status{Errc::bad_spec, "no encoding is called {}", spec->encoding.text};
     Result<Index> index = std::move(*made);
     for (std::size_t i = spec->transforms.size(); index.ok() && i-- > 0;)

@@ -10,9 +10,9 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 /// Reads one index record from the front of a stream; bytes behind the record stay unread.
 /// Errors: bad_file (truncated, damaged), unsupported (a record of faiss's that this version does not build), io_error.
-Result<Index> load_index(Reader& in);
+Result<Index> load_index(Reader& in, IndexOptions options = {});
 /// The same from a file. Also not_found, and bad_file if bytes follow the record.
-Result<Index> load_index(const std::string& path);
+Result<Index> load_index(const std::string& path, IndexOptions options = {});
 
 /// Writes a file that faiss can read. The file appears under its name only when it is complete and on the disk.
 template <SearchIndex I>

@@ -65,6 +65,13 @@ public:
         return sum;
     }
 
+    /// Bytes allocated for codes, rows and ids.
+    std::size_t allocated() const {
+        std::size_t bytes = codes_.capacity() + rows_.capacity();
+        for (const List& l : lists_) bytes += l.ids.capacity() * sizeof(Id);
+        return bytes;
+    }
+
     /// Makes room for more [nlist] vectors in each list, so that adding them cannot fail. If memory runs out the lists are
     /// unchanged. The first call allocates exactly what is asked for; later, if any list lacks room, every list gets half as much
     /// again, so that many small additions cost little each.

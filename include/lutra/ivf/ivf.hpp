@@ -73,6 +73,7 @@ public:
         return guarded("k_factor", [&] { return no_refine_stage(spec(), k_factor); });
     }
     std::size_t code_size() const { return encoding_.code_size(); }
+    Storage storage() const { return {std::string(encoding_.form()), lists_.allocated()}; }
     std::size_t training_rows() const {
         return std::max(coarse_.learns() ? nlist_ * KMeansConfig{}.max_points_per_centroid : 0, encoding_.training_rows());
     }
@@ -135,9 +136,9 @@ public:
     Status save(Writer& out) const;
     /// An index with lists from what follows the fourcc of its record. `depth` counts records in records, for a coarse quantizer
     /// that is an index. Errors: bad_file, unsupported, io_error; nothing is allocated that the stream cannot fill.
-    static Result<Ivf> load(Reader& in, std::size_t depth = 0);
+    static Result<Ivf> load(Reader& in, std::size_t depth = 0, IndexOptions options = {});
     /// The same for an index without lists, whose record is its encoding's.
-    static Result<Ivf> load_alone(Reader& in);
+    static Result<Ivf> load_alone(Reader& in, IndexOptions options = {});
     /// Fills the lists of a new index from a record.
     class ListFiller;
     /// An index of what a record says of it, whose lists fill(ListFiller&) fills. With it a reader of another record needs no
@@ -248,11 +249,14 @@ private:
     Status write_alone(Writer& out) const;
     Status write_in_lists(Writer& out) const;
     Status write_all_lists(Writer& out) const;
-    static Result<Ivf> load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse);
+    static Result<Ivf> load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse, IndexOptions options);
     std::vector<float> some_centroids() const;
 
     // ivf_form.hpp
+    InvertedLists stored_as(const E& form) const;
     void take_form(E form);
+    void take_form_for(const Ivf& other);
+    std::vector<float> some_rows() const;
     void take_form_for(MatrixView x, MatrixView sample, bool is_empty);
 
     // ivf_change.hpp

@@ -245,8 +245,9 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
         if (other.ntotal_ == 0) return {};
         for (std::size_t l = 0; l < other.lists_.nlist(); ++l)
             for (const Id id : other.lists_.ids(l)) LUTRA_TRY(check_shift(id, shift));
-        if (!encoding_.same_form(other.encoding_))
-            ntotal_ != 0 && encoding_.takes(other.encoding_) ? other.take_form(encoding_) : take_form(other.encoding_);
+        take_form_for(other);
+        const bool alike = encoding_.same_form(other.encoding_);
+        const InvertedLists converted = alike ? InvertedLists() : other.stored_as(encoding_);
         std::vector<std::size_t> sizes(lists_.nlist()), before(lists_.nlist());
         for (std::size_t l = 0; l < lists_.nlist(); ++l) sizes[l] = other.lists_.size(l), before[l] = lists_.size(l);
         const std::size_t n = ntotal_ + other.ntotal_;
@@ -256,7 +257,7 @@ Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
 
         // Nothing fails any more.
         for (std::size_t l = 0; l < lists_.nlist(); ++l) {
-            take_over(other.lists_, l, shift);
+            take_over(alike ? other.lists_ : converted, l, shift);
             count_spread(l, before[l], row.data());
         }
         coarse_.set_spreads(spreads_.rms());

@@ -80,11 +80,11 @@ inline Status read_ivf_header(Reader& in, IvfRecord& record) {
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in, IndexOptions options) {
     return guarded("load", [&]() -> Result<Ivf> {
         IndexHeader header;
         OwnedCodes codes;
-        Result<E> encoding = E::load_alone(in, header, codes);
+        Result<E> encoding = E::load_alone(in, header, codes, options);
         LUTRA_TRY(encoding.status());
         Ivf index(header.d, header.metric, 1, Coarse(OneList()), std::move(*encoding));
         std::vector<Id> ids(std::size_t(header.ntotal));
@@ -180,22 +180,22 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coar
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth, IndexOptions options) {
     return guarded("load", [&]() -> Result<Ivf> {
         IvfRecord record;
         LUTRA_TRY(read_ivf_header(in, record));
-        Result<Coarse> coarse = Coarse::load(in, record.header, std::size_t(record.nlist), depth);
+        Result<Coarse> coarse = Coarse::load(in, record.header, std::size_t(record.nlist), depth, options);
         LUTRA_TRY(coarse.status());
-        return load_behind_coarse(in, record, std::move(*coarse));
+        return load_behind_coarse(in, record, std::move(*coarse), options);
     });
 }
 
 /// Reads the rest behind the coarse record. A separate function, as load() stays on the stack while an index over centroids
 /// loads.
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse, IndexOptions options) {
     LUTRA_TRY(DirectMap::load_kind(in, record.map));
-    Result<E> encoding = E::load_fields(in, record.header);
+    Result<E> encoding = E::load_fields(in, record.header, options);
     LUTRA_TRY(encoding.status());
     return from_record(record, std::move(coarse), std::move(*encoding), [&](ListFiller& filler) {
         if constexpr (BlockStored<E>)

@@ -12,9 +12,9 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-// Stores all vectors in another form. They stay the same, so nothing is lost if what follows fails.
+// All vectors in another form.
 template <CoarseQuantizer Coarse, Encoding E>
-void Ivf<Coarse, E>::take_form(E form) {
+InvertedLists Ivf<Coarse, E>::stored_as(const E& form) const {
     constexpr std::size_t kTogether = 64;
     InvertedLists lists = empty_lists(form);
     std::vector<std::size_t> sizes(lists.nlist());
@@ -31,12 +31,39 @@ void Ivf<Coarse, E>::take_form(E form) {
             form.encode(std::span(pointers).first(n), origin(l), lists.block_of(l, 0), first);
         }
     }
+    return lists;
+}
+
+// Vectors stay the same, so nothing is lost if what follows fails.
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::take_form(E form) {
+    InvertedLists lists = stored_as(form);
     encoding_ = std::move(form), lists_ = std::move(lists);
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
 void Ivf<Coarse, E>::take_form_for(MatrixView x, MatrixView sample, bool is_empty) {
     if (std::optional<E> form = encoding_.refit(metric_, x, sample, is_empty)) take_form(std::move(*form));
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::take_form_for(const Ivf& other) {
+    const std::vector<float> sample = other.some_rows();
+    const MatrixView some{sample.data(), sample.size() / d_, d_};
+    if (std::optional<E> form = encoding_.refit(metric_, other.encoding_, some, ntotal_ == 0)) take_form(std::move(*form));
+}
+
+// At most 255 vectors, from all lists.
+template <CoarseQuantizer Coarse, Encoding E>
+std::vector<float> Ivf<Coarse, E>::some_rows() const {
+    const std::size_t step = ntotal_ / 255 + 1;
+    std::vector<float> rows((ntotal_ + step - 1) / step * d_);
+    float* row = rows.data();
+    std::size_t number = 0;
+    for (std::size_t l = 0; l < lists_.nlist(); ++l)
+        for (std::size_t i = 0; i < lists_.size(l); ++i)
+            if (number++ % step == 0) decode({l, i}, row), row += d_;
+    return rows;
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -38,6 +39,8 @@ public:
 
     std::size_t size() const { return (whole_ ? bytes_.size() : floats_.size()) / d_; }
     bool whole() const { return whole_; }
+    std::string_view form() const { return whole_ ? "whole numbers as bytes" : "floats"; }
+    std::size_t allocated() const { return bytes_.capacity() + floats_.capacity() * sizeof(float); }
     std::size_t row_bytes() const { return whole_ ? d_ : d_ * sizeof(float); }
 
     /// The row at a place as floats [d], in `scratch` [d] if it is kept as bytes.

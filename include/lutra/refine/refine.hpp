@@ -60,6 +60,12 @@ public:
     std::size_t nprobe() const { return base_.nprobe(); }
     Status set_nprobe(std::size_t nprobe) { return base_.set_nprobe(nprobe); }
     std::size_t code_size() const { return base_.code_size() + dim() * sizeof(float); }
+    Storage storage() const {
+        Storage all = base_.storage();
+        all.form.append("; rows to compare: ").append(rows_.form());
+        all.bytes += rows_.allocated() + ids_.capacity() * sizeof(Id);
+        return all;
+    }
     std::size_t training_rows() const { return base_.training_rows(); }
     std::string spec() const { return base_.spec() + ",RFlat"; }
 

@@ -43,6 +43,7 @@ public:
     float k_factor() const { return base_.k_factor(); }
     Status set_k_factor(float k_factor) { return base_.set_k_factor(k_factor); }
     std::size_t code_size() const { return base_.code_size(); }
+    Storage storage() const { return base_.storage(); }
     std::size_t training_rows() const { return std::max(transform_.training_rows(), base_.training_rows()); }
     std::string spec() const { return transform_.token() + "," + base_.spec(); }
 

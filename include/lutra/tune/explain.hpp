@@ -28,6 +28,7 @@ struct Workload {
     Metric metric = Metric::l2;
     std::size_t k = 10, nprobe = 0;
     float k_factor = 0;
+    IndexOptions options = {};  ///< of the index
 };
 
 struct Explanation {
@@ -39,7 +40,7 @@ struct Explanation {
     std::vector<std::string> warnings;
     std::size_t nprobe = 0, training_rows = 0;  ///< lists visited; rows training looks at, at most n
     float k_factor = 0;
-    double bytes = 0;                                               ///< of the index in memory
+    double bytes = 0;  ///< of the index in memory; less if rows are of whole numbers 0 to 255
     double train_seconds = 0, add_seconds = 0, search_seconds = 0;  ///< the last for one query of a batch
 };
 
@@ -66,7 +67,7 @@ public:
         : spec_(spec),
           index_(index),
           work_(work),
-          costs_(spec_costs(spec, work.d, work.metric, std::min(work.n, index.training_rows()))) {}
+          costs_(spec_costs(spec, work.d, work.metric, std::min(work.n, index.training_rows()), work.options)) {}
 
     Explanation run() {
         out_.spec = index_.spec();
@@ -130,7 +131,8 @@ private:
         out_.search_seconds += candidates * kFarRow;
         say(spec_.refine.back().text,
             joined({"the original rows are kept, too, ", bytes_text(row_bytes()),
-                    " each; the best k * k_factor = ", count_text(candidates), " candidates are compared exactly"}));
+                    " each (whole numbers 0 to 255: ", bytes_text(row_bytes() / sizeof(float)),
+                    "); the best k * k_factor = ", count_text(candidates), " candidates are compared exactly"}));
     }
 
     void warn() {

@@ -3,8 +3,9 @@
 // Rows are kept in one of three forms, which are chosen by the first rows and by what the machine can do:
 //
 //   floats         4 d bytes a row
-//   bytes, floats  d + 12 more: a bound from bytes (kernels/byte_code.hpp) rules out most rows, floats decide
-//   whole bytes    d + 4, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the rows
+//   bytes, floats  d + 12 more, unless IndexOptions put memory first: a bound from bytes (kernels/byte_code.hpp) rules out most
+//   rows, floats decide whole bytes    d + 4, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the
+//   rows
 //
 // Without kernels of bytes (kHasBytes) there are no bytes beside floats, and whole bytes are d a row, made floats for a scan.
 // Results are the same, bit for bit. Bytes are in blocks of 16 rows, the last of a list padded, floats in an array of their own, so
@@ -42,14 +43,14 @@ public:
     using Candidates = TopCollector;
     using State = ByteTarget;
 
-    explicit Flat(std::size_t d) : d_(d) {}
+    explicit Flat(std::size_t d, IndexOptions options = {}) : d_(d), options_(options) {}
 
-    static std::optional<Result<Flat>> parse(std::string_view token, std::size_t d, bool /*in_lists*/) {
+    static std::optional<Result<Flat>> parse(std::string_view token, std::size_t d, bool /*in_lists*/, IndexOptions options = {}) {
         if (token != kName) return std::nullopt;
-        return Result<Flat>(Flat(d));
+        return Result<Flat>(Flat(d, options));
     }
     std::string token() const { return std::string(kName); }
-    Flat untrained() const { return Flat(d_); }
+    Flat untrained() const { return Flat(d_, options_); }
 
     std::size_t block_bytes() const { return in_blocks() ? code_.group_bytes() : 0; }
     std::size_t row_bytes() const { return has_floats() ? d_ * sizeof(float) : in_blocks() ? 0 : d_; }
@@ -70,8 +71,18 @@ public:
         if (whole && !has_floats()) return std::nullopt;
         return whole ? of_whole_rows(metric) : of_any_rows(metric, sample);
     }
+    std::optional<Flat> refit(Metric metric, const Flat& other, MatrixView sample, bool is_empty) const {
+        if (!is_empty && (has_floats() || !other.has_floats())) return std::nullopt;
+        if (!other.has_floats()) return of_whole_rows(metric);
+        Flat any = of_any_rows(metric, sample);
+        if (any.form_ == other.form_) any.code_ = other.code_;  // so blocks can be copied
+        return any;
+    }
     bool same_form(const Flat& other) const { return form_ == other.form_ && code_ == other.code_; }
-    bool takes(const Flat& other) const { return has_floats() || !other.has_floats(); }
+    std::string_view form() const {
+        constexpr std::string_view kWords[] = {"floats", "floats, 8-bit copies beside them", "whole numbers as bytes"};
+        return kWords[std::size_t(form_)];
+    }
 
     void encode(std::span<const float* const> rows, const float*, Codes codes, std::size_t first) const {
         if constexpr (kHasBytes) set_blocks(rows, codes, first);
@@ -119,9 +130,11 @@ public:
         cost.sentence =
             detail::joined({"uncompressed rows, ", detail::bytes_text(double(code_size())), " each, are compared exactly"});
         if (bytes)
-            cost.sentence = detail::joined({cost.sentence, "; 8-bit copies, ", detail::bytes_text(cost.row_bytes),
-                                            " each, first rule out most of them (rows of whole numbers 0 to 255 take ",
-                                            detail::bytes_text(cost.row_bytes - 8), " in all)"});
+            cost.sentence += detail::joined(
+                {"; 8-bit copies beside them, ", detail::bytes_text(cost.row_bytes), " each, first rule out most of them"});
+        if (d_ <= kMostByteColumns)
+            cost.sentence += detail::joined({"; rows of whole numbers 0 to 255 are kept as bytes alone, ",
+                                             detail::bytes_text(double(whole_row_bytes())), " each"});
         cost.exact = true;
         cost.search_seconds = double(d_) / kMultiplyAddsPerSecond / (bytes && kBytesPay ? kFaster : 1);
         return cost;
@@ -130,12 +143,14 @@ public:
     static constexpr Fourcc kIvfRecord = "IwFl";
     static std::int64_t note() { return IndexHeader::kNoNote; }
     Status save_fields(Writer&) const { return {}; }
-    static Result<Flat> load_fields(Reader&, const IndexHeader& header) { return Flat(header.d); }
+    static Result<Flat> load_fields(Reader&, const IndexHeader& header, IndexOptions options = {}) {
+        return Flat(header.d, options);
+    }
 
     static constexpr std::string_view kRecordName = kName;
     static constexpr std::array<Fourcc, 3> kAloneRecords = kFlatRecords;
     Status save_alone(Writer& out, Metric metric, ListView list) const;
-    static Result<Flat> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes);
+    static Result<Flat> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes, IndexOptions options = {});
 
 private:
     static constexpr std::size_t kLeastColumns = 32;  // below, the 12 bytes of a row's numbers are most of what a scan would save
@@ -148,17 +163,18 @@ private:
     void make_room(std::size_t n, OwnedCodes& codes) const;
     void convert(std::size_t filled, std::size_t n, Flat form, OwnedCodes& codes);
     Flat of_whole_rows(Metric metric) const {
-        Flat whole(d_);
+        Flat whole = untrained();
         whole.form_ = Form::whole;
         if (kHasBytes) whole.code_ = ByteCode(metric, d_);
         return whole;
     }
     Flat of_any_rows(Metric metric, MatrixView sample) const {
-        Flat any(d_);
+        Flat any = untrained();
         if (copies_pay()) any.form_ = Form::copies, any.code_ = ByteCode(metric, medians(sample));
         return any;
     }
-    bool copies_pay() const { return kHasBytes && d_ >= kLeastColumns && d_ <= kMostByteColumns; }
+    std::size_t whole_row_bytes() const { return kHasBytes ? round_up(d_, kByteColumns) + sizeof(float) : d_; }
+    bool copies_pay() const { return kHasBytes && options_.byte_copies && d_ >= kLeastColumns && d_ <= kMostByteColumns; }
 
     bool in_blocks() const { return kHasBytes && form_ != Form::floats; }
     bool has_floats() const { return form_ != Form::whole; }
@@ -204,6 +220,7 @@ private:
     void offer(Metric metric, const State& query, const ListView& part, ByteSurvivors found, C& collector, Arena& arena) const;
 
     std::size_t d_;
+    IndexOptions options_;
     Form form_ = Form::floats;
     ByteCode code_;
 };

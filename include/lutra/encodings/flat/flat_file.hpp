@@ -18,9 +18,9 @@ inline Status Flat::save_alone(Writer& out, Metric metric, ListView list) const 
     });
 }
 
-inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes) {
+inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes, IndexOptions options) {
     LUTRA_TRY(read_flat_header(in, header));
-    Flat flat(header.d);
+    Flat flat(header.d, options);
     const auto n = std::size_t(header.ntotal);
     const Status read = for_pieces_of_rows(n, header.d, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
         LUTRA_TRY(read_values(in, rows, piece.n * piece.d));

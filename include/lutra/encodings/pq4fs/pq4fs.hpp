@@ -57,7 +57,7 @@ public:
     explicit Pq4FastScan(std::size_t d, std::size_t m, bool by_residual = false, std::size_t bbs = kBlock, bool score_aware = false)
         : codebook_(d, m), by_residual_(by_residual), score_aware_(score_aware), bbs_(bbs) {}
 
-    static std::optional<Result<Pq4FastScan>> parse(std::string_view text, std::size_t d, bool in_lists) {
+    static std::optional<Result<Pq4FastScan>> parse(std::string_view text, std::size_t d, bool in_lists, IndexOptions = {}) {
         const std::optional<detail::Pq4Token> token = detail::read_pq4_token(text);
         if (!token) return std::nullopt;
         if (Status status = detail::check_pq4_token(*token, d, in_lists); !status.ok())
@@ -105,8 +105,9 @@ public:
     }
 
     std::optional<Pq4FastScan> refit(Metric, MatrixView, MatrixView, bool) const { return std::nullopt; }
+    std::optional<Pq4FastScan> refit(Metric, const Pq4FastScan&, MatrixView, bool) const { return std::nullopt; }
     bool same_form(const Pq4FastScan&) const { return true; }
-    bool takes(const Pq4FastScan&) const { return true; }
+    std::string_view form() const { return "4-bit codes"; }
 
     void encode(std::span<const float* const> rows, const float* centroid, Codes to, std::size_t first) const {
         std::byte* const codes = to.blocks;
@@ -174,14 +175,14 @@ public:
     static constexpr std::string_view kRecordName = "PQ..x4fs";
     std::int64_t note() const;  // the note in the record's header, alone or in lists
     Status save_fields(Writer& out) const;
-    static Result<Pq4FastScan> load_fields(Reader& in, const IndexHeader& header);
+    static Result<Pq4FastScan> load_fields(Reader& in, const IndexHeader& header, IndexOptions = {});
     // Codes of lists in files: blocks of file_block() vectors; to_file() fills, from_file() reads ceil(n / file_block()) of them.
     std::size_t file_block() const { return bbs_; }
     std::size_t file_block_bytes() const;
     void to_file(ListView list, std::span<std::byte> out) const;
     void from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, Codes codes) const;
     Status save_alone(Writer& out, Metric metric, ListView list) const;
-    static Result<Pq4FastScan> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes);
+    static Result<Pq4FastScan> load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes, IndexOptions = {});
 
     /// True if codes of the other mean the same.
     bool same(const Pq4FastScan& other) const { return codebook_.centroids() == other.codebook_.centroids(); }

@@ -118,7 +118,7 @@ inline Status Pq4FastScan::save_fields(Writer& out) const {
     return detail::write_pq(out, codebook_);
 }
 
-inline Result<Pq4FastScan> Pq4FastScan::load_fields(Reader& in, const IndexHeader& header) {
+inline Result<Pq4FastScan> Pq4FastScan::load_fields(Reader& in, const IndexHeader& header, IndexOptions) {
     bool by_residual = false;
     std::uint64_t code_size = 0, m2 = 0, qbs = 0;
     std::int32_t bbs = 0, implem = 0;
@@ -152,7 +152,7 @@ inline Status Pq4FastScan::save_alone(Writer& out, Metric metric, ListView list)
     return write_counted(out, codes.data(), codes.size());
 }
 
-inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes) {
+inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes, IndexOptions) {
     std::int32_t implem = 0, bbs = 0, qbs = 0;
     std::uint64_t ntotal2 = 0, m2 = 0;
     std::vector<std::byte> bytes;
