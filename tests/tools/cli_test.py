@@ -472,13 +472,31 @@ class CommandTest(unittest.TestCase):
         paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]
         index, vectors, folder, ids = [json.loads(line) for line in self.run_lutra("info", "--json", *paths).stdout.splitlines()]
         self.assertEqual(index, {"path": str(paths[0]), "kind": "index", "factory": "IVF8,Flat", "metric": "l2", "d": D, "n": N, "trained": True,
-                                 "nlist": 8, "nprobe": 1, "k_factor": 0, "bytes_per_vector": 4 * D, "bytes": paths[0].stat().st_size})
+                                 "nlist": 8, "nprobe": 1, "k_factor": 0, "bytes_per_vector": 4 * D, "bytes": paths[0].stat().st_size,
+                                 "form": "floats", "memory": N * (4 * D + 8)})
         self.assertEqual(vectors, {"path": str(paths[1]), "kind": "vectors", "format": "fvecs", "n": N, "d": D, "bytes": N * (4 + 4 * D)})
         self.assertEqual((folder["format"], folder["n"], folder["d"]), ("folder", N, D))
         self.assertEqual((ids["kind"], ids["n"], ids["d"]), ("ids", NQ, 10))
         text = self.run_lutra("info", *paths).stdout
         for words in ["IVF8,Flat", "fvecs", "folder", "ivecs", "trained"]:
             self.assertIn(words, text)
+
+    def test_info_says_what_byte_copies_take(self):
+        base, index = self.out / "wide.npy", self.out / "wide.index"
+        write_npy(base, [row * 8 for row in self.base])
+        self.run_lutra("build", "--factory", "Flat", "-o", index, base)
+        rows, padded = N * (4 * 64 + 8), (N + 15) // 16 * 16
+        with_them, without = [json.loads(self.run_lutra("info", "--json", index, *flag).stdout) for flag in [[], ["--no-byte-copies"]]]
+        self.assertEqual((without["form"], without["memory"]), ("floats", rows))
+        self.assertIn((with_them["form"], with_them["memory"]),  # depending on the machine
+                      [("floats", rows), ("floats, 8-bit copies beside them", rows + padded * (64 + 12))])
+        self.assertRegex(self.run_lutra("info", index, "--no-byte-copies").stdout, r"form +floats\nmemory +158.4 kB of vectors and ids\n")
+        self.run_lutra("build", "--factory", "IVF1,Flat", "--train", base, "-o", index, base)
+        answers = [self.run_lutra("search", index, base, "-k", 3, *flag).stdout for flag in [[], ["--no-byte-copies"]]]
+        self.assertEqual(*answers)
+        texts = [self.run_lutra("explain", "IVF8,Flat", "--n", 1000, "--d", 64, *flag).stdout for flag in [[], ["--no-byte-copies"]]]
+        self.assertNotIn("8-bit", texts[1])
+        self.assertIn("as bytes alone", texts[0])
 
     def test_convert_joins_and_changes_formats(self):
         self.run_lutra("convert", self.data / "parts", "-o", self.out / "a.fvecs")

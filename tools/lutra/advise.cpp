@@ -30,6 +30,7 @@ struct ExplainFlags {
     std::string spec;
     std::size_t k = 10, nprobe = 0;
     float k_factor = 0;
+    IndexOptions options;
 };
 
 std::string microseconds_text(double seconds) { return fmt::format("{:.0f} us", seconds * 1e6); }
@@ -69,8 +70,8 @@ void advise_verb(const AdviseFlags& flags) {
 
 void explain_verb(const ExplainFlags& flags) {
     const std::string spec = spec_for(flags.spec, flags.work.metric);
-    const Result<Explanation> explanation =
-        explain(spec, {flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.k, flags.nprobe, flags.k_factor});
+    const Result<Explanation> explanation = explain(spec, {flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.k,
+                                                           flags.nprobe, flags.k_factor, flags.options});
     if (!explanation.ok()) throw BadUsage(explanation.status());
     print_explanation(*explanation);
 }
@@ -125,6 +126,7 @@ Work add_explain(CLI::App& lutra) {
     verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, per neighbour returned; default: 8")
         ->check(CLI::Range(1.0, double(kMaxLists)))
         ->option_text("F");
+    add_no_byte_copies(verb, flags->options);
     verb->footer("Example:\n  lutra explain IVF1024,PQ64x4fs,RFlat --n 1000000 --d 128");
     return [flags] { explain_verb(*flags); };
 }

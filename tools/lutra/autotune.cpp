@@ -36,6 +36,7 @@ struct AutotuneFlags {
     CLI::Option* metric_given = nullptr;
     AutotuneConfig config;
     std::size_t threads = 1;
+    IndexOptions options;
 };
 
 /// Queries and their true neighbours, [n, d] and [n, k].
@@ -154,7 +155,7 @@ void check_reached(const Tuned& tuned, const AutotuneFlags& flags) {
 }
 
 void tune_file(const AutotuneFlags& flags, const Resources& resources) {
-    Index index = open_index(flags.index);
+    Index index = open_index(flags.index, flags.options);
     Questions q = read_queries(flags.queries);
     check_queries(index, flags.index, q.d, flags.queries);
     const std::string& path = flags.output.empty() ? flags.index : flags.output;
@@ -185,8 +186,8 @@ std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, MetricFla
     return specs;
 }
 
-Index build(const std::string& spec, MetricFlag metric, MatrixView rows, const Resources& resources) {
-    Index index = make_index(rows.d, spec, metric);
+Index build(const std::string& spec, MetricFlag metric, IndexOptions options, MatrixView rows, const Resources& resources) {
+    Index index = make_index(rows.d, spec, metric, options);
     if (!index.is_trained()) check(index.train(rows, resources));
     check(index.add(rows, resources));
     return index;
@@ -240,7 +241,7 @@ TunedIndex find_best(const AutotuneFlags& flags, const TrialRows& trial, const R
     const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
     std::optional<TunedIndex> best;
     for (const std::string& spec : candidate_specs(trial.base.n, trial.base.d, flags.metric)) {
-        const Index index = build(spec, flags.metric, trial.base, resources);
+        const Index index = build(spec, flags.metric, flags.options, trial.base, resources);
         const Tuned tuned = autotune(index, trial.q.view(), trial.q.truth, config, resources).value();
         std::vector<std::string> cells = cells_of(tuned.best);
         cells.insert(cells.begin(), spec);
@@ -260,7 +261,7 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     find_truth(trial.q, trial.base, flags.metric, flags.config.k, resources);
     const TunedIndex best = find_best(flags, trial, resources);
     print_choice(best.spec, best.tuned, flags.config.recall);
-    Index index = build(best.spec, flags.metric, rows, resources);
+    Index index = build(best.spec, flags.metric, kForFile, rows, resources);
     keep_settings(index, best.tuned.best);
     save_to(index, file, flags.output);
 }
@@ -311,6 +312,7 @@ Work add_autotune(CLI::App& lutra) {
     verb->add_option("--seconds", flags->config.seconds, "Time to measure each setting for; default: 0.5")
         ->check(CLI::Range(0.001, 60.0))
         ->option_text("S");
+    add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Where the index goes; default: --index itself")->option_text("FILE");
     verb->footer(

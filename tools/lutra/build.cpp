@@ -102,7 +102,7 @@ void print_report(const BuildFlags& flags, const Index& index, const Built& buil
 void build(const BuildFlags& flags) {
     const Interrupt interrupt;
     const Inputs inputs(flags.inputs);
-    Index index = make_index(inputs.d(), flags.factory, flags.metric);
+    Index index = make_index(inputs.d(), flags.factory, flags.metric, kForFile);
     check_training_flags(flags, index);
     check_not_input(flags.output, flags.inputs);
     check_not_input(flags.output, {flags.train});

@@ -27,6 +27,7 @@ struct EvalFlags {
     std::size_t threads = 1;
     double seconds = 2;
     bool json = false;
+    IndexOptions options;
 };
 
 IdRows open_truth(const std::string& path, std::size_t queries, const std::string& queries_path) {
@@ -70,7 +71,7 @@ void print_row(const Table& table, std::size_t nprobe, float k_factor, const Mea
 }
 
 void eval(const EvalFlags& flags) {
-    const Index index = open_index(flags.index);
+    const Index index = open_index(flags.index, flags.options);
     const Queries queries(flags.queries);
     check_queries(index, flags.index, queries.file.d(), flags.queries);
     const IdRows truth = open_truth(flags.truth, queries.file.n(), flags.queries);
@@ -112,6 +113,7 @@ Work add_eval(CLI::App& lutra) {
     verb->add_option("--param", flags->params, "A setting to measure; may be repeated. Default: the index's own")
         ->allow_extra_args(false)
         ->option_text("NAME=VALUE,... ...");
+    add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);
     verb->add_option("--seconds", flags->seconds, "Time to measure each setting for; default: 2")
         ->check(CLI::Range(0.01, 3600.0))

@@ -1,6 +1,7 @@
 // tools/lutra/flags.hpp: the flags that several verbs share, with their checks. A verb adds only those it uses.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/storage.hpp>
 #include <lutra/core/types.hpp>
 
 #include <CLI/CLI.hpp>
@@ -25,6 +26,7 @@ CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric);
 CLI::Option* add_threads(CLI::App* verb, std::size_t& threads);
 CLI::Option* add_k(CLI::App* verb, std::size_t& k);
 CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs);
+CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options);
 CLI::Option* add_json(CLI::App* verb, bool& json);
 
 }  // namespace command

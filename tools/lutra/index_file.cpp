@@ -19,10 +19,10 @@ T or_bad_usage(Result<T> result) {
 }
 }  // namespace
 
-Index make_index(std::size_t d, const std::string& spec, MetricFlag metric) {
+Index make_index(std::size_t d, const std::string& spec, MetricFlag metric, IndexOptions options) {
     // Parses the text as typed, so that errors show it; --metric cosine puts L2norm in front afterwards.
     or_bad_usage(parse_spec(spec, d, library_metric(metric)));
-    Index index = or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric)));
+    Index index = or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric), options));
     if (metric == MetricFlag::cosine && index.k_factor() != 0)
         throw BadUsage(Status{Errc::unsupported,
                               "--metric cosine with {}: RFlat compares vectors as they were before L2norm, so by inner product and "
@@ -31,7 +31,7 @@ Index make_index(std::size_t d, const std::string& spec, MetricFlag metric) {
     return index;
 }
 
-Index open_index(const std::string& path) { return load_index(path).value(); }
+Index open_index(const std::string& path, IndexOptions options) { return load_index(path, options).value(); }
 
 void check_queries(const Index& index, const std::string& index_path, std::size_t d, const std::string& queries_path) {
     if (d != index.dim())

@@ -14,8 +14,10 @@ namespace command {
 using namespace lutra;
 
 /// BadUsage if the factory string is wrong.
-Index make_index(std::size_t d, const std::string& spec, MetricFlag metric);
-Index open_index(const std::string& path);
+Index make_index(std::size_t d, const std::string& spec, MetricFlag metric, IndexOptions options = {});
+Index open_index(const std::string& path, IndexOptions options = {});
+/// Of an index that is built for its file, which holds no 8-bit copies, and not searched.
+inline constexpr IndexOptions kForFile{.byte_copies = false};
 /// Throws Error if the index holds rows of another dimension.
 void check_queries(const Index& index, const std::string& index_path, std::size_t d, const std::string& queries_path);
 /// The vectors of --base, in their order in the index, by their row numbers. Throws Error unless the index holds as many rows, of

@@ -23,6 +23,7 @@ using nlohmann::ordered_json;
 struct InfoFlags {
     std::vector<std::string> paths;
     bool json = false;
+    IndexOptions options;
 };
 
 /// The bytes of a file, or of the .npy files of a folder.
@@ -38,8 +39,9 @@ std::uint64_t size_of(const std::string& path) {
     return bytes;
 }
 
-ordered_json describe_index(const std::string& path) {
-    const Index index = open_index(path);
+ordered_json describe_index(const std::string& path, IndexOptions options) {
+    const Index index = open_index(path, options);
+    const Storage storage = index.storage();
     return {{"path", path},
             {"kind", "index"},
             {"factory", index.spec()},
@@ -51,16 +53,18 @@ ordered_json describe_index(const std::string& path) {
             {"nprobe", index.nprobe()},
             {"k_factor", json_number(index.k_factor())},
             {"bytes_per_vector", index.code_size()},
-            {"bytes", size_of(path)}};
+            {"bytes", size_of(path)},
+            {"form", storage.form},
+            {"memory", storage.bytes}};
 }
 
 ordered_json describe_rows(const std::string& path, std::string_view kind, std::size_t n, std::size_t columns) {
     return {{"path", path}, {"kind", kind}, {"format", format_of(path)}, {"n", n}, {"d", columns}, {"bytes", size_of(path)}};
 }
 
-ordered_json describe(const std::string& path) {
+ordered_json describe(const std::string& path, IndexOptions options) {
     const FileKind kind = kind_of(path);
-    if (kind == FileKind::index) return describe_index(path);
+    if (kind == FileKind::index) return describe_index(path, options);
     if (kind == FileKind::vectors) {
         const VectorFile file = VectorFile::open(path).value();
         return describe_rows(path, "vectors", file.n(), file.d());
@@ -71,6 +75,7 @@ ordered_json describe(const std::string& path) {
 
 std::string text_of(const std::string& name, const ordered_json& value) {
     if (name == "bytes") return bytes_text(value);
+    if (name == "memory") return bytes_text(value) + " of vectors and ids";
     if (name == "bytes_per_vector") return with_commas(value) + (" and an id");
     if (value.is_boolean()) return value ? "yes" : "no";
     if (value.is_number_float()) return value.dump();
@@ -80,13 +85,14 @@ std::string text_of(const std::string& name, const ordered_json& value) {
 void print_text(const ordered_json& about) {
     for (const auto& [name, value] : about.items()) {
         if ((name == "nlist" || name == "nprobe" || name == "k_factor") && value == 0) continue;  // the index has no such stage
+        if ((name == "form" || name == "memory") && about["n"] == 0) continue;                    // the first rows will choose
         print_field(name == "bytes" ? "size" : name == "bytes_per_vector" ? "bytes/vector" : name, text_of(name, value));
     }
 }
 
 void info(const InfoFlags& flags) {
     for (const std::string& path : flags.paths) {
-        const ordered_json about = describe(path);
+        const ordered_json about = describe(path, flags.options);
         if (flags.json) {
             fmt::print("{}\n", about.dump(-1, ' ', true, ordered_json::error_handler_t::replace));
             continue;
@@ -103,8 +109,13 @@ Work add_info(CLI::App& lutra) {
     verb->add_option("PATH", flags->paths, "Indexes, files of vectors or ids, folders of .npy files")
         ->required()
         ->option_text("...");
+    add_no_byte_copies(verb, flags->options);
     add_json(verb, flags->json);
-    verb->footer("Example:\n  lutra info base.index base.fvecs --json");
+    verb->footer(
+        "form and memory: how an index keeps vectors once it is loaded, and what they take there with their ids, without "
+        "centroids;\n"
+        "bytes/vector and size are those of the file.\n\n"
+        "Example:\n  lutra info base.index base.fvecs --json");
     return [flags] { info(*flags); };
 }
 

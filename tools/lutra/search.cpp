@@ -27,12 +27,13 @@ constexpr std::size_t kHitsPerBatch = std::size_t{1} << 22;  // 48 MB of answers
 struct SearchFlags {
     std::string index, queries, params, output;
     std::size_t k = 10, threads = 1;
+    IndexOptions options;
 };
 
 /// A loaded index, its search parameters, and the threads and memory to use.
 struct Search {
     explicit Search(const SearchFlags& flags)
-        : index(open_index(flags.index)), params(read_params(index, flags.params)), pool(flags.threads) {}
+        : index(open_index(flags.index, flags.options)), params(read_params(index, flags.params)), pool(flags.threads) {}
 
     Hits operator()(MatrixView queries, std::size_t k) {
         Hits hits(queries.n, k);
@@ -122,6 +123,7 @@ Work add_search(CLI::App& lutra) {
     verb->add_option("--param", flags->params,
                      "nprobe=8: lists visited; k_factor=4: candidates compared per neighbour; default: the index's own settings")
         ->option_text("NAME=VALUE,...");
+    add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Write all neighbours: ids.ivecs, or ids.npy and ids.distances.npy")
         ->option_text("FILE");
