@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -84,6 +86,40 @@ void check(Metric metric, const Matrix& x, const Matrix& q) {
     REQUIRE(lists.add(view(x)).ok());
     REQUIRE(lists.set_nprobe(5).ok());
     check_hits(lists, q, want, k);
+}
+
+/// The k nearest of batches of 1030 rows, 37, 1030 .. that stay where they are, one after the other.
+Hits scan_in_batches(Metric metric, const Matrix& x, const Matrix& q, std::size_t k) {
+    Hits hits(q.n, k);
+    const IdFilter all;
+    std::vector<TopCollector> best;
+    std::vector<TopCollector*> collectors;
+    for (std::size_t i = 0; i < q.n; ++i) best.push_back({TopK(hits.distances.data() + i * k, hits.ids.data() + i * k, k), &all});
+    for (TopCollector& c : best) collectors.push_back(&c);
+    std::vector<Id> ids(x.n);
+    std::iota(ids.begin(), ids.end(), Id{0});
+    AlignedVector<std::byte> blocks;
+    for (std::size_t begin = 0, n = 0; begin < x.n; begin += n) {
+        n = std::min<std::size_t>(n == 1030 ? 37 : 1030, x.n - begin);
+        const MatrixView batch = view(x).rows(begin, begin + n);
+        const Flat flat = Flat::for_one_scan(metric, batch, q.n);
+        const ListView list{flat.codes_beside(batch, blocks), ids.data() + begin, n};
+        Arena arena;
+        std::vector<const Flat::State*> states;
+        for (std::size_t i = 0; i < q.n; ++i) states.push_back(flat.prepare(metric, q.row(i), arena));
+        flat.scan<TopCollector>(metric, states, {}, list, collectors, arena);
+    }
+    for (TopCollector& c : best) c.top.write(metric);
+    return hits;
+}
+
+void check_batches(const Matrix& x, const Matrix& q) {
+    for (const Metric metric : kMetrics) {
+        CAPTURE(metric_name(metric));
+        const Hits want = compare_all(metric, x, q, 12), found = scan_in_batches(metric, x, q, 12);
+        CHECK(found.ids == want.ids);
+        CHECK(std::memcmp(found.distances.data(), want.distances.data(), want.distances.size() * sizeof(float)) == 0);
+    }
 }
 
 Matrix reconstructed(const Alone& index) {
@@ -314,5 +350,24 @@ TEST_CASE("Flat: in lists rows of any form are found after removals, merges and 
         empty.reset();
         REQUIRE(empty.merge_from(one, 0).ok());
         check_hits(empty, q, compare_all(metric, x, q, 7), 7);
+    }
+}
+
+TEST_CASE("Flat: rows that stay where they are, batch after batch, give the hits of comparing every row") {
+    const std::size_t n = 1100, nq = 150;  // enough queries for bytes
+    for (const std::size_t d : {5, 33, 64}) {
+        CAPTURE(d);
+        const Matrix x = lutra_test::normal_matrix(n, d, 1), q = lutra_test::normal_matrix(nq, d, 2);
+        check_batches(x, q);
+        check_batches(changed(x, 1, 1000), changed(q, 1, 1000));
+        for (const float scale : {1e-30F, 1e14F}) check_batches(changed(x, scale, 0), changed(q, scale, 0));
+        check_batches(changed(x, 0, 3), q);  // all equal
+        check_batches(whole(n, d, 3), joined(whole(nq, d, 4), q));
+        check_batches(joined(whole(n, d, 3), x), q);  // forms change between batches
+        check_batches(x, lutra_test::normal_matrix(3, d, 2));
+        Matrix y = x, p = q;
+        for (std::size_t i = 0; i < n; i += 9) y.row(i)[i % d] = std::numeric_limits<float>::quiet_NaN();
+        p.row(7)[0] = std::numeric_limits<float>::quiet_NaN(), p.row(8)[d - 1] = std::numeric_limits<float>::infinity();
+        check_batches(y, p);
     }
 }

@@ -34,11 +34,16 @@ inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes
     return flat;
 }
 
+inline void Flat::make_blocks(std::size_t n, AlignedVector<std::byte>& blocks) const {
+    const std::size_t before = blocks.size();
+    blocks.resize((n + kBlock - 1) / kBlock * block_bytes());
+    const std::size_t last = std::min(blocks.size() - std::min(before, blocks.size()), block_bytes());
+    std::fill(blocks.end() - std::ptrdiff_t(last), blocks.end(), std::byte{0});  // slots without a row
+}
+
 inline void Flat::make_room(std::size_t n, OwnedCodes& codes) const {
-    const std::size_t before = codes.blocks.size();
-    codes.blocks.resize((n + kBlock - 1) / kBlock * block_bytes()), codes.rows.resize(n * row_bytes());
-    const std::size_t last = std::min(codes.blocks.size() - std::min(before, codes.blocks.size()), block_bytes());
-    std::fill(codes.blocks.end() - std::ptrdiff_t(last), codes.blocks.end(), std::byte{0});  // slots without a row
+    make_blocks(n, codes.blocks);
+    codes.rows.resize(n * row_bytes());
 }
 
 /// Takes another form, of codes with room for n rows of which the first `filled` are there.
