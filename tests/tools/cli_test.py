@@ -354,6 +354,17 @@ class CommandTest(unittest.TestCase):
         self.run_lutra("search", self.out / "x.index", self.out / "q.bvecs", "-k", 150, "-o", self.out / "f.ivecs")
         self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.out / "f.ivecs").read_bytes())
 
+    def test_truth_of_many_queries_equals_a_flat_index(self):
+        rng, base, queries = random.Random(6), self.out / "base.fvecs", self.out / "q.fvecs"
+        write_texmex(base, [[rng.gauss(0, 1) for _ in range(40)] for _ in range(300)], "f")
+        write_texmex(queries, [[rng.gauss(0, 1) for _ in range(40)] for _ in range(150)], "f")
+        for metric in ["l2", "ip", "cosine"]:
+            with self.subTest(metric=metric):
+                self.run_lutra("truth", base, "--queries", queries, "-k", 20, "--metric", metric, "--threads", 2, "-o", self.out / "t.ivecs")
+                self.run_lutra("build", "--factory", "Flat", "--metric", metric, "-o", self.out / "x.index", base)
+                self.run_lutra("search", self.out / "x.index", queries, "-k", 20, "-o", self.out / "f.ivecs")
+                self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.out / "f.ivecs").read_bytes())
+
     def test_advise_and_explain_name_an_index_and_what_is_unwise(self):
         text = self.run_lutra("advise", "--n", "300000", "--d", "256", "--recall", "0.95", "--memory", "500M").stdout
         self.assertIn("lutra build --factory IVF2048,PQ128x4fs,RFlat -o", text)

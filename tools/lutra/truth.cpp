@@ -1,8 +1,7 @@
 // tools/lutra/truth.cpp: lutra truth finds exact neighbours, also in inputs larger than memory.
-// Main path: truth() -> for each batch of rows: a Flat index of them -> search -> merge into the best so far.
+// Main path: truth() -> for each batch of rows: Flat's codes beside them -> scan -> the best so far of each query.
 // SPDX-License-Identifier: MIT
 #include "flags.hpp"
-#include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
 #include "outputs.hpp"
@@ -11,14 +10,17 @@
 #include "text.hpp"
 #include "verbs.hpp"
 
+#include <lutra/core/collector.hpp>
 #include <lutra/core/hits.hpp>
-#include <lutra/core/topk.hpp>
+#include <lutra/encodings/flat/flat.hpp>
+#include <lutra/kernels/normalize.hpp>
 #include <lutra/parallel/threads.hpp>
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
 
 namespace command {
 
@@ -30,69 +32,82 @@ struct TruthFlags {
     std::size_t k = 100, threads = 1;
 };
 
-/// The k best so far of each query. The same as one search over all rows: equal distances go to the lower id there too.
-class BestSoFar {
+/// The k nearest rows of each query among batches that come one after the other: the same as one search of all rows. A batch stays
+/// where it is; thresholds go on from one to the next.
+class NearestSoFar {
 public:
-    BestSoFar(std::size_t nq, std::size_t k, Metric metric) : hits_(nq, k), metric_(metric) {
-        for (std::size_t i = 0; i < nq; ++i) tops_.emplace_back(hits_.distances.data() + i * k, hits_.ids.data() + i * k, k);
+    /// queries [nq, d] stay with the caller.
+    NearestSoFar(MatrixView queries, const TruthFlags& flags)
+        : queries_(queries),
+          metric_(library_metric(flags.metric)),
+          normalizes_(flags.metric == MetricFlag::cosine),
+          flat_(queries.d),
+          pool_(flags.threads),
+          hits_(queries.n, flags.k) {
+        workspace_.reserve(pool_.executor().workers());
+        for (std::size_t i = 0; i < queries.n; ++i) {
+            const HitsView row = hits_.view().rows_from(i, flags.k);
+            best_.push_back({TopK(row.distances, row.ids, flags.k), &all_});
+        }
+        if (normalizes_) queries_ = normalized(queries, unit_queries_);
     }
 
-    /// Merges hits [nq, k] whose ids count from `first`.
-    void merge(const Hits& more, std::size_t first) {
-        for (std::size_t i = 0; i < tops_.size() * more.k; ++i) {
-            if (more.ids[i] == kNoId) continue;
-            const float distance = more.distances[i];
-            tops_[i / more.k].push(metric_ == Metric::l2 ? distance : -distance, more.ids[i] + Id(first));
+    /// Rows [n, d] whose numbers count from `first`. A signal is answered within about a second.
+    void operator()(MatrixView rows, std::size_t first) {
+        constexpr std::size_t kWork = std::size_t{1} << 34, kFewest = 64;  // multiply-adds; fewer queries at a time are slower
+        if (normalizes_) rows = normalized(rows, unit_rows_);
+        const std::size_t slice = std::max(kFewest, kWork / (rows.n * rows.d + 1)), workers = pool_.executor().workers();
+        ids_.resize(rows.n);
+        std::iota(ids_.begin(), ids_.end(), Id(first));
+        flat_ = Flat::for_one_scan(metric_, rows, queries_.n);
+        const ListView list{flat_.codes_beside(rows, blocks_, pool_.executor()), ids_.data(), rows.n};
+        for (std::size_t i = 0; i < queries_.n; i += slice) {
+            check_interrupt();
+            const std::size_t n = std::min(slice, queries_.n - i);
+            pool_.executor().for_ranges(n, (n + workers - 1) / workers,
+                                        [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                                            scan(list, i + begin, i + end, workspace_.arena(worker));
+                                        });
         }
     }
 
-    /// Sorted; nothing can be merged any more.
+    /// Sorted; the last call.
     const Hits& finish() {
-        for (TopK& top : tops_) top.write(metric_);
+        for (TopCollector& best : best_) best.top.write(metric_);
         return hits_;
     }
 
 private:
-    Hits hits_;
-    std::vector<TopK> tops_;
-    Metric metric_;
-};
-
-/// A Flat index of one batch of rows after the other, searched for all queries.
-class BatchSearch {
-public:
-    BatchSearch(std::size_t d, const TruthFlags& flags, std::size_t nq)
-        : k_(flags.k),
-          index_(make_index(d, "Flat", flags.metric)),
-          best_(nq, flags.k, index_.metric()),
-          pool_(flags.threads),
-          hits_(nq, flags.k) {}
-
-    /// Rows [n, d] whose numbers count from `first`. A signal is answered within about a second.
-    void operator()(MatrixView queries, MatrixView rows, std::size_t first) {
-        constexpr std::size_t kWork = std::size_t{1} << 34, kFewest = 64;  // multiply-adds; fewer queries at a time are slower
-        const std::size_t slice = std::max(kFewest, kWork / (rows.n * rows.d + 1));
-        index_.reset();
-        check(index_.add(rows, resources()));
-        for (std::size_t i = 0; i < queries.n; i += slice) {
-            check_interrupt();
-            const MatrixView some = queries.rows(i, std::min(queries.n, i + slice));
-            check(index_.search(some, k_, hits_.view().rows_from(i, k_), {}, resources()));
-        }
-        best_.merge(hits_, first);
+    static MatrixView normalized(MatrixView x, AlignedVector<float>& out) {
+        out.resize(x.n * x.d);
+        normalize_rows(x.data, x.n, x.d, out.data());
+        return {out.data(), x.n, x.d};
     }
 
-    const Hits& finish() { return best_.finish(); }
+    /// Queries [begin, end).
+    void scan(const ListView& list, std::size_t begin, std::size_t end, Arena& arena) {
+        const Arena::Frame frame(arena);
+        const auto queries = arena.take<const Flat::State*>(end - begin);
+        const auto collectors = arena.take<TopCollector*>(end - begin);
+        for (std::size_t i = begin; i < end; ++i) {
+            queries[i - begin] = flat_.prepare(metric_, queries_.row(i), arena);
+            collectors[i - begin] = &best_[i];
+        }
+        flat_.scan<TopCollector>(metric_, queries, {}, list, collectors, arena);
+    }
 
-private:
-    Resources resources() { return {pool_.executor(), &workspace_, {}}; }
-
-    std::size_t k_;
-    Index index_;
-    BestSoFar best_;
+    MatrixView queries_;
+    Metric metric_;
+    bool normalizes_;
+    Flat flat_;
     ThreadPool pool_;
     Workspace workspace_;
-    Hits hits_;  // of one batch
+    Hits hits_;
+    const IdFilter all_;
+    std::vector<TopCollector> best_;  // in the rows of hits_
+    AlignedVector<float> unit_queries_, unit_rows_;
+    AlignedVector<std::byte> blocks_;
+    std::vector<Id> ids_;
 };
 
 void truth(const TruthFlags& flags) {
@@ -108,17 +123,16 @@ void truth(const TruthFlags& flags) {
     if (flags.k > inputs.n())
         print_error(
             fmt::format("lutra truth: warning: k = {}, but there are {} rows; ids past them are -1\n", flags.k, inputs.n()));
-    BatchSearch search(inputs.d(), flags, queries.file.n());
-    const MatrixView q{queries.rows.data(), queries.file.n(), inputs.d()};
+    NearestSoFar nearest({queries.rows.data(), queries.file.n(), inputs.d()}, flags);
     const Stopwatch watch;
     ProgressBar bar;
     inputs.for_batches(inputs.batch(), [&](std::size_t first, MatrixView x) {
         bar.report("truth", first, inputs.n());
         inputs.check_finite(x, [&](std::size_t i) { return first + i; });
-        search(q, x, first);
+        nearest(x, first);
     });
     bar.report("truth", inputs.n(), inputs.n());
-    file.append(search.finish().ids.data(), q.n);
+    file.append(nearest.finish().ids.data(), queries.file.n());
     file.commit();
     fmt::print("{} nearest of {} queries among {} rows in {}, written to {}\n", flags.k, with_commas(queries.file.n()),
                with_commas(inputs.n()), seconds_text(watch.seconds()), printable(flags.output));
