@@ -142,7 +142,7 @@ public:
     /// Fills the lists of a new index from a record.
     class ListFiller;
     /// An index of what a record says of it, whose lists fill(ListFiller&) fills. With it a reader of another record needs no
-    /// member (ivf_file.hpp). Errors: bad_file, those of fill().
+    /// member (ivf_file.hpp). Errors: bad_file, out_of_memory, those of fill().
     template <class Fill>
     static Result<Ivf> from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill);
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().

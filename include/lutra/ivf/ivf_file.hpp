@@ -162,21 +162,23 @@ private:
 template <CoarseQuantizer Coarse, Encoding E>
 template <class Fill>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill) {
-    const IndexHeader& header = record.header;
-    if (encoding.training_rows() != 0 && encoding.is_trained() != header.is_trained)
-        return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
-    Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding));
-    ListFiller filler(index);
-    LUTRA_TRY(fill(filler));
-    index.count_loaded();
-    std::vector<float> row(header.d);
-    for (std::size_t l = 0; l < index.lists_.nlist(); ++l) index.count_spread(l, 0, row.data());
-    index.coarse_.set_spreads(index.spreads_.rms());
-    if (index.ntotal_ != header.ntotal)
-        return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
-    index.nprobe_ = std::clamp<std::size_t>(std::size_t(record.nprobe), 1, index.nlist_);
-    LUTRA_TRY(index.set_direct_map(record.map));
-    return index;
+    return guarded("load", [&]() -> Result<Ivf> {
+        const IndexHeader& header = record.header;
+        if (encoding.training_rows() != 0 && encoding.is_trained() != header.is_trained)
+            return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
+        Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding));
+        ListFiller filler(index);
+        LUTRA_TRY(fill(filler));
+        index.count_loaded();
+        std::vector<float> row(header.d);
+        for (std::size_t l = 0; l < index.lists_.nlist(); ++l) index.count_spread(l, 0, row.data());
+        index.coarse_.set_spreads(index.spreads_.rms());
+        if (index.ntotal_ != header.ntotal)
+            return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
+        index.nprobe_ = std::clamp<std::size_t>(std::size_t(record.nprobe), 1, index.nlist_);
+        LUTRA_TRY(index.set_direct_map(record.map));
+        return index;
+    });
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
