@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -93,6 +94,22 @@ TEST_CASE("score_rows: a row has the same bits wherever it stands, alone or amon
                 CAPTURE(n);
                 CHECK(different == 0);
             }
+}
+
+TEST_CASE("score_rows: whole numbers have the bits of the same floats, for every tail") {
+    for (const std::size_t d : dimensions()) {
+        CAPTURE(d);
+        const Matrix q = normal_matrix(1, d, 3);
+        std::vector<std::uint8_t> bytes(3 * d);
+        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = std::uint8_t(i * 151 % 256);
+        const std::vector<float> floats(bytes.begin(), bytes.end());
+        for (const Metric metric : {Metric::l2, Metric::inner_product}) {
+            std::vector<float> got(3), want(3);
+            lutra::score_rows(metric, q.row(0), bytes.data(), 3, d, got.data());
+            lutra::score_rows(metric, q.row(0), floats.data(), 3, d, want.data());
+            CHECK(got == want);
+        }
+    }
 }
 
 TEST_CASE("score_rows: no rows write nothing, a row equal to the query has distance 0") {

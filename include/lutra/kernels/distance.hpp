@@ -12,12 +12,13 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-// out[j] = squared L2 distance of q [d] to row j of x [n, d].
-inline void l2sqr_rows(scalar, const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
+// out[j] = squared L2 distance of q [d] to row j of x [n, d], whose components X are floats or whole numbers 0 to 255.
+template <class X>
+void l2sqr_rows(scalar, const float* q, const X* x, std::size_t n, std::size_t d, float* out) {
     for (std::size_t j = 0; j < n; ++j) {
         float sum = 0;
         for (std::size_t i = 0; i < d; ++i) {
-            const float t = q[i] - x[j * d + i];
+            const float t = q[i] - float(x[j * d + i]);
             sum += t * t;
         }
         out[j] = sum;
@@ -25,10 +26,11 @@ inline void l2sqr_rows(scalar, const float* q, const float* x, std::size_t n, st
 }
 
 // out[j] = inner product of q [d] and row j of x [n, d].
-inline void inner_product_rows(scalar, const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
+template <class X>
+void inner_product_rows(scalar, const float* q, const X* x, std::size_t n, std::size_t d, float* out) {
     for (std::size_t j = 0; j < n; ++j) {
         float sum = 0;
-        for (std::size_t i = 0; i < d; ++i) sum += q[i] * x[j * d + i];
+        for (std::size_t i = 0; i < d; ++i) sum += q[i] * float(x[j * d + i]);
         out[j] = sum;
     }
 }
@@ -52,18 +54,18 @@ struct Product {
 };
 
 // One row; two sums hide the latency of the addition. Prefetches `Ahead` floats ahead.
-template <class Arch, class Term, std::size_t Ahead>
-float sum_row(const float* q, const float* x, std::size_t d) {
+template <class Arch, class Term, std::size_t Ahead, class X>
+float sum_row(const float* q, const X* x, std::size_t d) {
     using B = simd::Floats<Arch>;
     B even(0.F), odd(0.F);
     std::size_t i = 0;
     for (; i + 2 * B::size <= d; i += 2 * B::size) {
         if constexpr (Ahead != 0) prefetch_line(x + i + Ahead);
-        even = Term::add(B::load_unaligned(q + i), B::load_unaligned(x + i), even);
-        odd = Term::add(B::load_unaligned(q + i + B::size), B::load_unaligned(x + i + B::size), odd);
+        even = Term::add(B::load_unaligned(q + i), simd::load<Arch>(x + i), even);
+        odd = Term::add(B::load_unaligned(q + i + B::size), simd::load<Arch>(x + i + B::size), odd);
     }
     if (i + B::size <= d) {
-        even = Term::add(B::load_unaligned(q + i), B::load_unaligned(x + i), even);
+        even = Term::add(B::load_unaligned(q + i), simd::load<Arch>(x + i), even);
         i += B::size;
     }
     if (i < d) odd = Term::add(simd::load_first<Arch>(q + i, d - i), simd::load_first<Arch>(x + i, d - i), odd);
@@ -76,21 +78,21 @@ float sum_row(const float* q, const float* x, std::size_t d) {
 template <class Arch>
 inline constexpr std::size_t kAhead = simd::Floats<Arch>::size >= 16 ? 0 : 1024;
 
-template <class Arch, class Term>
-void sum_rows(const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
+template <class Arch, class Term, class X>
+void sum_rows(const float* q, const X* x, std::size_t n, std::size_t d, float* out) {
     if (n == 1) return void(out[0] = sum_row<Arch, Term, 0>(q, x, d));
     for (std::size_t j = 0; j < n; ++j, x += d) out[j] = sum_row<Arch, Term, kAhead<Arch>>(q, x, d);
 }
 
 }  // namespace detail
 
-template <class Arch>
-void l2sqr_rows(Arch, const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
+template <class Arch, class X>
+void l2sqr_rows(Arch, const float* q, const X* x, std::size_t n, std::size_t d, float* out) {
     detail::sum_rows<Arch, detail::SquaredDifference>(q, x, n, d, out);
 }
 
-template <class Arch>
-void inner_product_rows(Arch, const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
+template <class Arch, class X>
+void inner_product_rows(Arch, const float* q, const X* x, std::size_t n, std::size_t d, float* out) {
     detail::sum_rows<Arch, detail::Product>(q, x, n, d, out);
 }
 #endif
@@ -106,14 +108,16 @@ constexpr std::size_t roundings_of_sum(std::size_t d) {
 }
 
 /// out[j] = the score of row j of x [n, d] for q [d]: squared L2 distance, or minus the inner product. Lower is better.
-inline void score_rows(Metric metric, const float* q, const float* x, std::size_t n, std::size_t d, float* out) {
+template <class X>
+void score_rows(Metric metric, const float* q, const X* x, std::size_t n, std::size_t d, float* out) {
     if (metric == Metric::l2) return l2sqr_rows(best{}, q, x, n, d, out);
     inner_product_rows(best{}, q, x, n, d, out);
     for (std::size_t j = 0; j < n; ++j) out[j] = -out[j];
 }
 
-/// The score of one row x [d].
-inline float score_row(Metric metric, const float* q, const float* x, std::size_t d) {
+/// The score of one row x [d]; of whole numbers the same bits as of the same floats.
+template <class X>
+float score_row(Metric metric, const float* q, const X* x, std::size_t d) {
     float score;
     score_rows(metric, q, x, 1, d, &score);
     return score;

@@ -7,6 +7,7 @@
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/types.hpp>
+#include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -43,15 +44,15 @@ public:
     std::size_t allocated() const { return bytes_.capacity() + floats_.capacity() * sizeof(float); }
     std::size_t row_bytes() const { return whole_ ? d_ : d_ * sizeof(float); }
 
-    /// The row at a place as floats [d], in `scratch` [d] if it is kept as bytes.
-    const float* row(std::size_t place, float* scratch) const {
-        if (!whole_) return floats_.data() + place * d_;
-        const std::uint8_t* const bytes = bytes_.data() + place * d_;
-        for (std::size_t t = 0; t < d_; ++t) scratch[t] = float(bytes[t]);
-        return scratch;
+    /// The score of q [d] and the row at a place.
+    float score(Metric metric, const float* q, std::size_t place) const {
+        return whole_ ? score_row(metric, q, bytes_.data() + place * d_, d_)
+                      : score_row(metric, q, floats_.data() + place * d_, d_);
     }
     void copy(std::size_t place, float* out) const {
-        if (const float* const x = row(place, out); x != out) std::memcpy(out, x, d_ * sizeof(float));
+        const std::size_t first = place * d_;
+        if (!whole_) return void(std::memcpy(out, floats_.data() + first, d_ * sizeof(float)));
+        for (std::size_t t = 0; t < d_; ++t) out[t] = float(bytes_[first + t]);
     }
     /// Prefetches at most `most` bytes of a row.
     void prefetch(std::size_t place, std::size_t most) const {

@@ -102,7 +102,7 @@ public:
                 rescore(part, k, wanted, found.ids, rows, r);
                 for (std::size_t j = 0; j < part.n; ++j)
                     if (rows.ids[j * k + k - 1] == kNoId && found.ids[j * wanted + wanted - 1] != kNoId)
-                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter, arena);
+                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter);
             }
             return Status{};
         });
@@ -121,8 +121,8 @@ public:
             for (std::size_t i = 0; i < q.n; i += tile) {
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.range_search(part, everywhere, visited, p, r));
-                r.executor.for_each(part.n, [&](std::size_t j, std::size_t worker) {
-                    keep_near(part.row(j), visited, j, params.order, found[i + j], r.workspace->arena(worker));
+                r.executor.for_each(part.n, [&](std::size_t j, std::size_t) {
+                    keep_near(part.row(j), visited, j, params.order, found[i + j]);
                 });
             }
             write_range(metric(), found, out);
@@ -204,12 +204,10 @@ private:
 
     // For a query so far from 0 that exact distances of candidates overflow and fewer than k are left. The base's estimates
     // overflow sooner, so they say nothing about the order of rows: all rows are compared, whatever lists they are in.
-    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places, Arena& arena) const {
-        const Arena::Frame frame(arena);
-        const auto scratch = arena.take<float>(dim());
+    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places) const {
         TopK top(out.distances, out.ids, k);
         for (std::size_t place = 0; place < ntotal(); ++place)
-            if (places.accepts(Id(place))) top.push(score_row(metric(), q, rows_.row(place, scratch.data()), dim()), id_of(place));
+            if (places.accepts(Id(place))) top.push(rows_.score(metric(), q, place), id_of(place));
         top.write(metric());
     }
 
@@ -217,21 +215,18 @@ private:
     void rescore(MatrixView q, std::size_t k, std::size_t wanted, const Id* found, HitsView out, const Resources& resources) const {
         constexpr std::size_t kFloatsPerTask = std::size_t{1} << 18;  // waking a worker costs as much as some thousand
         const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / (wanted * dim()));
-        resources.executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+        resources.executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t) {
             for (std::size_t i = begin; i < end; ++i) {
                 TopK top(out.distances + i * k, out.ids + i * k, k);
-                score_places(q.row(i), std::span(found + i * wanted, wanted), resources.workspace->arena(worker),
-                             [&](float score, Id id) { top.push(score, id); });
+                score_places(q.row(i), std::span(found + i * wanted, wanted), [&](float score, Id id) { top.push(score, id); });
                 top.write(metric());
             }
         });
     }
 
-    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near,
-                   Arena& arena) const {
+    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near) const {
         const std::size_t begin = visited.lims[query], end = visited.lims[query + 1];
-        score_places(q, std::span(visited.ids).subspan(begin, end - begin), arena,
-                     [&](float score, Id id) { near.push(score, id); });
+        score_places(q, std::span(visited.ids).subspan(begin, end - begin), [&](float score, Id id) { near.push(score, id); });
         near.arrange(order);
     }
 
@@ -239,16 +234,14 @@ private:
     // are prefetched about 4 KB ahead. Visiting them by place, or stopping halfway through a row, was no faster:
     // bench/DEAD_ENDS.md.
     template <class Push>
-    void score_places(const float* q, std::span<const Id> places, Arena& arena, Push&& push) const {
-        const Arena::Frame frame(arena);
-        const auto scratch = arena.take<float>(dim());
+    void score_places(const float* q, std::span<const Id> places, Push&& push) const {
         const std::size_t ahead = std::clamp<std::size_t>(kAheadBytes / rows_.row_bytes(), 1, 8);
         for (std::size_t i = 0; i < places.size() + ahead; ++i) {
             if (i < places.size() && places[i] >= 0)
                 rows_.prefetch(std::size_t(places[i]), kAheadBytes);  // hardware fetches the rest
             if (i < ahead || places[i - ahead] < 0) continue;
             const std::size_t place = std::size_t(places[i - ahead]);
-            push(score_row(metric(), q, rows_.row(place, scratch.data()), dim()), id_of(place));
+            push(rows_.score(metric(), q, place), id_of(place));
         }
     }
 

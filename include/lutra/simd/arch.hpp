@@ -158,6 +158,34 @@ Floats<Arch> load_first(const float* p, std::size_t n) {
     return Floats<Arch>::load_aligned(lanes);
 }
 
+/// A register of consecutive components of a row, which is kept as floats or as whole numbers 0 to 255.
+template <class Arch>
+Floats<Arch> load(const float* p) {
+    return Floats<Arch>::load_unaligned(p);
+}
+template <class Arch>
+Floats<Arch> load(const std::uint8_t* p) {
+#if defined(__AVX512F__)
+    if constexpr (Floats<Arch>::size == 16) {  // masked as in min()
+        const __m512i whole = _mm512_maskz_cvtepu8_epi32(__mmask16(0xffff), _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+        return _mm512_maskz_cvtepi32_ps(__mmask16(0xffff), whole);
+    }
+#endif
+#if defined(__AVX2__)
+    if constexpr (Floats<Arch>::size == 8)
+        return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#endif
+    alignas(64) float lanes[Floats<Arch>::size];
+    for (std::size_t i = 0; i < Floats<Arch>::size; ++i) lanes[i] = float(p[i]);
+    return Floats<Arch>::load_aligned(lanes);
+}
+template <class Arch>
+Floats<Arch> load_first(const std::uint8_t* p, std::size_t n) {
+    alignas(64) float lanes[Floats<Arch>::size] = {};
+    for (std::size_t i = 0; i < n; ++i) lanes[i] = float(p[i]);
+    return Floats<Arch>::load_aligned(lanes);
+}
+
 }  // namespace simd
 #endif
 
