@@ -480,6 +480,11 @@ TEST_CASE("load_index: IwPf: fields that lie are refused before memory is taken"
     check_changed<T>("untrained", [](T& t) { t.fields.is_trained = false; });
 }
 
+TEST_CASE("load_index: IwPf: a count of vectors that the lists do not hold, or exceed, is refused") {
+    check_changed<FastScanListsText>("its lists hold 2", [](FastScanListsText& t) { t.fields.ntotal = std::int64_t{1} << 60; });
+    check_changed<FastScanListsText>("its lists hold more", [](FastScanListsText& t) { t.fields.ntotal = 0; });
+}
+
 TEST_CASE("load_index: IwPf: many lists behind a few bytes take no memory for them") {
     for (const std::uint64_t nlist : {std::uint64_t{1} << 20, std::uint64_t{1} << 30, std::uint64_t{2147483647}}) {
         FileText file;

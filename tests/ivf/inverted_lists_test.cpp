@@ -57,6 +57,24 @@ TEST_CASE("InvertedLists: every list keeps its vectors in the order they came, w
     }
 }
 
+TEST_CASE("InvertedLists: lists placed in order fill what was reserved, and no more, and can grow") {
+    InvertedLists lists(4, 4, 8);
+    lists.reserve_in_order(4);
+    const std::size_t sizes[4] = {5, 0, 1, 2};  // 2, 0, 1 and 1 blocks
+    Id next = 0;
+    for (std::size_t l = 0; l < 4; ++l) {
+        if (sizes[l] != 0) CHECK(lists.place(l, sizes[l]));
+        for (std::size_t i = 0; i < sizes[l]; ++i) byte_of(lists, l, i) = std::byte(next), lists.ids(l)[i] = next, ++next;
+    }
+    CHECK_FALSE(lists.place(1, 1));
+    append(lists, 1, 8);
+    append(lists, 0, 9);
+    CHECK(holds(lists, 0, {0, 1, 2, 3, 4, 9}));
+    CHECK(holds(lists, 1, {8}));
+    CHECK(holds(lists, 2, {5}));
+    CHECK(holds(lists, 3, {6, 7}));
+}
+
 TEST_CASE("InvertedLists: a view is a run of a list, from any block to any vector") {
     InvertedLists lists(2, 4, 8, 3);
     for (Id id = 0; id < 11; ++id) append(lists, 1, id);

@@ -85,6 +85,22 @@ public:
         if (!fits) move_all(more);
     }
 
+    /// Takes memory for n_blocks of empty lists without rows, which place() then makes one after the other.
+    void reserve_in_order(std::size_t n_blocks) {
+        LUTRA_ASSERT(row_bytes_ == 0 && codes_.empty());
+        codes_.reserve(n_blocks * block_bytes_);
+    }
+    /// Makes a list one of `size` slots with id -1. False: what was reserved does not hold them.
+    bool place(std::size_t list, std::size_t size) {
+        const std::size_t first = codes_.size() / block_bytes_;
+        if (blocks(size) > codes_.capacity() / block_bytes_ - first) return false;
+        codes_.resize((first + blocks(size)) * block_bytes_);
+        lists_[list] = {first, 0, size, {}};
+        lists_[list].ids.reserve(size);
+        grow(list, size);
+        return true;
+    }
+
     /// Zeroes the codes of `more` reserved slots. They are filled through block_of() before the list grows, so an error until then
     /// changes nothing.
     void prepare(std::size_t list, std::size_t more) {

@@ -99,9 +99,11 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in, IndexOptions optio
 template <CoarseQuantizer Coarse, Encoding E>
 class Ivf<Coarse, E>::ListFiller {
 public:
-    explicit ListFiller(Ivf& index) : index_(index), sample_(index.some_centroids()) {}
+    ListFiller(Ivf& index, std::size_t ntotal) : index_(index), sample_(index.some_centroids()), ntotal_(ntotal) {}
 
     std::size_t nlist() const { return index_.nlist_; }
+    /// Vectors in all lists, as the record says.
+    std::size_t ntotal() const { return ntotal_; }
     /// Bytes of a vector in a file, if not in blocks.
     std::size_t code_bytes() const {
         if constexpr (RowStored<E>)
@@ -155,6 +157,7 @@ private:
 
     Ivf& index_;
     std::vector<float> sample_;
+    std::size_t ntotal_;
     std::vector<std::size_t> sizes_;
     bool has_memory_ = false;
 };
@@ -167,7 +170,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coar
         if (encoding.training_rows() != 0 && encoding.is_trained() != header.is_trained)
             return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
         Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding));
-        ListFiller filler(index);
+        ListFiller filler(index, header.ntotal);
         LUTRA_TRY(fill(filler));
         index.count_loaded();
         std::vector<float> row(header.d);

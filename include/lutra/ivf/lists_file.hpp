@@ -134,59 +134,61 @@ Status write_block_lists(Writer& out, const InvertedLists& lists, std::size_t nl
 
 namespace detail {
 
-struct BlockList {
-    std::vector<Id> ids;
-    std::vector<std::byte> codes;
+struct BlockSize {
+    std::uint64_t vectors = 0, bytes = 0;
 };
 
-inline Status read_block_list(Reader& in, std::size_t l, std::size_t block, std::size_t block_bytes, BlockList& list) {
-    LUTRA_TRY(read_counted(in, list.ids));
-    LUTRA_TRY(read_counted(in, list.codes));
-    if (list.codes.size() != (list.ids.size() + block - 1) / block * block_bytes)
-        return {Errc::bad_file, "list {}: {} bytes of codes for {} vectors", l, list.codes.size(), list.ids.size()};
-    for (const Id id : list.ids)
+/// Ids and codes of one list.
+inline Status read_block_list(Reader& in, std::size_t l, const BlockSize& block, std::vector<Id>& ids,
+                              std::vector<std::byte>& codes) {
+    LUTRA_TRY(read_counted(in, ids));
+    LUTRA_TRY(read_counted(in, codes));
+    if (codes.size() != (ids.size() + block.vectors - 1) / block.vectors * block.bytes)
+        return {Errc::bad_file, "list {}: {} bytes of codes for {} vectors", l, codes.size(), ids.size()};
+    for (const Id id : ids)
         if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", l, id};
     return {};
 }
 
-}  // namespace detail
-
-/// Reads "ilbl" by the ListFiller of an index.
-template <class ListFiller>
-Status read_block_lists(Reader& in, ListFiller& filler) {
-    const auto& encoding = filler.encoding();
-    InvertedLists& lists = filler.lists();
-    const std::size_t nlist = filler.nlist();
+inline Status read_block_lists_header(Reader& in, std::size_t nlist, const BlockSize& want) {
     Fourcc kind;
-    std::uint64_t n = 0, code_size = 0, block = 0, block_bytes = 0;
+    std::uint64_t n = 0, code_size = 0;
+    BlockSize block;
     LUTRA_TRY(read_fourcc(in, kind));
     if (kind != Fourcc("ilbl")) return unexpected_record(kind, "ilbl", in.position());
     LUTRA_TRY(read_value(in, n));
     LUTRA_TRY(read_value(in, code_size));
-    LUTRA_TRY(read_value(in, block));
-    LUTRA_TRY(read_value(in, block_bytes));
+    LUTRA_TRY(read_value(in, block.vectors));
+    LUTRA_TRY(read_value(in, block.bytes));
     if (n != nlist) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", n, nlist};
-    if (block != encoding.file_block() || block_bytes != encoding.file_block_bytes())
-        return {Errc::bad_file,
-                "inverted lists: blocks of {} vectors and {} bytes; this index has {} and {}",
-                block,
-                block_bytes,
-                encoding.file_block(),
-                encoding.file_block_bytes()};
-    std::vector<detail::BlockList> read;  // grows with what the stream really holds
-    std::vector<std::size_t> sizes(lists.nlist(), 0);
-    for (std::size_t l = 0; l < nlist; ++l) {
-        read.emplace_back();
-        LUTRA_TRY(detail::read_block_list(in, l, block, block_bytes, read.back()));
-        if (lists.nlist() == 0 && !read.back().ids.empty())
-            return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, read.back().ids.size()};
-        if (lists.nlist() != 0) sizes[l] = read.back().ids.size();
-    }
-    lists.reserve(sizes);
-    for (std::size_t l = 0; l < lists.nlist(); ++l) {
-        lists.grow(l, sizes[l]);
-        std::ranges::copy(read[l].ids, lists.ids(l).begin());
-        if (sizes[l] != 0) encoding.from_file(read[l].codes, sizes[l], filler.origin(l), lists.block_of(l, 0));
+    if (block.vectors == want.vectors && block.bytes == want.bytes) return {};
+    return {Errc::bad_file, "inverted lists: blocks of {} vectors and {} bytes; this index has {} and {}",
+            block.vectors,  block.bytes,
+            want.vectors,   want.bytes};
+}
+
+}  // namespace detail
+
+/// Reads "ilbl" by the ListFiller of an index, list by list into memory that is taken once.
+template <class ListFiller>
+Status read_block_lists(Reader& in, ListFiller& filler) {
+    const auto& encoding = filler.encoding();
+    InvertedLists& lists = filler.lists();
+    const detail::BlockSize block{encoding.file_block(), encoding.file_block_bytes()};
+    LUTRA_TRY(detail::read_block_lists_header(in, filler.nlist(), block));
+    const std::uint64_t per_block = (block.vectors + lists.block() - 1) / lists.block();  // of ours, in one of the stream
+    const std::uint64_t filled = filler.ntotal() / lists.block() + std::min(lists.nlist(), filler.ntotal());
+    lists.reserve_in_order(std::size_t(std::min(filled, in.remaining() / block.bytes * per_block)));
+    std::vector<Id> ids;
+    std::vector<std::byte> codes;
+    for (std::size_t l = 0; l < filler.nlist(); ++l) {
+        LUTRA_TRY(detail::read_block_list(in, l, block, ids, codes));
+        if (ids.empty()) continue;
+        if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, ids.size()};
+        if (!lists.place(l, ids.size()))
+            return {Errc::bad_file, "IVF record says {} vectors, its lists hold more", filler.ntotal()};
+        std::ranges::copy(ids, lists.ids(l).begin());
+        encoding.from_file(codes, ids.size(), filler.origin(l), lists.block_of(l, 0));
     }
     return {};
 }
