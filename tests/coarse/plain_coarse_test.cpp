@@ -33,6 +33,8 @@ std::vector<Id> probed(const Coarse& coarse, lutra::MatrixView q, std::size_t np
     return lists;
 }
 
+constexpr std::size_t kColumns = 32;  // so few that centroids have codes in every build
+
 /// Points of a plane in [d], a little off it, as centroids of real data are: of much lower dimension than their rows.
 Matrix plane(std::size_t n, std::size_t d, std::uint32_t seed) {
     const Matrix axes = lutra_test::normal_matrix(4, d, 99), at = lutra_test::normal_matrix(n, 4, seed);
@@ -47,7 +49,7 @@ Matrix plane(std::size_t n, std::size_t d, std::uint32_t seed) {
 }  // namespace
 
 TEST_CASE("PlainCoarse: finds the lists of FlatCoarse while it compares a fraction of the centroids, alone and together") {
-    const Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
+    const Matrix c = plane(PlainCoarse::kMinLists + 45, kColumns, 1), q = plane(101, kColumns, 7);
     const auto flat = built<FlatCoarse>(c);
     const auto scanned = built<PlainCoarse>(c);
     CHECK(scanned.candidates(1) > 0);
@@ -65,15 +67,15 @@ TEST_CASE("PlainCoarse: finds the lists of FlatCoarse while it compares a fracti
 }
 
 TEST_CASE("PlainCoarse: probe gives the distances of the lists") {
-    const Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(21, 64, 7);
+    const Matrix c = plane(PlainCoarse::kMinLists + 45, kColumns, 1), q = plane(21, kColumns, 7);
     for (const Metric metric : {Metric::l2, Metric::inner_product})
         for (std::size_t nprobe : {1, 9}) lutra_test::check_probe_distances(built<PlainCoarse>(c, metric), metric, q, nprobe);
 }
 
 TEST_CASE("PlainCoarse: assign gives the list that probe gives first, also where the codes miss the nearest one") {
-    Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(300, 64, 7);
-    for (std::size_t j = 1; j < c.n; j += 3) std::copy_n(c.row(j - 1), 64, c.row(j));  // twins
-    for (std::size_t t = 0; t < 64; ++t) q.row(3)[t] = 4e18F, q.row(4)[t] = 3e38F;
+    Matrix c = plane(PlainCoarse::kMinLists + 45, kColumns, 1), q = plane(300, kColumns, 7);
+    for (std::size_t j = 1; j < c.n; j += 3) std::copy_n(c.row(j - 1), kColumns, c.row(j));  // twins
+    for (std::size_t t = 0; t < kColumns; ++t) q.row(3)[t] = 4e18F, q.row(4)[t] = 3e38F;
     const auto scanned = built<PlainCoarse>(c);
     REQUIRE(scanned.candidates(1) > 0);
     lutra::Arena arena;
@@ -84,7 +86,7 @@ TEST_CASE("PlainCoarse: assign gives the list that probe gives first, also where
 }
 
 TEST_CASE("PlainCoarse: for inner product rows find the nearest list by codes, queries theirs among all centroids") {
-    const Matrix c = plane(PlainCoarse::kMinLists + 45, 64, 1), q = plane(101, 64, 7);
+    const Matrix c = plane(PlainCoarse::kMinLists + 45, kColumns, 1), q = plane(101, kColumns, 7);
     auto flat = built<FlatCoarse>(c, Metric::inner_product);
     auto scanned = built<PlainCoarse>(c, Metric::inner_product);
     CHECK(scanned.candidates(1) > 0);
@@ -108,11 +110,16 @@ TEST_CASE("PlainCoarse: compares every centroid where there are few, where they 
     CHECK(probed(scanned, q, 16) == probed(built<FlatCoarse>(noise), q, 16));
 }
 
+TEST_CASE("PlainCoarse: has no codes where products of bytes pay") {
+    const auto coarse = built<PlainCoarse>(plane(PlainCoarse::kMinLists, 64, 1));
+    CHECK((coarse.candidates(1) == 0) == lutra::kBytesPay);
+}
+
 TEST_CASE("PlainCoarse: a query with NaN finds no list, one too long for its codes the right ones") {
-    const Matrix c = plane(PlainCoarse::kMinLists, 64, 1);
-    Matrix q = plane(5, 64, 5);
+    const Matrix c = plane(PlainCoarse::kMinLists, kColumns, 1);
+    Matrix q = plane(5, kColumns, 5);
     q.row(1)[3] = std::numeric_limits<float>::quiet_NaN();
-    for (std::size_t t = 0; t < 64; ++t) q.row(3)[t] = 4e18F;
+    for (std::size_t t = 0; t < kColumns; ++t) q.row(3)[t] = 4e18F;
     const auto scanned = built<PlainCoarse>(c);
     CHECK(scanned.candidates(4) > 0);
     CHECK(probed(scanned, q, 4) == probed(built<FlatCoarse>(c), q, 4));

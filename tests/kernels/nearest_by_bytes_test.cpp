@@ -72,6 +72,7 @@ TEST_CASE("nearest by bytes: any number of centroids, points and columns") {
             check_same(normal_matrix(205, d, 1), normal_matrix(k, d, 2));
             check_same(clustered_matrix(101, d, 90, 3), clustered_matrix(k, d, 90, 3));
         }
+    for (const std::size_t k : {1024U, 1040U, 2055U}) check_same(clustered_matrix(101, 48, 90, 3), clustered_matrix(k, 48, 90, 3));
     for (const std::size_t n : {1U, 2U, 5U, 6U, 7U, 12U, 95U, 96U, 97U})
         check_same(normal_matrix(n, 64, 4), normal_matrix(300, 64, 5));
 }

@@ -39,6 +39,9 @@ public:
     Metric metric() const { return metric_; }
     const float* centroid(std::size_t j) const { return centroids_.row(j); }
 
+    /// True if many queries go by bytes.
+    bool many_by_bytes() const { return kBytesPay && !centroids_.bytes().empty(); }
+
     /// lists and distances as in CoarseQuantizer; nprobe <= k(). Ties go to the lower number.
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);

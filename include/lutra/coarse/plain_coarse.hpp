@@ -7,6 +7,8 @@
 // a row needs, as a centroid lies further from the others than a row from its own. FlatCoarse compares every centroid if the
 // candidates are a large share of all, if there are few lists, and for queries by inner product, which are not like centroids: of
 // 4,000 words four got another list. Rows are assigned by L2 there too, through the codes, unless centroids have length 1.
+// Where many queries go by bytes of the centroids (kernels/byte_rows.hpp), there are no codes: bytes miss no list, and for 16 of
+// 4,096 centroids take 5 us where codes take 18 (bench/DEAD_ENDS.md has more).
 // Source: the coarse search over codes is that of faiss's "IVF{n}(PQ{M}x4fs,RFlat)".
 #pragma once
 #include <lutra/coarse/flat_coarse.hpp>
@@ -25,12 +27,12 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// FlatCoarse, with a shorter way for probe() and assign() where there are many lists; files are FlatCoarse's. Memory beside the
-/// centroids: d / 8 + 8 bytes a list, and FlatCoarse's.
+/// FlatCoarse, with a shorter way for probe() and assign() where there are many lists and products of bytes are slow; files are
+/// FlatCoarse's. Memory beside the centroids: d / 8 + 8 bytes a list, and FlatCoarse's.
 class PlainCoarse {
 public:
     static constexpr bool learns() { return true; }
-    /// Fewer are all compared: for 32 of 1,024 lists codes leave half, bytes with a bound 42 (bench/DEAD_ENDS.md).
+    /// Fewer are all compared: for 32 of 1,024 lists codes leave half (bench/DEAD_ENDS.md).
     static constexpr std::size_t kMinLists = 2048;
 
     PlainCoarse untrained() const { return {}; }
@@ -39,7 +41,9 @@ public:
         LUTRA_TRY(flat_.build(std::move(centroids), nlist, d, metric, resources));
         d_ = d;
         codes_.clear(), needed_.fill(nlist);
-        if (nlist < kMinLists || flat_.near().metric() != Metric::l2 || !check_finite("centroids", rows()).ok()) return {};
+        if (nlist < kMinLists || flat_.near().many_by_bytes() || flat_.near().metric() != Metric::l2 ||
+            !check_finite("centroids", rows()).ok())
+            return {};
         LUTRA_TRY(encode(resources));
         measure(resources.executor);
         return {};

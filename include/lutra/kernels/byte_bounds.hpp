@@ -69,13 +69,23 @@ std::size_t find_up_to(Arch, const float* values, std::size_t n, float limit, st
     using B = simd::Floats<Arch>;
     std::size_t count = 0;
 #if defined(__AVX512F__)
-    if constexpr (B::size == 16) {  // all at once; what is written behind them is overwritten by the next
-        __m512i numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        for (std::size_t j = 0; j < n; j += B::size, numbers = _mm512_add_epi32(numbers, _mm512_set1_epi32(16))) {
-            const std::uint32_t mask = simd::bits<Arch>(B::load_aligned(values + j) <= B(limit));
+    if constexpr (B::size == 16) {
+        constexpr std::size_t kTogether = 4;  // few values are near: most of the time one branch says that of all
+        std::size_t j = 0;
+        const auto take = [&](std::size_t at, std::uint32_t mask) {  // what is written behind them is overwritten by the next
+            const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+            const __m512i numbers = _mm512_add_epi32(lanes, _mm512_set1_epi32(std::int32_t(at)));
             _mm512_storeu_si512(found + count, _mm512_maskz_compress_epi32(__mmask16(mask), numbers));
             count += std::size_t(std::popcount(mask));
+        };
+        const auto mask_at = [&](std::size_t at) { return simd::bits<Arch>(B::load_aligned(values + at) <= B(limit)); };
+        for (; j + kTogether * B::size <= n; j += kTogether * B::size) {
+            std::uint32_t masks[kTogether];
+            LUTRA_UNROLL for (std::size_t v = 0; v < kTogether; ++v) masks[v] = mask_at(j + v * B::size);
+            if ((masks[0] | masks[1] | masks[2] | masks[3]) == 0) continue;
+            LUTRA_UNROLL for (std::size_t v = 0; v < kTogether; ++v) take(j + v * B::size, masks[v]);
         }
+        for (; j < n; j += B::size) take(j, mask_at(j));
         return count;
     }
 #endif

@@ -81,17 +81,18 @@ public:
     void may_be_near(const std::array<const float*, Q>& queries, std::size_t begin, std::size_t end, std::size_t k, RowsNear* found,
                      Arena& arena) const {
         const Arena::Frame frame(arena);
-        const std::size_t n = round_up(end - begin, kByteGroup);
         const auto codes = arena.take<std::int8_t>(Q * padded_);
-        const auto products = arena.take<float>(Q * n);
         ByteCodes coded[Q];
         Query asked[Q];
         for (std::size_t q = 0; q < Q; ++q) asked[q] = quantize(queries[q], codes.data() + q * padded_, coded[q], arena);
+        for (std::size_t q = 0; q < Q; ++q) found[q].n = 0;
+        if (k == 1) return find_nearest(coded, asked, begin, end, found, arena);
+        const std::size_t n = round_up(end - begin, kByteGroup);
+        const auto products = arena.take<float>(Q * n);
         byte_products(BestBytes{}, coded, groups(begin, n), products.data());
         for (std::size_t q = 0; q < Q; ++q)
-            found[q].n = asked[q].usable
-                             ? find(asked[q], terms(begin, n), end - begin, k, products.data() + q * n, found[q].rows, arena)
-                             : 0;
+            if (asked[q].usable)
+                found[q].n = find(asked[q], terms(begin, n), end - begin, k, products.data() + q * n, found[q].rows, arena);
     }
 
 private:
@@ -133,11 +134,44 @@ private:
     static std::size_t find(const Query& q, const ByteBoundTerms& rows, std::size_t n, std::size_t k, float* values,
                             std::uint32_t* found, Arena& arena) {
         const Arena::Frame frame(arena);
-        float* const most = k == 1 ? nullptr : arena.take<float>(rows.n).data();
-        float limit = byte_bounds(best{}, rows, q.bound, values, most);
-        if (k != 1) limit = kth(most, n, k, arena);
-        const std::size_t count = find_up_to(best{}, values, rows.n, limit, found);
-        return std::min(count, n);
+        const auto most = arena.take<float>(rows.n);
+        byte_bounds(best{}, rows, q.bound, values, most.data());
+        return std::min(n, find_up_to(best{}, values, rows.n, kth(most.data(), n, k, arena), found));
+    }
+
+    // The same for k = 1, in runs of rows whose products stay in the L1 cache: the least upper bound so far is the limit of a run,
+    // the last one that of all.
+    template <std::size_t Q>
+    void find_nearest(const ByteCodes (&coded)[Q], const Query (&asked)[Q], std::size_t begin, std::size_t end, RowsNear* found,
+                      Arena& arena) const {
+        constexpr std::size_t kRun = 1024;
+        const std::size_t room = round_up(end - begin, kByteGroup), run = std::min(kRun, room);
+        const auto products = arena.take<float>(Q * run), least = arena.take<float>(Q * room);
+        float limits[Q];
+        std::fill_n(limits, Q, std::numeric_limits<float>::infinity());
+        for (std::size_t first = begin; first < end; first += run) {
+            const std::size_t n = round_up(std::min(run, end - first), kByteGroup);
+            byte_products(BestBytes{}, coded, groups(first, n), products.data());
+            for (std::size_t q = 0; q < Q; ++q) {
+                if (!asked[q].usable) continue;
+                float* const values = products.data() + q * n;
+                limits[q] = std::min(limits[q], byte_bounds(best{}, terms(first, n), asked[q].bound, values, nullptr));
+                std::uint32_t* const rows = found[q].rows + found[q].n;
+                const std::size_t count = find_up_to(best{}, values, n, limits[q], rows);
+                for (std::size_t i = 0; i < count; ++i) {
+                    least[q * room + found[q].n++] = values[rows[i]];
+                    rows[i] += std::uint32_t(first - begin);
+                }
+            }
+        }
+        for (std::size_t q = 0; q < Q; ++q) keep_up_to(limits[q], least.data() + q * room, end - begin, found[q]);
+    }
+    // Of the found rows those below n whose bound is at or below a limit.
+    static void keep_up_to(float limit, const float* least, std::size_t n, RowsNear& found) {
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < found.n; ++i)
+            if (least[i] <= limit && found.rows[i] < n) found.rows[kept++] = found.rows[i];
+        found.n = kept;
     }
 
     // A value at or above the k-th least of values [n], and hardly more of them: the k-th of the least of groups of them, 8 k or
