@@ -85,11 +85,15 @@ public:
     }
 
     void encode(std::span<const float* const> rows, const float*, Codes codes, std::size_t first) const {
-        if constexpr (kHasBytes) set_blocks(rows, codes, first);
-        if (row_bytes() == 0) return;
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            std::byte* const to = codes.rows + (first + i) * row_bytes();
-            has_floats() ? void(std::memcpy(to, rows[i], row_bytes())) : set_whole(rows[i], reinterpret_cast<std::uint8_t*>(to));
+        auto scratch = code_.scratch();
+        for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j) {
+            if constexpr (kHasBytes)
+                if (in_blocks()) code_.set_row(rows[i], codes.blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
+            std::byte* const to = codes.rows + j * row_bytes();
+            if (has_floats())
+                std::memcpy(to, rows[i], row_bytes());
+            else if (!in_blocks())
+                for (std::size_t t = 0; t < d_; ++t) to[t] = std::byte(std::uint8_t(std::int32_t(rows[i][t])));
         }
     }
     void decode(ConstCodes codes, std::size_t slot, const float*, float* row) const {
@@ -197,15 +201,6 @@ private:
 
     bool in_blocks() const { return kHasBytes && form_ != Form::floats; }
     bool has_floats() const { return form_ != Form::whole; }
-    void set_blocks(std::span<const float* const> rows, Codes codes, std::size_t first) const {
-        if (!in_blocks()) return;
-        auto scratch = code_.scratch();
-        for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j)
-            code_.set_row(rows[i], codes.blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
-    }
-    void set_whole(const float* row, std::uint8_t* to) const {
-        for (std::size_t t = 0; t < d_; ++t) to[t] = std::uint8_t(std::int32_t(row[t]));
-    }
     ConstCodes from(ConstCodes codes, std::size_t j) const {
         return {codes.blocks + j / kBlock * block_bytes(), codes.rows + j * row_bytes()};
     }
