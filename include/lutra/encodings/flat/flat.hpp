@@ -88,7 +88,7 @@ public:
         auto scratch = code_.scratch();
         for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j) {
             if constexpr (kHasBytes)
-                if (in_blocks()) code_.set_row(rows[i], codes.blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
+                if (in_blocks()) set_bytes(rows[i], j, codes.blocks, scratch);
             std::byte* const to = codes.rows + j * row_bytes();
             if (has_floats())
                 std::memcpy(to, rows[i], row_bytes());
@@ -124,7 +124,8 @@ public:
         make_blocks(x.n, blocks);
         if constexpr (kHasBytes)
             executor.for_ranges(x.n, kRowsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
-                set_blocks(row_pointers(x.rows(begin, end)), {blocks.data(), nullptr}, begin);
+                auto scratch = code_.scratch();
+                for (std::size_t j = begin; in_blocks() && j < end; ++j) set_bytes(x.row(j), j, blocks.data(), scratch);
             });
         return {blocks.data(), reinterpret_cast<const std::byte*>(x.data)};
     }
@@ -201,6 +202,9 @@ private:
 
     bool in_blocks() const { return kHasBytes && form_ != Form::floats; }
     bool has_floats() const { return form_ != Form::whole; }
+    void set_bytes(const float* row, std::size_t j, std::byte* blocks, ByteCode::Scratch& scratch) const {
+        code_.set_row(row, blocks + j / kBlock * block_bytes(), j % kBlock, scratch);
+    }
     ConstCodes from(ConstCodes codes, std::size_t j) const {
         return {codes.blocks + j / kBlock * block_bytes(), codes.rows + j * row_bytes()};
     }
