@@ -30,7 +30,7 @@
 #include <lutra/encodings/pq4fs/pq4fs.hpp>     // 4-bit product quantization, scanned by table look-ups in registers
 #include <lutra/ivf/ivf.hpp>                   // inverted lists: train, add, search
 #include <lutra/kernels/distance.hpp>          // exact distances: their definition
-#include <lutra/kernels/nearest.hpp>           // nearest centroid, fused into a matrix product
+#include <lutra/kernels/nearest.hpp>           // nearest centroid, by bytes or fused into a matrix product
 #include <lutra/kernels/query_tile.hpp>        // queries against rows: finds the pairs under a threshold
 #include <lutra/refine/refine.hpp>             // compares the candidates of a base index exactly: RFlat
 #include <lutra/transform/transformed.hpp>     // L2norm in front of an index

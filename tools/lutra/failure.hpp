@@ -1,6 +1,6 @@
 // tools/lutra/failure.hpp: how the command fails: with exceptions that main() turns into a message and an exit code.
-// Main path: check(index.add(...)) or load_index(...).value() throws lutra::Error -> 1; BadUsage -> 2.  SPDX-License-Identifier:
-// MIT
+// Main path: check(index.add(...)) or load_index(...).value() throws lutra::Error -> 1; BadUsage -> 2.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 

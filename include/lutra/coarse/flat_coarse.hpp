@@ -4,7 +4,8 @@
 // Exact distances decide in probe() and assign(). L2, and inner product with centroids of length 1: a row is stored in the list
 // that a search for it visits first. Inner product with centroids of any length (list_order.hpp): a row is stored in the nearest
 // list, and lists are visited by the score their best row may have. Cost: nlist * d multiply-adds a row; one query reads the
-// centroids once. Memory: 8 nlist d bytes for L2, 4 for inner product with centroids of length 1, else 12.
+// centroids, or their bytes, once. Memory: 8 nlist d bytes for L2, 4 for inner product with centroids of length 1, else 12; and
+// nlist d where bytes are kept (kernels/centroids.hpp).
 #pragma once
 #include <lutra/coarse/centroid_search.hpp>
 #include <lutra/coarse/list_order.hpp>

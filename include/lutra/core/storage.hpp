@@ -11,8 +11,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// A choice of the one who makes or loads an index, index_factory() and load_index(), for as long as the index lives: through
 /// add(), removals, merges, reset() and untrained(). Results and files do not depend on it.
 struct IndexOptions {
-    /// Flat, alone or in lists, keeps 8-bit copies beside the floats of rows of 32 to 65,536 columns: about d + 12 bytes a row
-    /// more, a quarter of its memory, for faster searches. False: memory first. All else is the same either way: rows of whole
+    /// Flat, alone or in lists, keeps 8-bit copies beside the floats of rows of 32 to 65,536 columns: about d + 12 bytes a row,
+    /// a quarter more memory, for faster searches. False: memory first. All else is the same either way: rows of whole
     /// numbers 0 to 255, which Flat and RFlat keep as bytes alone, other encodings, and the copies of centroids. LUTRA_NO_BYTES
     /// (core/config.hpp) leaves out those of centroids, too.
     bool byte_copies = true;

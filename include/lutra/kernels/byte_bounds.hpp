@@ -1,5 +1,5 @@
-// lutra/kernels/byte_bounds.hpp: what a row's score is at least and at most, by the products of bytes.  SPDX-License-Identifier:
-// MIT
+// lutra/kernels/byte_bounds.hpp: what a row's score is at least and at most, by the products of bytes.
+// SPDX-License-Identifier: MIT
 //
 //   score = base - factor * scale * product        off = reach * width + slack of the query + slack of the row
 //   score - off <= exact score <= score + off      byte_code.hpp says why

@@ -175,7 +175,7 @@ private:
     }
 
     // A value at or above the k-th least of values [n], and hardly more of them: the k-th of the least of groups of them, 8 k or
-    // so. Infinite values behind them fill a multiple of 16.
+    // so: of the k least about k / 16 share a group with another. Infinite values behind them fill a multiple of 16.
     static float kth(float* values, std::size_t n, std::size_t k, Arena& arena) {
         const std::size_t groups = std::min(round_up(8 * k, kByteGroup), round_up(n, kByteGroup));
         for (std::size_t j = groups; j < n; j += groups)

@@ -47,7 +47,7 @@ public:
     /// for_lone_queries: bytes also where the products of many points are no faster by them.
     Centroids(Metric metric, AlignedVector<float> rows, std::size_t k, std::size_t d, bool for_lone_queries = false)
         : metric_(metric),
-          with_bytes_(k >= kLeastForBytes && d >= kLeastColumns && (for_lone_queries ? kHasBytes : kBytesPay)),
+          with_bytes_(may_have_bytes(k, d) && (for_lone_queries ? kHasBytes : kBytesPay)),
           k_(k),
           d_(d),
           rows_(std::move(rows)),
@@ -55,6 +55,11 @@ public:
           norms_(k, 0.F) {
         if (metric == Metric::l2) origin_.resize(d), centred_.resize(k * d);
         choose_origin();
+    }
+
+    static bool may_have_bytes(std::size_t k, std::size_t d) {
+        constexpr std::size_t kLeast = 256, kLeastColumns = 48;  // below, comparing all is faster
+        return k >= kLeast && d >= kLeastColumns && d <= kMostByteColumns;
     }
 
     std::size_t k() const { return k_; }
@@ -134,8 +139,7 @@ public:
     }
 
 private:
-    static constexpr float kFar = 16;                                       // times the median length
-    static constexpr std::size_t kLeastForBytes = 256, kLeastColumns = 48;  // below, comparing all is faster
+    static constexpr float kFar = 16;  // times the median length
 
     Metric metric_ = Metric::l2;
     bool with_bytes_ = false;

@@ -1,7 +1,8 @@
 // lutra/kernels/panel.hpp: a matrix product of many rows and a panel of queries, in tiles that stay in registers.
 // SPDX-License-Identifier: MIT
 //
-// The inner loop of k-means, of the coarse search of a batch and of list-major scans of Flat. An epilogue consumes each tile of
+// The inner loop of k-means, of the coarse search of a batch and of list-major scans of Flat, where the machine has no fast
+// products of bytes (byte_lanes.hpp). An epilogue consumes each tile of
 // scores while it is in registers, so the matrix of scores need not be written.
 //
 //   panel [d, Width]   Width queries side by side, transposed: panel[t * Width + lane] = scale * (query(lane)[t] - origin[t])

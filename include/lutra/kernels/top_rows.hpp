@@ -1,4 +1,5 @@
-// lutra/kernels/top_rows.hpp: finds the n best of some thousand rows for many queries: the coarse search of a batch.
+// lutra/kernels/top_rows.hpp: finds the n best of some thousand rows for many queries: the coarse search of a batch,
+// where the machine has no fast products of bytes.
 // SPDX-License-Identifier: MIT
 //
 //   scores [k, W]   written by the product of panel.hpp, W queries side by side, a row of the matrix for each row

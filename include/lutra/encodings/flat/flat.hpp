@@ -3,9 +3,9 @@
 // Rows are kept in one of three forms, which are chosen by the first rows and by what the machine can do:
 //
 //   floats         4 d bytes a row
-//   bytes, floats  d + 12 more, unless IndexOptions put memory first: a bound from bytes (kernels/byte_code.hpp) rules out most
-//   rows, floats decide whole bytes    d + 4, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the
-//   rows
+//   bytes, floats  d + 12 more, unless IndexOptions put memory first: a bound from bytes (kernels/byte_code.hpp) rules out
+//                  most rows, floats decide
+//   whole bytes    d + 4, where every component is one of 0, 1 .. 255, as in image descriptors: bytes are the rows
 //
 // Without kernels of bytes (kHasBytes) there are no bytes beside floats, and whole bytes are d a row, made floats for a scan.
 // Results are the same, bit for bit. Bytes are in blocks of 16 rows, the last of a list padded, floats in an array of their own, so

@@ -89,7 +89,7 @@ void Flat::scan_some(Metric metric, const State* const* queries, const ListView&
 // Scores survivors exactly. Those behind the end of the list are slots without a row.
 template <bool Whole, Collector C>
 void Flat::offer(Metric metric, const State& query, const ListView& part, ByteSurvivors found, C& collector, Arena& arena) const {
-    constexpr std::size_t kAhead = 4;
+    constexpr std::size_t kAhead = 4;  // rows: a score takes 25 ns, memory 100
     while (found.n != 0 && found.offsets[found.n - 1] >= part.size) --found.n;
     const auto push = [&](float score, Id id) {
         if (score <= collector.threshold() && collector.wants(id)) collector.push(score, id);
