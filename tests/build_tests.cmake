@@ -119,9 +119,14 @@ set(check_floors ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_floors.
 add_test(NAME floors COMMAND ${check_floors} ${include_dir}/lutra)
 add_test(NAME floors.refused COMMAND ${check_floors} ${CMAKE_CURRENT_SOURCE_DIR}/floors/lutra)
 set_tests_properties(floors floors.refused PROPERTIES LABELS build)
-set(refused core/config.hpp:3 core/high.hpp:2 core/quoted.hpp:2 encodings/a/sideways.hpp:2 encodings/a/vectors.hpp:2
-            encodings/a/vectors.hpp:3 encodings/a/vectors.hpp:4 encodings/a/vectors.hpp:6 encodings/a/vectors.hpp:7
-            encodings/a/vectors.hpp:8 unknown/unknown.hpp:1)
+set(refused core/around.hpp:2 core/around.hpp:3 core/around.hpp:4 core/around.hpp:5 core/around.hpp:6 core/around.hpp:7
+            core/config.hpp:3 core/high.hpp:2 core/quoted.hpp:2 core/table.inc:2 encodings/a/sideways.hpp:2
+            encodings/a/vectors.hpp:2 encodings/a/vectors.hpp:3 encodings/a/vectors.hpp:4 encodings/a/vectors.hpp:6
+            encodings/a/vectors.hpp:7 encodings/a/vectors.hpp:8 encodings/a/vectors.hpp:9 encodings/a/vectors.hpp:10
+            encodings/a/vectors.hpp:11 encodings/a/vectors.hpp:12 encodings/a/vectors.hpp:13 encodings/a/vectors.hpp:14
+            encodings/a/vectors.hpp:15 encodings/a/vectors.hpp:16 encodings/a/vectors.hpp:17 encodings/a/vectors.hpp:18
+            encodings/a/vectors.hpp:19 encodings/a/vectors.hpp:20 encodings/a/vectors.hpp:21 encodings/a/vectors.hpp:22
+            encodings/a/vectors.hpp:27 unknown/unknown.hpp:1)
 list(LENGTH refused n_refused)
 list(JOIN refused ": .*" refused)
 set_tests_properties(floors.refused PROPERTIES PASS_REGULAR_EXPRESSION "${refused}: .*\n${n_refused} wrong lines")
