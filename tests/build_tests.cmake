@@ -48,6 +48,13 @@ target_link_libraries(headers_alone PRIVATE lutra::lutra)
 target_compile_options(headers_alone PRIVATE -O0 -g0)
 lutra_build_test(headers_alone)
 
+# What the contracts ask of a part is all that the library uses of it.
+add_library(archetypes OBJECT contracts/archetypes.cpp)
+target_link_libraries(archetypes PRIVATE lutra::lutra)
+target_compile_definitions(archetypes PRIVATE LUTRA_COMPILED)
+target_compile_options(archetypes PRIVATE -O0 -g0)
+lutra_build_test(archetypes)
+
 # An index's own headers are enough for all it does but files.
 add_executable(typed odr/typed.cpp)
 target_link_libraries(typed PRIVATE lutra::lutra)

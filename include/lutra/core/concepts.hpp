@@ -31,6 +31,7 @@ class Writer;
 struct Fourcc;  // io/record.hpp
 struct IndexHeader;
 struct PartCost;  // core/part_cost.hpp
+class Reservoir;  // core/reservoir.hpp
 
 /// Where vectors are stored, from one block of a list on: blocks of codes, and what is kept of each vector beside them, in order.
 template <class Byte>
@@ -86,9 +87,9 @@ struct ListView {
 ///   token()             the text behind "IVF{n}" in a factory string
 /// Moving one and set_spreads() cannot fail. If memory runs out the other calls throw std::bad_alloc, or an Error with a Status.
 template <class C>
-concept CoarseQuantizer = requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists,
-                                   float* distances, Arena& arena, Metric metric, std::span<const float> rms,
-                                   const Resources& resources) {
+concept CoarseQuantizer = std::movable<C> &&
+    requires(C& c, const C& cc, AlignedVector<float> centroids, MatrixView x, std::size_t n, Id* lists, float* distances,
+             Arena& arena, Metric metric, std::span<const float> rms, const Resources& resources) {
     { cc.learns() } -> std::same_as<bool>;
     { cc.untrained() } -> std::same_as<C>;
     { c.build(std::move(centroids), n, n, metric, resources) } -> std::same_as<Status>;
@@ -117,7 +118,7 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 ///   kQueryTile          queries of a tile, which scan lists together: their states and candidates should stay in a cache
 ///   kFirstLists         the nearest lists of each query of a batch that are scanned before all others, so that thresholds are
 ///                       tight early; 0: one round
-///   Candidates          the TopKCollector of its searches
+///   Candidates          the TopKCollector of its searches; Reservoir if kEstimates
 ///   kEstimates          true: scan() gives it estimates. A search collects with_estimates(k) candidates and rescores them by
 ///                       their decoded vectors
 ///   token()             as written in a factory string: "Flat"
@@ -146,16 +147,17 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 ///                       list's centroid, as from probe(), if by_residual(); otherwise empty. Hot: no allocation, nothing virtual
 /// Moving one cannot fail. If memory runs out the calls throw std::bad_alloc; the slots of encode() are then undefined.
 template <class E>
-concept Encoding = requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out,
-                            Codes block, ConstCodes codes, std::size_t n, Arena& arena, Metric metric, ListView list,
-                            std::span<const typename E::State* const> states, std::span<const float> distances,
-                            std::span<typename E::Candidates* const> top, std::span<RangeCollector* const> range,
-                            const Resources& resources) {
+concept Encoding = std::copyable<E> &&
+    requires(E& e, const E& ce, MatrixView x, std::span<const float* const> rows, const float* row, float* out, Codes block,
+             ConstCodes codes, std::size_t n, Arena& arena, Metric metric, ListView list,
+             std::span<const typename E::State* const> states, std::span<const float> distances,
+             std::span<typename E::Candidates* const> top, std::span<RangeCollector* const> range, const Resources& resources) {
     { E::kBlock } -> std::convertible_to<std::size_t>;
     { E::kQueryTile } -> std::convertible_to<std::size_t>;
     { E::kFirstLists } -> std::convertible_to<std::size_t>;
     { E::kEstimates } -> std::convertible_to<bool>;
     requires TopKCollector<typename E::Candidates>;
+    requires !E::kEstimates || (std::same_as<typename E::Candidates, Reservoir> && requires { std::size_t{ce.with_estimates(n)}; });
     { ce.block_bytes() } -> std::same_as<std::size_t>;
     { ce.row_bytes() } -> std::same_as<std::size_t>;
     { ce.code_size() } -> std::same_as<std::size_t>;
@@ -200,8 +202,7 @@ concept NamedEncoding = Encoding<E> &&
 ///   kAloneRecords       the fourccs of faiss's records of an index without lists; kRecordName: their name in errors, "PQ..x4fs"
 ///   note()              the note in the record's header, alone or in lists; IndexHeader::kNoNote for none
 ///   save_fields(out), load_fields(in, header, options)   the fields before the lists
-///   save_alone(out, metric, list), load_alone(in, header, codes, options)   the record of an index without lists; reading starts
-///                       behind the fourcc
+///   save_alone(out, metric, list), load_alone(in, header, codes, options)   the record without lists, read behind its fourcc
 template <class E>
 concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
                                                       ListView list, OwnedCodes& codes, IndexOptions options) {
@@ -219,7 +220,8 @@ concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, 
 template <class E>
 concept RowStored = StoredEncoding<E> && E::kRowsInFiles;
 
-/// A stored encoding whose lists are in blocks (kBlock > 1); blocks in files may differ.
+/// A stored encoding whose lists are in blocks in files. One that is neither this nor RowStored has kBlock 1 and row_bytes() 0:
+/// files hold its codes vector by vector.
 ///   file_block(), file_block_bytes()     vectors and bytes of a block in a file
 ///   to_file(list, out), from_file(in, n, centroid, codes)   out and in hold ceil(n / file_block()) blocks of a file
 template <class E>
@@ -232,11 +234,11 @@ concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, 
 };
 
 /// A step before an index: rows of dim_in() columns become rows of dim_out().
-///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in(). parse() takes no empty token, and what token()
-///   gives repair(token, d)    optional, as an encoding's train(x, resources)  trains on x [n, dim_in], n >= 1, of which it uses
-///   training_rows(); 0: nothing to train apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const,
-///   thread-safe, after train() kReverses           true: reverse(y, out) maps y [n, dim_out] back into out [n, dim_in]; false:
-///   reconstruct() returns the
+///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in(). parse() takes what token() gives, never ""
+///   repair(token, d)    optional, as an encoding's
+///   train(x, resources) trains on x [n, dim_in], n >= 1, of which it uses training_rows(); 0: nothing to train
+///   apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const, thread-safe, after train()
+///   kReverses           true: reverse(y, out) maps y [n, dim_out] back into out [n, dim_in]; false: reconstruct() returns the
 ///                       stored row, and dim_out() is dim_in()
 ///   same(other)         true if the other gives the same result for every row
 ///   cost(metric, n)     a sentence and the costs for explain(), trained with n rows
@@ -297,12 +299,11 @@ concept Transform = std::copyable<T> &&
 /// Every call that returns a Status may return out_of_memory. After an error, or an exception of the caller's own functions
 /// (executor, filter, progress, stream), which passes through, the index is unchanged, and so are both indexes of a merge; the
 /// output of a search is undefined. Constructors, spec() and other calls without a Status throw std::bad_alloc. In builds without
-/// exceptions operator new ends the process.
-/// Const calls may run at the same time; the others must run alone.
+/// exceptions operator new ends the process. Const calls may run at the same time; the others must run alone.
 template <class I>
-concept SearchIndex = requires(I& i, const I& ci, MatrixView x, std::size_t n, const Id* ids, Id id, float* out, HitsView hits,
-                               RangeHits& range, float radius, const SearchParams& params, const Resources& resources,
-                               const IdFilter& filter, Writer& writer) {
+concept SearchIndex = std::movable<I> &&
+    requires(I& i, const I& ci, MatrixView x, std::size_t n, const Id* ids, Id id, float* out, HitsView hits, RangeHits& range,
+             float radius, const SearchParams& params, const Resources& resources, const IdFilter& filter, Writer& writer) {
     { ci.untrained() } -> std::same_as<I>;
     { ci.dim() } -> std::same_as<std::size_t>;
     { ci.ntotal() } -> std::same_as<std::size_t>;

@@ -37,7 +37,7 @@ namespace detail {
 
 template <StoredEncoding E>
 std::optional<Status> check_word(std::string_view token, std::size_t d, Metric metric, bool in_lists) {
-    const std::optional<Result<E>> parsed = E::parse(token, d, in_lists);
+    const std::optional<Result<E>> parsed = E::parse(token, d, in_lists, {});
     if (!parsed) return std::nullopt;
     return parsed->ok() ? (*parsed)->check_metric(metric) : parsed->status();
 }
@@ -120,7 +120,7 @@ template <class... E>
 LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     LoadRecord found = nullptr;
     const auto look_at = [&]<class One>(std::type_identity<One>) {
-        if (std::ranges::find(One::kAloneRecords, fourcc) != One::kAloneRecords.end()) found = detail::load_alone<One>;
+        if (std::ranges::find(One::kAloneRecords, fourcc) != std::ranges::end(One::kAloneRecords)) found = detail::load_alone<One>;
         if (fourcc == One::kIvfRecord) found = detail::load_in_lists<One>;
     };
     (look_at(std::type_identity<E>{}), ...);

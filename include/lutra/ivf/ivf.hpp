@@ -137,7 +137,7 @@ public:
     /// An index with lists from what follows the fourcc of its record. `depth` counts records in records, for a coarse quantizer
     /// that is an index. Errors: bad_file, unsupported, io_error; nothing is allocated that the stream cannot fill.
     static Result<Ivf> load(Reader& in, std::size_t depth = 0, IndexOptions options = {});
-    /// The same for an index without lists, whose record is its encoding's.
+    /// The same for an index without lists, whose record is its encoding's. Coarse must be made from a OneList.
     static Result<Ivf> load_alone(Reader& in, IndexOptions options = {});
     /// Fills the lists of a new index from a record.
     class ListFiller;

@@ -46,6 +46,14 @@ Status Ivf<Coarse, E>::write_in_lists(Writer& out) const {
     return write_all_lists(out);
 }
 
+/// Bytes of a vector in a file, which holds the codes as they are in memory.
+template <StoredEncoding E>
+std::size_t file_code_bytes(const E& encoding) {
+    static_assert(E::kBlock == 1, "lists in blocks need RowStored or BlockStored");
+    LUTRA_ASSERT(encoding.row_bytes() == 0);
+    return encoding.block_bytes();
+}
+
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::write_all_lists(Writer& out) const {
     if constexpr (BlockStored<E>)
@@ -57,9 +65,11 @@ Status Ivf<Coarse, E>::write_all_lists(Writer& out) const {
                 return write_values(out, rows, piece.n * d_);
             });
         });
-    else
-        return write_lists(out, lists_, nlist_, encoding_.block_bytes(),
-                           [&](const ListView& list) { return out.write(list.codes.blocks, list.size * encoding_.block_bytes()); });
+    else {
+        const std::size_t code_bytes = file_code_bytes(encoding_);
+        return write_lists(out, lists_, nlist_, code_bytes,
+                           [&](const ListView& list) { return out.write(list.codes.blocks, list.size * code_bytes); });
+    }
 }
 
 /// What the record of an index in lists says of it.
@@ -104,12 +114,12 @@ public:
     std::size_t nlist() const { return index_.nlist_; }
     /// Vectors in all lists, as the record says.
     std::size_t ntotal() const { return ntotal_; }
-    /// Bytes of a vector in a file, if not in blocks.
-    std::size_t code_bytes() const {
+    /// Bytes of a vector in a file.
+    std::size_t code_bytes() const requires(!BlockStored<E>) {
         if constexpr (RowStored<E>)
             return index_.d_ * sizeof(float);
         else
-            return index_.encoding_.block_bytes();
+            return file_code_bytes(index_.encoding_);
     }
 
     /// The numbers of vectors, by rising lists. The stream must hold vector_bytes for each of them. Errors: bad_file.
@@ -122,7 +132,7 @@ public:
     }
 
     /// Reads all codes of a list that is not empty, code_bytes() each.
-    Status read_codes(Reader& in, std::size_t list) {
+    Status read_codes(Reader& in, std::size_t list) requires(!BlockStored<E>) {
         if constexpr (RowStored<E>)
             return for_pieces_of_rows(sizes_[list], index_.d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
                 LUTRA_TRY(read_values(in, rows, piece.n * piece.d));

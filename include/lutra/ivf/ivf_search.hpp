@@ -58,7 +58,7 @@ template <CoarseQuantizer Coarse, Encoding E>
 template <class F>
 void Ivf<Coarse, E>::for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
     constexpr std::size_t kProbes = std::size_t{1} << 20;  // probed lists of a tile, 12 bytes each: 12 MB for each worker
-    const std::size_t most = std::min(E::kQueryTile, std::max<std::size_t>(16, kProbes / nprobe));
+    const std::size_t most = std::min<std::size_t>(E::kQueryTile, std::max<std::size_t>(16, kProbes / nprobe));
     executor.for_ranges(q.n, std::min(most, (q.n + executor.workers() - 1) / executor.workers()), f);
 }
 

@@ -91,8 +91,8 @@ void scan_query_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, 
             if (p + 1 < queries.probes.size() && queries.probes[p + 1] != kNoId)
                 ivf.lists.prefetch(std::size_t(queries.probes[p + 1]));
             if (const Id list = queries.probes[p]; list != kNoId)
-                ivf.encoding.template scan<C>(ivf.metric, queries.states.subspan(i, 1), queries.distances_at(p, 1),
-                                              ivf.list(std::size_t(list)), queries.collectors.subspan(i, 1), arena);
+                ivf.encoding.scan(ivf.metric, queries.states.subspan(i, 1), queries.distances_at(p, 1), ivf.list(std::size_t(list)),
+                                  queries.collectors.subspan(i, 1), arena);
         }
 }
 
@@ -123,7 +123,7 @@ void scan_list_major(const IvfView<Coarse, E>& ivf, const ProbedQueries<State, C
         for (std::size_t i = 0; i < n; ++i)
             states[i] = queries.states[visitors[begin + i]], collectors[i] = queries.collectors[visitors[begin + i]];
         const auto own = distances.empty() ? distances : distances.subspan(begin, n);
-        ivf.encoding.template scan<C>(ivf.metric, states.first(n), own, ivf.list(l), collectors.first(n), arena);
+        ivf.encoding.scan(ivf.metric, states.first(n), own, ivf.list(l), std::span<C* const>(collectors.first(n)), arena);
     }
 }
 
@@ -138,7 +138,7 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
     // each query are half a microsecond, what a scan of one list of 1,000 4-bit codes takes.
     const bool worth_sorting = q.n >= 2 && ivf.lists.nlist() <= 256 * q.n;
     if (!worth_sorting) return detail::scan_query_major(ivf, queries, arena);
-    const std::size_t first_round = detail::kListsInOrder<C> ? 0 : std::min(E::kFirstLists, nprobe);
+    const std::size_t first_round = detail::kListsInOrder<C> ? 0 : std::min<std::size_t>(E::kFirstLists, nprobe);
     if (first_round != 0) detail::scan_list_major(ivf, queries, 0, first_round, arena);
     if (first_round != nprobe) detail::scan_list_major(ivf, queries, first_round, nprobe, arena);
 }
@@ -180,9 +180,8 @@ void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::s
     workspace.resources().executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
         Candidates* const mine = &own[worker];
         const ListPiece& p = pieces[i];
-        ivf.encoding.template scan<Candidates>(ivf.metric, query.states, query.distances_at(p.probe, 1),
-                                               ivf.list(p.list, p.begin, p.end), std::span<Candidates* const>(&mine, 1),
-                                               workspace.arena(worker));
+        ivf.encoding.scan(ivf.metric, query.states, query.distances_at(p.probe, 1), ivf.list(p.list, p.begin, p.end),
+                          std::span<Candidates* const>(&mine, 1), workspace.arena(worker));
     });
     for (std::size_t w = 1; w < own.size(); ++w) own[0].take_over(own[w]);
 }
