@@ -13,6 +13,7 @@
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/part_cost.hpp>
+#include <lutra/core/prefetch.hpp>
 #include <lutra/io/flat_record.hpp>
 #include <lutra/kernels/byte_code.hpp>
 #include <lutra/kernels/centroids.hpp>
@@ -85,8 +86,10 @@ public:
     }
 
     void encode(std::span<const float* const> rows, const float*, Codes codes, std::size_t first) const {
+        constexpr std::size_t kAhead = 4;  // rows of a list are scattered among those added
         auto scratch = code_.scratch();
         for (std::size_t i = 0, j = first; i < rows.size(); ++i, ++j) {
+            if (i + kAhead < rows.size()) prefetch_bytes(rows[i + kAhead], d_ * sizeof(float));
             if constexpr (kHasBytes)
                 if (in_blocks()) set_bytes(rows[i], j, codes.blocks, scratch);
             std::byte* const to = codes.rows + j * row_bytes();
