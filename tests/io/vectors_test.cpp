@@ -109,18 +109,18 @@ TEST_CASE("VectorFile: read() gives any range, also across files and from files 
     }
 }
 
-TEST_CASE("VectorFile: place() names the file of a row, and the row in it") {
+TEST_CASE("VectorFile: row_in_file() names the file of a row, and the row in it") {
     const TempDir dir;
     fill_folder(dir);
-    const std::vector<std::pair<const char*, std::size_t>> places{{"0_0.npy", 0}, {"0_0.npy", 1}, {"0_0.npy", 2}, {"100_0.npy", 0},
+    const std::vector<std::pair<const char*, std::size_t>> wanted{{"0_0.npy", 0}, {"0_0.npy", 1}, {"0_0.npy", 2}, {"100_0.npy", 0},
                                                                   {"2_0.npy", 0}, {"2_0.npy", 1}, {"2_0.npy", 2}, {"2_0.npy", 3}};
     const VectorFile file = open(dir.path().string());
-    for (std::size_t row = 0; row < places.size(); ++row) {
-        CHECK(file.place(row).path == dir.file(places[row].first));
-        CHECK(file.place(row).row == places[row].second);
+    for (std::size_t row = 0; row < wanted.size(); ++row) {
+        CHECK(file.row_in_file(row).path == dir.file(wanted[row].first));
+        CHECK(file.row_in_file(row).row == wanted[row].second);
     }
-    CHECK(open(dir.file("2_0.npy")).place(3).path == dir.file("2_0.npy"));
-    CHECK(open(dir.file("2_0.npy")).place(3).row == 3);
+    CHECK(open(dir.file("2_0.npy")).row_in_file(3).path == dir.file("2_0.npy"));
+    CHECK(open(dir.file("2_0.npy")).row_in_file(3).row == 3);
 }
 
 TEST_CASE("VectorFile: rows past the end are refused, with the number there are") {

@@ -10,11 +10,11 @@ namespace {
 using lutra::Id;
 using lutra::InvertedLists;
 
-/// A byte of a vector, in its slot's place of its block, or in its row.
+/// A byte of a vector, in its slot of its block, or in its row.
 template <class Lists>
-auto& byte_of(Lists& lists, std::size_t list, std::size_t place) {
-    const auto codes = lists.block_of(list, place);
-    const std::size_t slot = place % lists.block();
+auto& byte_of(Lists& lists, std::size_t list, std::size_t offset) {
+    const auto codes = lists.block_of(list, offset);
+    const std::size_t slot = offset % lists.block();
     return lists.block_bytes() != 0 ? codes.blocks[slot] : codes.rows[slot * lists.row_bytes()];
 }
 /// Adds a vector whose byte says which it is.
@@ -22,13 +22,13 @@ void append(InvertedLists& lists, std::size_t list, Id id) {
     std::vector<std::size_t> more(lists.nlist(), 0);
     more[list] = 1;
     lists.reserve(more);
-    const std::size_t place = lists.size(list);
+    const std::size_t offset = lists.size(list);
     lists.grow(list, 1);
-    CHECK(lists.ids(list)[place] == lutra::kNoId);
-    byte_of(lists, list, place) = std::byte(id & 0xff);
+    CHECK(lists.ids(list)[offset] == lutra::kNoId);
+    byte_of(lists, list, offset) = std::byte(id & 0xff);
     if (lists.row_bytes() != 0)
-        lists.block_of(list, place).rows[place % lists.block() * lists.row_bytes() + 1] = std::byte(id >> 8);
-    lists.ids(list)[place] = id;
+        lists.block_of(list, offset).rows[offset % lists.block() * lists.row_bytes() + 1] = std::byte(id >> 8);
+    lists.ids(list)[offset] = id;
 }
 bool holds(const InvertedLists& lists, std::size_t list, const std::vector<Id>& ids) {
     bool good = lists.size(list) == ids.size();
@@ -63,10 +63,10 @@ TEST_CASE("InvertedLists: lists placed in order fill what was reserved, and no m
     const std::size_t sizes[4] = {5, 0, 1, 2};  // 2, 0, 1 and 1 blocks
     Id next = 0;
     for (std::size_t l = 0; l < 4; ++l) {
-        if (sizes[l] != 0) CHECK(lists.place(l, sizes[l]));
+        if (sizes[l] != 0) CHECK(lists.make_list(l, sizes[l]));
         for (std::size_t i = 0; i < sizes[l]; ++i) byte_of(lists, l, i) = std::byte(next), lists.ids(l)[i] = next, ++next;
     }
-    CHECK_FALSE(lists.place(1, 1));
+    CHECK_FALSE(lists.make_list(1, 1));
     append(lists, 1, 8);
     append(lists, 0, 9);
     CHECK(holds(lists, 0, {0, 1, 2, 3, 4, 9}));

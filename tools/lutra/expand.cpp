@@ -56,7 +56,7 @@ AlignedVector<float> read_directions(const Inputs& inputs) {
     const std::size_t zeros = find_zero_row({rows.data(), inputs.n(), inputs.d()});
     if (zeros == inputs.n()) return rows;
     throw Error(Status{Errc::bad_argument, "{} is all zeros and has no direction; accepted: rows with a value other than 0",
-                       inputs.place(zeros)});
+                       inputs.row_text(zeros)});
 }
 
 Index index_for(const ExpandFlags& flags, std::size_t d) {

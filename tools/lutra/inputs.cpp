@@ -80,13 +80,13 @@ bool Inputs::is_near(std::size_t first, std::size_t last, std::size_t row) const
 }
 
 void Inputs::refuse(std::size_t row, std::size_t column, float value) const {
-    throw Error(Status{Errc::not_finite, "{} has {} in column {}; every value must be finite", place(row), value, column});
+    throw Error(Status{Errc::not_finite, "{} has {} in column {}; every value must be finite", row_text(row), value, column});
 }
 
-std::string Inputs::place(std::size_t row) const {
+std::string Inputs::row_text(std::size_t row) const {
     const std::size_t i = file_of(row);
-    const VectorFile::Place place = files_[i].place(row - first_[i]);
-    return path_text(place.path) + ": row " + std::to_string(place.row);
+    const VectorFile::RowInFile found = files_[i].row_in_file(row - first_[i]);
+    return path_text(found.path) + ": row " + std::to_string(found.row);
 }
 
 std::size_t Inputs::batch() const { return std::max<std::size_t>(1, (std::size_t{16} << 20) / std::max<std::size_t>(1, d())); }

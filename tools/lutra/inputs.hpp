@@ -44,7 +44,7 @@ public:
     }
 
     /// "FILE: row 3", the file and the row in it, of a folder too; as path_text().
-    std::string place(std::size_t row) const;
+    std::string row_text(std::size_t row) const;
 
     /// Rows that make a batch of about 64 MB.
     std::size_t batch() const;

@@ -76,12 +76,12 @@ private:
     void start(std::uint32_t seed) {
         objective_.clear(), pruned_.reset();
         const std::vector<std::size_t> rows = permutation(x_.n, k_, seed);
-        for (std::size_t j = 0; j < k_; ++j) place(x_.row(rows[j]), centroid(j));
+        for (std::size_t j = 0; j < k_; ++j) copy_as_centroid(x_.row(rows[j]), centroid(j));
         centroids_.choose_origin();
     }
 
     // c [d] becomes what a cluster of this row alone has.
-    void place(const float* row, float* c) const {
+    void copy_as_centroid(const float* row, float* c) const {
         std::copy_n(row, x_.d, c);
         if (config_.spherical) normalize_rows(c, 1, x_.d, c);
     }
@@ -234,7 +234,7 @@ private:
         for (const auto& [distance, row] : farthest_rows(sizes)) {
             if (moved == empty.size()) break;
             if (sizes[std::size_t(best_[row])]-- < 2) continue;
-            place(x_.row(row), centroid(empty[moved++]));
+            copy_as_centroid(x_.row(row), centroid(empty[moved++]));
         }
         for (std::size_t i = 0; moved == 0 && i < empty.size(); ++i)
             std::copy_n(centroid(std::size_t(best_[0])), x_.d, centroid(empty[i]));
@@ -247,7 +247,7 @@ private:
         std::vector<float> own(x_.d);
         for (std::size_t i = 0; i < x_.n; ++i) {
             if (!counts(i) || copies_[i] || sizes[std::size_t(best_[i])] < 2) continue;
-            place(x_.row(i), own.data());
+            copy_as_centroid(x_.row(i), own.data());
             const double distance = score_in_double(Metric::l2, own.data(), centroid(std::size_t(best_[i])), x_.d);
             if (distance > 0) rows.emplace_back(-distance, i);
         }

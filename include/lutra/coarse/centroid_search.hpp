@@ -5,7 +5,7 @@
 // be near (kernels/byte_rows.hpp); else many queries go through kernels/top_rows.hpp, and few scan the centroids as a Flat list is.
 #pragma once
 #include <lutra/core/concepts.hpp>
-#include <lutra/core/count_places.hpp>
+#include <lutra/core/count_ranks.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/topk.hpp>
@@ -115,11 +115,11 @@ private:
         if (!score(q, candidates, scores.data()) || near.n > kMostCounted)
             return keep_best(candidates, scores.data(), nprobe, lists, distances);
         const auto keys = arena.take<std::int32_t>(near.n);
-        const auto places = arena.take<std::uint32_t>(near.n);
+        const auto ranks = arena.take<std::uint32_t>(near.n);
         for (std::size_t i = 0; i < near.n; ++i) keys[i] = order_key(scores[i] + 0.F);  // -0 equals 0
-        count_places(keys, places.data());
+        count_ranks(keys, ranks.data());
         for (std::size_t i = 0; i < near.n; ++i)
-            if (places[i] < nprobe) lists[places[i]] = Id(candidates[i]), distances[places[i]] = distance_of(metric_, scores[i]);
+            if (ranks[i] < nprobe) lists[ranks[i]] = Id(candidates[i]), distances[ranks[i]] = distance_of(metric_, scores[i]);
     }
 
     // By float distances; -1 where distances overflow or the query has NaN.

@@ -46,11 +46,11 @@ public:
     std::size_t gap() const { return gap_; }
 
     /// The file that holds row `row`, and the row's number in that file (of a folder: not that in the whole). Needs: row < n().
-    struct Place {
+    struct RowInFile {
         std::string path;
         std::size_t row;
     };
-    Place place(std::size_t row) const;
+    RowInFile row_in_file(std::size_t row) const;
 
     /// All rows where they lie in the file, mapped, without a copy; nothing if they need conversion or joining (anything but one
     /// little-endian, C-order f4 array), or if the file is not kept open. Lives as long as this object. Only for a file that nobody
@@ -224,7 +224,7 @@ inline const VectorFile::Part& VectorFile::part_of(std::size_t row) const {
     return *(after - 1);  // parts without rows share their `first` with the next one and come before it
 }
 
-inline VectorFile::Place VectorFile::place(std::size_t row) const {
+inline VectorFile::RowInFile VectorFile::row_in_file(std::size_t row) const {
     const Part& part = part_of(row);
     return {part.path, row - part.first};
 }

@@ -85,13 +85,13 @@ public:
         if (!fits) move_all(more);
     }
 
-    /// Takes memory for n_blocks of empty lists without rows, which place() then makes one after the other.
+    /// Takes memory for n_blocks of empty lists without rows, which make_list() then makes one after the other.
     void reserve_in_order(std::size_t n_blocks) {
         LUTRA_ASSERT(row_bytes_ == 0 && codes_.empty());
         codes_.reserve(n_blocks * block_bytes_);
     }
     /// Makes a list one of `size` slots with id -1. False: what was reserved does not hold them.
-    bool place(std::size_t list, std::size_t size) {
+    bool make_list(std::size_t list, std::size_t size) {
         const std::size_t first = codes_.size() / block_bytes_;
         if (blocks(size) > codes_.capacity() / block_bytes_ - first) return false;
         codes_.resize((first + blocks(size)) * block_bytes_);
@@ -152,21 +152,22 @@ private:
     }
 
     void move_all(std::span<const std::size_t> more) {
-        std::vector<List> places(nlist());  // without ids
+        std::vector<List> moved_lists(nlist());  // without ids
         std::size_t n_blocks = 0, n_rows = 0;
         for (std::size_t l = 0; l < nlist(); ++l) {
-            places[l] = {n_blocks, n_rows, std::max(lists_[l].room, room(lists_[l], more[l])), {}};
-            n_blocks += blocks(places[l].room), n_rows += places[l].room;
+            moved_lists[l] = {n_blocks, n_rows, std::max(lists_[l].room, room(lists_[l], more[l])), {}};
+            n_blocks += blocks(moved_lists[l].room), n_rows += moved_lists[l].room;
         }
         OwnedCodes moved{AlignedVector<std::byte>(n_blocks * block_bytes_), AlignedVector<std::byte>(n_rows * row_bytes_)};
         for (std::size_t l = 0; l < nlist(); ++l) {
             const std::size_t code_bytes = blocks(size(l)) * block_bytes_, bytes = size(l) * row_bytes_;
             const ConstCodes from = block_of(l, 0);
-            if (code_bytes != 0) std::memcpy(moved.blocks.data() + places[l].first * block_bytes_, from.blocks, code_bytes);
-            if (bytes != 0) std::memcpy(moved.rows.data() + places[l].first_row * row_bytes_, from.rows, bytes);
+            if (code_bytes != 0) std::memcpy(moved.blocks.data() + moved_lists[l].first * block_bytes_, from.blocks, code_bytes);
+            if (bytes != 0) std::memcpy(moved.rows.data() + moved_lists[l].first_row * row_bytes_, from.rows, bytes);
         }
         for (std::size_t l = 0; l < nlist(); ++l)
-            lists_[l].first = places[l].first, lists_[l].first_row = places[l].first_row, lists_[l].room = places[l].room;
+            lists_[l].first = moved_lists[l].first, lists_[l].first_row = moved_lists[l].first_row,
+            lists_[l].room = moved_lists[l].room;
         codes_ = std::move(moved.blocks), rows_ = std::move(moved.rows);
     }
 

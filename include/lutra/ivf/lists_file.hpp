@@ -185,7 +185,7 @@ Status read_block_lists(Reader& in, ListFiller& filler) {
         LUTRA_TRY(detail::read_block_list(in, l, block, ids, codes));
         if (ids.empty()) continue;
         if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, ids.size()};
-        if (!lists.place(l, ids.size()))
+        if (!lists.make_list(l, ids.size()))
             return {Errc::bad_file, "IVF record says {} vectors, its lists hold more", filler.ntotal()};
         std::ranges::copy(ids, lists.ids(l).begin());
         encoding.from_file(codes, ids.size(), filler.origin(l), lists.block_of(l, 0));
