@@ -211,7 +211,7 @@ TEST_CASE("Ivf: a range search in any order goes through the lists by their numb
     }
 }
 
-TEST_CASE("cut_lists: pieces cover the probed lists once, none longer than asked for; missing lists are passed over") {
+TEST_CASE("cut_lists: chunks cover the probed lists once, none longer than asked for; missing lists are passed over") {
     lutra::InvertedLists lists(4, 1, 4);
     const std::vector<std::size_t> sizes{10, 0, 25, 7};
     lists.reserve(sizes);
@@ -219,10 +219,10 @@ TEST_CASE("cut_lists: pieces cover the probed lists once, none longer than asked
     lutra::Arena arena;
     const std::vector<Id> probes{2, -1, 1, 0};
     std::vector<std::size_t> covered(4, 0), next(4, 0);
-    for (const lutra::ListPiece& p : lutra::cut_lists(lists, probes, 10, arena)) {
-        CHECK(p.begin == next[p.list]);
-        CHECK(p.end - p.begin <= 10);
-        covered[p.list] += p.end - p.begin, next[p.list] = p.end;
+    for (const lutra::ListChunk& chunk : lutra::cut_lists(lists, probes, 10, arena)) {
+        CHECK(chunk.begin == next[chunk.list]);
+        CHECK(chunk.end - chunk.begin <= 10);
+        covered[chunk.list] += chunk.end - chunk.begin, next[chunk.list] = chunk.end;
     }
     CHECK(covered == std::vector<std::size_t>{10, 0, 25, 0});
 }

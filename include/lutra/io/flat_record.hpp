@@ -26,10 +26,10 @@ inline Status write_flat_record(Writer& out, MatrixView rows, Metric metric) {
     return write_values(out, rows.data, rows.n * rows.d);
 }
 
-/// Calls f(first, piece, buffer) for n rows of d floats, a megabyte at a time: piece has the shape of the rows from `first` on, its
+/// Calls f(first, chunk, buffer) for n rows of d floats, a megabyte at a time: chunk has the shape of the rows from `first` on, its
 /// memory is the buffer.
 template <class F>
-Status for_pieces_of_rows(std::size_t n, std::size_t d, F&& f) {
+Status for_chunks_of_rows(std::size_t n, std::size_t d, F&& f) {
     constexpr std::size_t kFloats = std::size_t{1} << 18;
     const std::size_t most = std::min(n, std::max<std::size_t>(1, kFloats / d));
     AlignedVector<float> buffer(most * d);

@@ -60,9 +60,9 @@ Status Ivf<Coarse, E>::write_all_lists(Writer& out) const {
         return write_block_lists(out, lists_, nlist_, encoding_);
     else if constexpr (RowStored<E>)
         return write_lists(out, lists_, nlist_, d_ * sizeof(float), [&](const ListView& list) {
-            return for_pieces_of_rows(list.size, d_, [&](std::size_t first, MatrixView piece, float* rows) {
-                for (std::size_t i = 0; i < piece.n; ++i) encoding_.decode(list.codes, first + i, list.centroid, rows + i * d_);
-                return write_values(out, rows, piece.n * d_);
+            return for_chunks_of_rows(list.size, d_, [&](std::size_t first, MatrixView chunk, float* rows) {
+                for (std::size_t i = 0; i < chunk.n; ++i) encoding_.decode(list.codes, first + i, list.centroid, rows + i * d_);
+                return write_values(out, rows, chunk.n * d_);
             });
         });
     else {
@@ -134,9 +134,9 @@ public:
     /// Reads all codes of a list that is not empty, code_bytes() each.
     Status read_codes(Reader& in, std::size_t list) requires(!BlockStored<E>) {
         if constexpr (RowStored<E>)
-            return for_pieces_of_rows(sizes_[list], index_.d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
-                LUTRA_TRY(read_values(in, rows, piece.n * piece.d));
-                encode(list, first, piece);
+            return for_chunks_of_rows(sizes_[list], index_.d_, [&](std::size_t first, MatrixView chunk, float* rows) -> Status {
+                LUTRA_TRY(read_values(in, rows, chunk.n * chunk.d));
+                encode(list, first, chunk);
                 return {};
             });
         else {
@@ -153,10 +153,10 @@ public:
     const float* origin(std::size_t list) const { return index_.origin(list); }
 
 private:
-    void encode(std::size_t list, std::size_t first, MatrixView piece) {
-        index_.take_form_for(piece, {sample_.data(), sample_.size() / piece.d, piece.d}, !has_memory_);
+    void encode(std::size_t list, std::size_t first, MatrixView chunk) {
+        index_.take_form_for(chunk, {sample_.data(), sample_.size() / chunk.d, chunk.d}, !has_memory_);
         take_memory();
-        index_.encoding_.encode(row_pointers(piece), nullptr, index_.lists_.block_of(list, 0), first);
+        index_.encoding_.encode(row_pointers(chunk), nullptr, index_.lists_.block_of(list, 0), first);
     }
 
     void take_memory() {

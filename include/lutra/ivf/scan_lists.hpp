@@ -143,45 +143,46 @@ void scan_lists(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe,
     if (first_round != nprobe) detail::scan_list_major(ivf, queries, first_round, nprobe, arena);
 }
 
-/// A piece of one list, short enough to be one task.
-struct ListPiece {
+/// A chunk of one list, short enough to be one task.
+struct ListChunk {
     std::size_t list = 0, begin = 0, end = 0;
     std::size_t probe = 0;  ///< the list's rank among the query's probes
 };
 
-/// Cuts the lists of one query into pieces of `least` vectors (a multiple of the block), or longer ones if that made more than a
+/// Cuts the lists of one query into chunks of `least` vectors (a multiple of the block), or longer ones if that made more than a
 /// thousand: so the memory taken from the arena depends on nprobe alone.
-inline std::span<ListPiece> cut_lists(const InvertedLists& lists, std::span<const Id> probes, std::size_t least, Arena& arena) {
+inline std::span<ListChunk> cut_lists(const InvertedLists& lists, std::span<const Id> probes, std::size_t least, Arena& arena) {
     constexpr std::size_t kCuts = 1024;
     std::size_t total = 0;
     for (const Id list : probes) total += list != kNoId ? lists.size(std::size_t(list)) : 0;
     const std::size_t most = round_up(std::max(least, total / kCuts), least);
-    const auto pieces = arena.take<ListPiece>(probes.size() + kCuts);
-    std::size_t p = 0;
+    const auto chunks = arena.take<ListChunk>(probes.size() + kCuts);
+    std::size_t n = 0;
     for (std::size_t i = 0; i < probes.size(); ++i)
         if (const Id list = probes[i]; list != kNoId)
             for (std::size_t begin = 0, size = lists.size(std::size_t(list)); begin < size; begin += most)
-                pieces[p++] = {std::size_t(list), begin, std::min(size, begin + most), i};
-    return pieces.first(p);
+                chunks[n++] = {std::size_t(list), begin, std::min(size, begin + most), i};
+    return chunks.first(n);
 }
 
-/// Scans one query with all workers: pieces of its lists are the tasks, worker w collects in own[w], and own[0] takes over the
+/// Scans one query with all workers: chunks of its lists are the tasks, worker w collects in own[w], and own[0] takes over the
 /// others. `q` has one row; `workspace` is that of the call, and knows its executor.
 template <class Coarse, class E>
 void scan_one_query_parallel(const IvfView<Coarse, E>& ivf, MatrixView q, std::size_t nprobe, std::span<typename E::Candidates> own,
                              BorrowedWorkspace& workspace) {
     using Candidates = typename E::Candidates;
-    constexpr std::size_t kPiece = 1024;  // vectors: tens of microseconds of Flat; less would be spent on taking the task
+    constexpr std::size_t kChunk = 1024;  // vectors: tens of microseconds of Flat; less would be spent on taking the task
     Arena& arena = workspace.arena(0);
     const Arena::Frame frame(arena);
     Candidates* const first = own.data();
     const auto query = detail::prepare(ivf, q, nprobe, std::span<Candidates* const>(&first, 1), arena);
-    const auto pieces = cut_lists(ivf.lists, query.probes, round_up(kPiece, E::kBlock), arena);
-    workspace.resources().executor.for_each(pieces.size(), [&](std::size_t i, std::size_t worker) {
+    const auto chunks = cut_lists(ivf.lists, query.probes, round_up(kChunk, E::kBlock), arena);
+    workspace.resources().executor.for_each(chunks.size(), [&](std::size_t i, std::size_t worker) {
         Candidates* const mine = &own[worker];
-        const ListPiece& p = pieces[i];
-        ivf.encoding.scan(ivf.metric, query.states, query.distances_at(p.probe, 1), ivf.list(p.list, p.begin, p.end),
-                          std::span<Candidates* const>(&mine, 1), workspace.arena(worker));
+        const ListChunk& chunk = chunks[i];
+        ivf.encoding.scan(ivf.metric, query.states, query.distances_at(chunk.probe, 1),
+                          ivf.list(chunk.list, chunk.begin, chunk.end), std::span<Candidates* const>(&mine, 1),
+                          workspace.arena(worker));
     });
     for (std::size_t w = 1; w < own.size(); ++w) own[0].take_over(own[w]);
 }

@@ -25,9 +25,9 @@ Status Refine<Base>::save(Writer& out) const {
             LUTRA_TRY(write_header(out, header));
             LUTRA_TRY(base_.save(out));
             LUTRA_TRY(write_flat_header(out, {dim(), ntotal(), true, metric()}));
-            LUTRA_TRY(for_pieces_of_rows(ntotal(), dim(), [&](std::size_t first, MatrixView piece, float* rows) {
-                for (std::size_t i = 0; i < piece.n; ++i) rows_.copy(first + i, rows + i * dim());
-                return write_values(out, rows, piece.n * dim());
+            LUTRA_TRY(for_chunks_of_rows(ntotal(), dim(), [&](std::size_t first, MatrixView chunk, float* rows) {
+                for (std::size_t i = 0; i < chunk.n; ++i) rows_.copy(first + i, rows + i * dim());
+                return write_values(out, rows, chunk.n * dim());
             }));
             return write_value(out, k_factor_);
         };
@@ -63,11 +63,11 @@ inline Status read_refine_rows(Reader& in, const IndexHeader& header, RowStore& 
     if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI, IxFl: rows to refine with", in.position());
     LUTRA_TRY(read_flat_header(in, own));
     if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric)
-        return for_pieces_of_rows(std::size_t(own.ntotal), own.d,
-                                  [&](std::size_t first, MatrixView piece, float* values) -> Status {
-                                      LUTRA_TRY(read_values(in, values, piece.n * piece.d));
-                                      rows.reserve(piece, std::size_t(own.ntotal) - first);
-                                      rows.append(piece);
+        return for_chunks_of_rows(std::size_t(own.ntotal), own.d,
+                                  [&](std::size_t first, MatrixView chunk, float* values) -> Status {
+                                      LUTRA_TRY(read_values(in, values, chunk.n * chunk.d));
+                                      rows.reserve(chunk, std::size_t(own.ntotal) - first);
+                                      rows.append(chunk);
                                       return {};
                                   });
     return {Errc::bad_file,

@@ -12,9 +12,9 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 inline Status Flat::save_alone(Writer& out, Metric metric, ListView list) const {
     LUTRA_TRY(write_flat_header(out, {d_, list.size, true, metric}));
-    return for_pieces_of_rows(list.size, d_, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
-        for (std::size_t i = 0; i < piece.n; ++i) decode(list.codes, first + i, nullptr, rows + i * d_);
-        return write_values(out, rows, piece.n * d_);
+    return for_chunks_of_rows(list.size, d_, [&](std::size_t first, MatrixView chunk, float* rows) -> Status {
+        for (std::size_t i = 0; i < chunk.n; ++i) decode(list.codes, first + i, nullptr, rows + i * d_);
+        return write_values(out, rows, chunk.n * d_);
     });
 }
 
@@ -22,12 +22,12 @@ inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes
     LUTRA_TRY(read_flat_header(in, header));
     Flat flat(header.d, options);
     const auto n = std::size_t(header.ntotal);
-    const Status read = for_pieces_of_rows(n, header.d, [&](std::size_t first, MatrixView piece, float* rows) -> Status {
-        LUTRA_TRY(read_values(in, rows, piece.n * piece.d));
-        if (std::optional<Flat> form = flat.refit(header.metric, piece, piece, first == 0))
+    const Status read = for_chunks_of_rows(n, header.d, [&](std::size_t first, MatrixView chunk, float* rows) -> Status {
+        LUTRA_TRY(read_values(in, rows, chunk.n * chunk.d));
+        if (std::optional<Flat> form = flat.refit(header.metric, chunk, chunk, first == 0))
             flat.convert(first, n, std::move(*form), codes);
         flat.make_room(n, codes);
-        flat.encode(row_pointers(piece), nullptr, codes, first);
+        flat.encode(row_pointers(chunk), nullptr, codes, first);
         return {};
     });
     LUTRA_TRY(read);
