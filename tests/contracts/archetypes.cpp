@@ -44,7 +44,7 @@ struct AnyEncoding {
     std::size_t least_training_rows() const;
     Status check_metric(Metric) const;
     Status train(Metric, MatrixView, MatrixView, const Resources&);
-    void set_origins(Metric, std::span<const float* const>);
+    void set_centroids(Metric, std::span<const float* const>);
     std::optional<AnyEncoding> refit(Metric, MatrixView, MatrixView, bool) const;
     std::optional<AnyEncoding> refit(Metric, const AnyEncoding&, MatrixView, bool) const;
     bool same_form(const AnyEncoding&) const;

@@ -127,7 +127,7 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 ///   check_metric(metric) an error if the encoding does not support the metric
 ///   train(metric, x, rows, resources)   trains on x [n, d]: rows, or their residuals if by_residual(); rows [n, d]: those rows. n
 ///                       is at least least_training_rows() and at most training_rows(), which is 0 if there is nothing to train
-///   set_origins(metric, centroids)   the centroids that residuals are taken from, of all lists: pointers to d floats. Called if
+///   set_centroids(metric, centroids)   the centroids that residuals are taken from, of all lists: pointers to d floats. Called if
 ///                       by_residual(), after train() and after loading, before block_bytes()
 ///   refit(metric, x, sample, is_empty)   how codes are stored may depend on the rows: the form for x [n, d], in an index that is
 ///                       empty or holds rows in this form; nullopt: this one will do. sample [m, d]: rows like those to come.
@@ -169,7 +169,7 @@ concept Encoding = std::copyable<E> &&
     { ce.least_training_rows() } -> std::same_as<std::size_t>;
     { ce.check_metric(metric) } -> std::same_as<Status>;
     { e.train(metric, x, x, resources) } -> std::same_as<Status>;
-    e.set_origins(metric, rows);
+    e.set_centroids(metric, rows);
     { ce.refit(metric, x, x, true) } -> std::same_as<std::optional<E>>;
     { ce.refit(metric, ce, x, true) } -> std::same_as<std::optional<E>>;
     { ce.same_form(ce) } -> std::same_as<bool>;

@@ -45,7 +45,7 @@ public:
         : d_(d), metric_(metric), nlist_(coarse.learns() ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
         LUTRA_ASSERT(d >= 1 && nlist >= 1);
         if (!is_trained()) return;
-        set_origins(coarse_, encoding_);
+        set_centroids(coarse_, encoding_);
         lists_ = empty_lists(encoding_), spreads_ = empty_spreads(coarse_);
     }
 
@@ -183,7 +183,7 @@ private:
     }
 
     // The centroid that residuals in a list are taken from; null for an encoding of whole rows.
-    const float* origin(std::size_t list) const { return encoding_.by_residual() ? coarse_.centroid(list) : nullptr; }
+    const float* centroid_of(std::size_t list) const { return encoding_.by_residual() ? coarse_.centroid(list) : nullptr; }
 
     LocationIds location_ids() const {
         return {&lists_, [](const void* lists, std::uint64_t location) {
@@ -204,7 +204,7 @@ private:
     }
 
     void decode(Location p, float* out) const {
-        encoding_.decode(lists_.block_of(p.list, p.offset), p.offset % E::kBlock, origin(p.list), out);
+        encoding_.decode(lists_.block_of(p.list, p.offset), p.offset % E::kBlock, centroid_of(p.list), out);
     }
 
     void copy_code(const InvertedLists& from, Location a, Location b) {
@@ -224,11 +224,11 @@ private:
         return highest;
     }
 
-    void set_origins(const Coarse& coarse, E& encoding) const {
+    void set_centroids(const Coarse& coarse, E& encoding) const {
         if (!encoding.by_residual()) return;
         std::vector<const float*> centroids(coarse.nlist());
         for (std::size_t l = 0; l < centroids.size(); ++l) centroids[l] = coarse.centroid(l);
-        encoding.set_origins(metric_, centroids);
+        encoding.set_centroids(metric_, centroids);
     }
 
     ListSpreads empty_spreads(const Coarse& coarse) const { return ListSpreads(coarse.wants_spreads() ? nlist_ : 0); }

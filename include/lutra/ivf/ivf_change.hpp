@@ -53,7 +53,7 @@ Status Ivf<Coarse, E>::learn(MatrixView x, const Resources& resources) {
     }
     E encoding = encoding_;
     LUTRA_TRY(train_encoding(coarse, x, encoding, resources));
-    set_origins(coarse, encoding);
+    set_centroids(coarse, encoding);
     InvertedLists lists = empty_lists(encoding);
     ListSpreads spreads = empty_spreads(coarse);
     coarse_ = std::move(coarse), encoding_ = std::move(encoding), lists_ = std::move(lists), spreads_ = std::move(spreads);
@@ -150,7 +150,7 @@ void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std:
     std::vector<const float*> pointers(rows.size());
     std::ranges::transform(rows, pointers.begin(), [x](std::size_t i) { return x.row(i); });
     lists_.prepare(list, rows.size());
-    encoding_.encode(pointers, origin(list), lists_.block_of(list, 0), lists_.size(list));
+    encoding_.encode(pointers, centroid_of(list), lists_.block_of(list, 0), lists_.size(list));
 }
 
 // Adds to `sum` the squared distances to the centroid of rows [begin, end) of a list, which may be in slots not admitted yet.

@@ -150,7 +150,7 @@ public:
     /// For records of codes in blocks.
     const E& encoding() const { return index_.encoding_; }
     InvertedLists& lists() { return index_.lists_; }
-    const float* origin(std::size_t list) const { return index_.origin(list); }
+    const float* centroid_of(std::size_t list) const { return index_.centroid_of(list); }
 
 private:
     void encode(std::size_t list, std::size_t first, MatrixView chunk) {

@@ -28,7 +28,7 @@ InvertedLists Ivf<Coarse, E>::stored_as(const E& form) const {
         for (std::size_t first = 0; first < sizes[l]; first += kTogether) {
             const std::size_t n = std::min(kTogether, sizes[l] - first);
             for (std::size_t i = 0; i < n; ++i) decode({l, first + i}, rows.data() + i * d_);
-            form.encode(std::span(pointers).first(n), origin(l), lists.block_of(l, 0), first);
+            form.encode(std::span(pointers).first(n), centroid_of(l), lists.block_of(l, 0), first);
         }
     }
     return lists;

@@ -40,7 +40,7 @@ Pq4FastScan residual_encoding(const Shape& s, const Matrix& centroids, Metric me
     Pq4FastScan encoding(s.d(), s.m, true);
     const Matrix residuals = normal_matrix(200, s.d(), 1);
     static_cast<void>(encoding.train(metric, residuals, residuals, {}));
-    encoding.set_origins(metric, pointers(centroids));
+    encoding.set_centroids(metric, pointers(centroids));
     return encoding;
 }
 

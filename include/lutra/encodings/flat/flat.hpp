@@ -62,7 +62,7 @@ public:
     std::size_t least_training_rows() const { return 0; }
     Status check_metric(Metric) const { return {}; }
     Status train(Metric, MatrixView, MatrixView, const Resources&) { return {}; }
-    void set_origins(Metric, std::span<const float* const>) {}
+    void set_centroids(Metric, std::span<const float* const>) {}
 
     /// The form for rows x [n, d] in an index that is empty, or holds rows in this form; nullopt: this one. The origin of bytes is
     /// the median of the sample [m, d].

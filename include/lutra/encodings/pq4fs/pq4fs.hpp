@@ -99,7 +99,7 @@ public:
         return score_aware_ ? train_score_aware(near.rows(), rows, codebook_, resources) : Status();
     }
 
-    void set_origins(Metric metric, std::span<const float* const> centroids) {
+    void set_centroids(Metric metric, std::span<const float* const> centroids) {
         terms_ = {};
         if (by_residual_ && metric == Metric::l2) terms_.set(codebook_, centroids);
     }
