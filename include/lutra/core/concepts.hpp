@@ -184,7 +184,7 @@ concept Encoding = std::copyable<E> &&
 };
 
 /// An encoding that factory strings can name (factory/catalog.hpp).
-///   kName               not empty; shown in "expected an encoding (Flat)"
+///   kName               not empty; shown in "expected an encoding (Flat, PQ{M}x4fs)"
 ///   parse(token, d, in_lists, options)   nullopt: the token of another encoding; else an untrained encoding for vectors [d], or an
 ///                       error. Accepts any bytes. An encoding without such a choice has no use for the options
 ///   cost(metric, n)     a sentence and the costs for explain(), trained with n rows

@@ -5,7 +5,7 @@
 //   spec      = { transform "," } [ coarse "," ] encoding { "," refine }
 //   transform = what the transforms of the catalog accept, now "L2norm" | "L2Norm"
 //   coarse    = "IVF" digits [ "k" | "M" ] [ "(" spec ")" ]      k: x 1024, M: x 1024 * 1024; (spec): an index over the centroids
-//   encoding  = what the encodings of the catalog accept, now "Flat" | "PQ" M "x4fs" [ "r" | "a" ] [ "_" block ]
+//   encoding  = what the encodings of the catalog accept, now "Flat" | "PQ" M "x4fs" [ "r" ] [ "a" ] [ "_" block ]
 //   refine    = "RFlat" | "Refine(Flat)"        exact distances to the vectors before the transforms
 //
 // The strings and their meaning are those of faiss's index_factory.  SPDX-License-Identifier: MIT

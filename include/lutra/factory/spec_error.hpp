@@ -1,7 +1,7 @@
 // lutra/factory/spec_error.hpp: formats errors in factory strings, with a caret under the bad part.
 // SPDX-License-Identifier: MIT
 //
-//   cannot parse "IVF16, Flat": spaces are not allowed; expected an encoding (Flat)
+//   cannot parse "IVF16, Flat": spaces are not allowed; expected an encoding (Flat, PQ{M}x4fs)
 //     IVF16, Flat
 //           ^
 //     did you mean "IVF16,Flat"?

@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxLists = 2147483647;
 inline constexpr std::size_t kMaxNesting = 16;
 
 /// One encoding as the parser sees it. The catalog has one for each; the grammar of a token stays with its encoding.
-///   name    not empty; shown in "expected an encoding (Flat)". Suggestions use it if check() accepts it.
+///   name    not empty; shown in "expected an encoding (Flat, PQ{M}x4fs)". Suggestions use it if check() accepts it.
 ///   check   nullopt: the token of another encoding; ok: accepted; an error: a bad token of this encoding, and why.
 ///           d: dimension after the transforms; metric: of the index; in_lists: true behind IVF{n}. Must accept any bytes.
 ///   repair  the accepted token nearest to a malformed one; empty if the text is not similar to this encoding's. Optional.

@@ -1,5 +1,6 @@
 // lutra/transform/l2norm.hpp: "L2norm" scales every row to length 1. Inner products are cosines then.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/concepts.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/part_cost.hpp>
 #include <lutra/io/record.hpp>
@@ -69,5 +70,7 @@ public:
 private:
     std::size_t d_;
 };
+
+static_assert(Transform<L2norm>);
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

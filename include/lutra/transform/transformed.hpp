@@ -17,8 +17,6 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-static_assert(Transform<L2norm>);
-
 /// See SearchIndex for the calls. reconstruct() returns the stored row, or its reverse() if the transform has one; then nothing is
 /// written on not_found. train() and add() allocate the transformed rows, 4 dim_out bytes each; search() takes them from the
 /// workspace.
