@@ -176,7 +176,7 @@ def compress(open_set):
     dataset = open_set("speech", "l2", train=200_000)
     rows = data.np.load(dataset.train, mmap_mode="r")
     k, batch = min(10_000, len(rows) // 20), 512
-    notes = ["%s rows of d = %d to %s centres. Mini-batches: 512 rows a step, random rows to begin with, 4 passes without an early stop; "
+    notes = ["%s rows of d = %d to %s centroids. Mini-batches: 512 rows a step, random rows to begin with, 4 passes without an early stop; "
              "scikit-learn computes no labels." % ("{:,}".format(len(rows)), dataset.d, "{:,}".format(k))]
     entries = [Entry("sklearn", "MiniBatchKMeans", settings={"kind": "minibatch", "init": "random", "batch": batch}),
                Entry("lutra", "minibatch", settings={"kind": "minibatch", "batch": batch}),
@@ -192,6 +192,6 @@ SUITES = {
     "flat": (flat, "exact search"),
     "kmeans": (kmeans, "k-means: seconds at equal inertia"),
     "guide": (guide, "what each part of IVF1024,PQ128x4fs,RFlat does, on speech frames"),
-    "compress": (compress, "many rows to few centres: mini-batches and k-means on two levels"),
+    "compress": (compress, "many rows to few centroids: mini-batches and k-means on two levels"),
     "pareto": (pareto, "each system at its own best settings: recall@10 against queries/s"),
 }

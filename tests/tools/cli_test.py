@@ -520,15 +520,15 @@ class CommandTest(unittest.TestCase):
         self.run_lutra("convert", self.out / "t.npy", "-o", self.out / "t.ivecs")
         self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.data / "truth.ivecs").read_bytes())
 
-    def test_compress_makes_as_many_centres_as_asked_for_by_every_algorithm(self):
+    def test_compress_makes_as_many_centroids_as_asked_for_by_every_algorithm(self):
         means = {}
         for algorithm in [[], ["--algorithm", "kmeans"], ["--algorithm", "minibatch", "--batch", 64], ["--algorithm", "minibatch", "--init", "afk-mc2"]]:
             for threads in [1, 2] if "--batch" in algorithm else [2]:
                 done = self.run_lutra("compress", "-n", 30, *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "parts")
                 self.assertIn("600 rows of 8 compressed to 30", done.stdout)
-            centres = read_npy(self.out / "2.npy", "<f4", "f")
-            self.assertEqual((len(centres), len(centres[0])), (30, D))
-            means[str(algorithm)] = sum(min(scores(centres, row, "l2")) for row in self.base) / N
+            centroids = read_npy(self.out / "2.npy", "<f4", "f")
+            self.assertEqual((len(centroids), len(centroids[0])), (30, D))
+            means[str(algorithm)] = sum(min(scores(centroids, row, "l2")) for row in self.base) / N
         self.assertEqual((self.out / "1.npy").read_bytes()[:10], (self.out / "2.npy").read_bytes()[:10])
         some = sum(min(scores(self.base[:30], row, "l2")) for row in self.base) / N
         self.assertLess(max(means.values()), 0.8 * some, means)
@@ -540,13 +540,13 @@ class CommandTest(unittest.TestCase):
                 self.run_lutra("compress", "-n", 20, "--algorithm", *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "base.fvecs")
             self.assertEqual((self.out / "1.npy").read_bytes(), (self.out / "3.npy").read_bytes())
 
-    def test_compress_on_two_levels_from_a_thousand_centres_on(self):
+    def test_compress_on_two_levels_from_a_thousand_centroids_on(self):
         base = self.data / "base.fvecs"
         done = self.run_lutra("compress", "-n", 1000, "-o", self.out / "c.npy", base, base)
         self.assertIn("1,000 by k-means on two levels", done.stdout)
         self.assertEqual(len(read_npy(self.out / "c.npy", "<f4", "f")), 1000)
 
-    def test_compress_refuses_more_centres_than_rows_and_flags_without_effect(self):
+    def test_compress_refuses_more_centroids_than_rows_and_flags_without_effect(self):
         base, out = self.data / "base.fvecs", self.out / "x.npy"
         for algorithm in ["auto", "kmeans", "minibatch"]:
             self.refuse(1, "compress", "-n", 601, "--algorithm", algorithm, "-o", out, base, says=["-n 601", "600 rows"])

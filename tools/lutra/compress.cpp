@@ -1,4 +1,4 @@
-// tools/lutra/compress.cpp: lutra compress replaces many vectors by few: the centres of their clusters.
+// tools/lutra/compress.cpp: lutra compress replaces many vectors by few: the centroids of their clusters.
 // Main path: compress() -> by batches from the files, or by k-means of a sample in memory -> RowFile.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
@@ -23,7 +23,7 @@
 namespace command {
 
 namespace {
-constexpr std::size_t kRowsPerCentre = 256;  // more are sampled, unless in batches
+constexpr std::size_t kRowsPerCentroid = 256;  // more are sampled, unless in batches
 constexpr std::size_t kLeastForTwoLevels = 1000;
 
 enum class Algorithm { automatic, minibatch, kmeans };
@@ -31,7 +31,7 @@ enum class Algorithm { automatic, minibatch, kmeans };
 struct CompressFlags {
     std::vector<std::string> inputs;
     std::string output;
-    std::size_t centres = 0, batch = 0, threads = 1;
+    std::size_t centroids = 0, batch = 0, threads = 1;
     std::uint32_t seed = 1234;
     Algorithm algorithm = Algorithm::automatic;
     Seeding seeding = Seeding::random;
@@ -55,40 +55,40 @@ private:
     const Inputs& inputs_;
 };
 
-struct Centres {
+struct Centroids {
     AlignedVector<float> rows;
     std::string how;
 };
 
-Centres by_batches(const CompressFlags& flags, const Inputs& inputs, const Resources& resources) {
+Centroids by_batches(const CompressFlags& flags, const Inputs& inputs, const Resources& resources) {
     MiniBatchConfig config;
     if (flags.batch != 0) config.batch = flags.batch;
     config.seeding = flags.seeding, config.seed = flags.seed, config.stage = "compress";
-    MiniBatchKMeans made = minibatch_kmeans(BatchedInputs(inputs), flags.centres, config, resources).value();
+    MiniBatchKMeans made = minibatch_kmeans(BatchedInputs(inputs), flags.centroids, config, resources).value();
     return {std::move(made.centroids), fmt::format("{} batches of {} rows", with_commas(made.steps), with_commas(config.batch))};
 }
 
-Centres by_full_kmeans(const CompressFlags& flags, MatrixView x, const Resources& resources) {
+Centroids by_full_kmeans(const CompressFlags& flags, MatrixView x, const Resources& resources) {
     KMeansConfig config;
     config.seed = flags.seed, config.stage = "compress";
-    return {kmeans(x, flags.centres, config, resources).value().centroids, "k-means"};
+    return {kmeans(x, flags.centroids, config, resources).value().centroids, "k-means"};
 }
 
-Centres on_two_levels(const CompressFlags& flags, MatrixView x, const Resources& resources) {
+Centroids on_two_levels(const CompressFlags& flags, MatrixView x, const Resources& resources) {
     TwoLevelConfig config;
     config.seed = flags.seed, config.stage = "compress";
-    return {two_level_kmeans(x, flags.centres, config, resources).value(), "k-means on two levels"};
+    return {two_level_kmeans(x, flags.centroids, config, resources).value(), "k-means on two levels"};
 }
 
 /// All rows, or a sample as large as k-means uses, in a random order.
-Centres in_memory(const CompressFlags& flags, const Inputs& inputs, const Resources& resources) {
-    const std::size_t most = flags.centres > inputs.n() / kRowsPerCentre ? inputs.n() : flags.centres * kRowsPerCentre;
+Centroids in_memory(const CompressFlags& flags, const Inputs& inputs, const Resources& resources) {
+    const std::size_t most = flags.centroids > inputs.n() / kRowsPerCentroid ? inputs.n() : flags.centroids * kRowsPerCentroid;
     const std::vector<std::size_t> rows = permutation(inputs.n(), most, flags.seed);
     const AlignedVector<float> sample = inputs.gather(rows);
     const MatrixView x{sample.data(), most, inputs.d()};
     inputs.check_finite(x, [&](std::size_t i) { return rows[i]; });
-    const bool full = flags.algorithm == Algorithm::kmeans || flags.centres < kLeastForTwoLevels;
-    Centres made = full ? by_full_kmeans(flags, x, resources) : on_two_levels(flags, x, resources);
+    const bool full = flags.algorithm == Algorithm::kmeans || flags.centroids < kLeastForTwoLevels;
+    Centroids made = full ? by_full_kmeans(flags, x, resources) : on_two_levels(flags, x, resources);
     if (most < inputs.n()) made.how += fmt::format(" of {} rows", with_commas(most));
     return made;
 }
@@ -99,21 +99,21 @@ void compress(const CompressFlags& flags) {
         if (option->count() != 0 && flags.algorithm != Algorithm::minibatch)
             throw BadUsage(Status{Errc::bad_argument, "{} has no effect: only --algorithm minibatch uses it", option->get_name()});
     const Inputs inputs(flags.inputs);
-    if (flags.centres > inputs.n())
+    if (flags.centroids > inputs.n())
         throw Error(
-            Status{Errc::too_few_rows, "-n {}: there are {} rows; ask for at most as many centres", flags.centres, inputs.n()});
+            Status{Errc::too_few_rows, "-n {}: there are {} rows; ask for at most as many centroids", flags.centroids, inputs.n()});
     check_not_input(flags.output, flags.inputs);
-    RowFile file(flags.output, RowFile::Holds::vectors, flags.centres, inputs.d());
+    RowFile file(flags.output, RowFile::Holds::vectors, flags.centroids, inputs.d());
     ThreadPool pool(flags.threads);
     ProgressBar bar;
     const Resources resources{pool.executor(), nullptr, Progress(bar)};
     const Stopwatch watch;
-    const Centres made =
+    const Centroids made =
         flags.algorithm == Algorithm::minibatch ? by_batches(flags, inputs, resources) : in_memory(flags, inputs, resources);
-    file.append(made.rows.data(), flags.centres);
+    file.append(made.rows.data(), flags.centroids);
     file.commit();
     fmt::print("{} rows of {} compressed to {} by {} in {}, written to {}\n", with_commas(inputs.n()), inputs.d(),
-               with_commas(flags.centres), made.how, seconds_text(watch.seconds()), printable(flags.output));
+               with_commas(flags.centroids), made.how, seconds_text(watch.seconds()), printable(flags.output));
 }
 }  // namespace
 
@@ -123,18 +123,18 @@ Work add_compress(CLI::App& lutra) {
     static const std::map<std::string, Seeding> kSeedings{
         {"random", Seeding::random}, {"k-means++", Seeding::kmeans_plus_plus}, {"afk-mc2", Seeding::afk_mc2}};
     const auto flags = std::make_shared<CompressFlags>();
-    CLI::App* verb = lutra.add_subcommand("compress", "Replace many vectors by few: the centres of their clusters");
+    CLI::App* verb = lutra.add_subcommand("compress", "Replace many vectors by few: the centroids of their clusters");
     add_inputs(verb, flags->inputs);
-    verb->add_option("-n", flags->centres, "Centres to make, 1 or more")
+    verb->add_option("-n", flags->centroids, "Centroids to make, 1 or more")
         ->required()
         ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
         ->option_text("N");
     verb->add_option("--algorithm", flags->algorithm,
-                     "auto (default): k-means, on two levels from 1,000 centres on; kmeans; minibatch")
+                     "auto (default): k-means, on two levels from 1,000 centroids on; kmeans; minibatch")
         ->transform(CLI::CheckedTransformer(kAlgorithms).description(""))
         ->option_text("auto|kmeans|minibatch");
     flags->of_batches = {
-        verb->add_option("--init", flags->seeding, "minibatch: the first centres: random (default), k-means++, afk-mc2")
+        verb->add_option("--init", flags->seeding, "minibatch: the first centroids: random (default), k-means++, afk-mc2")
             ->transform(CLI::CheckedTransformer(kSeedings).description(""))
             ->option_text("random|k-means++|afk-mc2"),
         verb->add_option("--batch", flags->batch, "minibatch: rows of a batch; default: 1,024")
@@ -142,14 +142,14 @@ Work add_compress(CLI::App& lutra) {
             ->option_text("N")};
     add_threads(verb, flags->threads);
     verb->add_option("--seed", flags->seed, "Seed of all random choices; default: 1234")->option_text("N");
-    verb->add_option("-o,--output", flags->output, "The file of centres to write: .npy (float32) or .fvecs")
+    verb->add_option("-o,--output", flags->output, "The file of centroids to write: .npy (float32) or .fvecs")
         ->required()
         ->option_text("FILE");
     verb->footer(
         "auto and kmeans hold up to 256 n random rows in memory. minibatch holds a batch and a sample, whatever the size "
         "of\n"
         "the inputs, and its result depends on the size of a batch.\n\n"
-        "Example:\n  lutra compress -n 10000 -o centres.npy 3_feature256/");
+        "Example:\n  lutra compress -n 10000 -o centroids.npy 3_feature256/");
     return [flags] { compress(*flags); };
 }
 

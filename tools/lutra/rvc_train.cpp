@@ -28,7 +28,7 @@ namespace command {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostRows = 200'000, kCentres = 10'000;  // more rows than these are compressed to so many
+constexpr std::size_t kMostRows = 200'000, kCentroids = 10'000;  // more rows than these are compressed to so many
 constexpr std::size_t kRowsPerList = 39;
 
 struct RvcFlags {
@@ -78,7 +78,7 @@ Index index_for(const RvcFlags& flags, std::size_t n, std::size_t d) {
     return index;
 }
 
-/// All rows in the random order of the seed, or their centres if there are too many.
+/// All rows in the random order of the seed, or their centroids if there are too many.
 AlignedVector<float> features(const RvcFlags& flags, const Inputs& inputs, std::size_t n, const Resources& resources) {
     const std::vector<std::size_t> rows = permutation(inputs.n(), inputs.n(), flags.seed);
     AlignedVector<float> x = inputs.gather(rows);
@@ -100,7 +100,7 @@ void rvc_train(const RvcFlags& flags) {
         throw BadUsage(Status{Errc::bad_argument, "--name {}: it becomes part of file names; accepted: any without '/'",
                               path_text(flags.name)});
     const Inputs inputs({flags.folder});
-    const std::size_t n = inputs.n() > kMostRows ? kCentres : inputs.n();
+    const std::size_t n = inputs.n() > kMostRows ? kCentroids : inputs.n();
     const std::string version = version_of(inputs);
     Index index = index_for(flags, n, inputs.d());
     const Files names = file_names(flags, index, version);
@@ -144,11 +144,11 @@ Work add_rvc_train(CLI::App& lutra) {
     add_threads(verb, flags->threads);
     verb->add_option("--seed", flags->seed, "Seed of all random choices; default: 1234")->option_text("N");
     verb->footer(
-        "Rows are joined in the order of the file names, shuffled, and from 200,001 on compressed to 10,000 centres; all are held "
-        "in\n"
-        "memory. n = min(16 sqrt(rows), rows / 39), at least 1. Writes total_fea.npy, trained_IVF{n}_Flat_nprobe_1_NAME_v1.index "
-        "and\n"
-        "added_IVF{n}_Flat_nprobe_1_NAME_v1.index (v2 for 768 columns).\n\n"
+        "Rows are joined in the order of the file names, shuffled, and from 200,001 on compressed to 10,000 centroids; all are "
+        "held\n"
+        "in memory. n = min(16 sqrt(rows), rows / 39), at least 1. Writes total_fea.npy, trained_IVF{n}_Flat_nprobe_1_NAME_v1."
+        "index\n"
+        "and added_IVF{n}_Flat_nprobe_1_NAME_v1.index (v2 for 768 columns).\n\n"
         "Example:\n  lutra rvc-train logs/alice/3_feature256");
     return [flags] { rvc_train(*flags); };
 }
