@@ -10,27 +10,7 @@
 
 namespace command {
 
-std::string with_commas(std::uint64_t n) {
-    const std::string digits = std::to_string(n);
-    std::string text;
-    for (std::size_t i = 0; i < digits.size(); ++i) {
-        if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-        text += digits[i];
-    }
-    return text;
-}
-
-std::string bytes_text(std::uint64_t n) {
-    if (n < 1000) return fmt::format("{} bytes", n);
-    double size = double(n) / 1e3;
-    std::string_view unit = "kB";
-    for (const std::string_view larger : {"MB", "GB", "TB"}) {
-        if (size < 999.95) break;
-        size /= 1e3;
-        unit = larger;
-    }
-    return fmt::format("{:.1f} {}", size, unit);
-}
+std::string bytes_text(std::uint64_t n) { return lutra::detail::bytes_text(double(n)); }
 
 std::string rate_text(double per_second) {
     if (per_second < 999.5) return fmt::format("{:.0f}", per_second);

@@ -1,5 +1,7 @@
 // tools/lutra/text.hpp: formats numbers for people, and prints tables.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/part_cost.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,7 +10,7 @@
 
 namespace command {
 
-std::string with_commas(std::uint64_t n);  ///< "20,040"
+using lutra::detail::with_commas;          ///< "20,040"
 std::string bytes_text(std::uint64_t n);   ///< "512 bytes", "20.7 MB"; 1 MB is 10^6 bytes
 std::string rate_text(double per_second);  ///< "950", "41.2k", "1.3M"
 std::string seconds_text(double seconds);  ///< "0.012 s", "3.4 s", "2:05 min"

@@ -32,14 +32,15 @@ struct PartCost {
 
 namespace detail {
 
-inline std::string joined(std::initializer_list<std::string_view> pieces) {
+inline std::string joined(std::initializer_list<std::string_view> parts) {
     std::string text;
-    for (const std::string_view piece : pieces) text.append(piece);
+    for (const std::string_view part : parts) text.append(part);
     return text;
 }
 
-inline std::string count_text(double n) {
-    const std::string digits = std::to_string(std::uint64_t(std::llround(n)));
+/// "20,040"
+inline std::string with_commas(std::uint64_t n) {
+    const std::string digits = std::to_string(n);
     std::string text;
     for (std::size_t i = 0; i < digits.size(); ++i) {
         if (i != 0 && (digits.size() - i) % 3 == 0) text.push_back(',');
@@ -48,12 +49,16 @@ inline std::string count_text(double n) {
     return text;
 }
 
+inline std::string count_text(double n) { return with_commas(std::uint64_t(std::llround(n))); }
+
+/// "512 bytes", "20.7 MB", rounded; 1 MB is 10^6 bytes.
 inline std::string bytes_text(double bytes) {
-    const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    if (bytes < 999.5) return joined({count_text(bytes), " bytes"});
+    const char* const units[] = {"kB", "MB", "GB", "TB"};
     std::size_t unit = 0;
-    for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
-    if (bytes >= 100 || unit == 0) return joined({count_text(bytes), " ", units[unit]});
-    return joined({count_text(std::floor(bytes)), ".", std::to_string(int(bytes * 10) % 10), " ", units[unit]});
+    for (bytes /= 1000; bytes >= 999.95 && unit < 3; ++unit) bytes /= 1000;
+    const auto tenths = std::uint64_t(std::llround(10 * bytes));
+    return joined({with_commas(tenths / 10), ".", std::to_string(tenths % 10), " ", units[unit]});
 }
 
 inline std::string floats_text(std::size_t n) { return joined({count_text(double(n)), n == 1 ? " float" : " floats"}); }
