@@ -88,11 +88,15 @@ public:
         for (std::size_t q = 0; q < Q; ++q) found[q].n = 0;
         if (k == 1) return find_nearest(coded, asked, begin, end, found, arena);
         const std::size_t n = round_up(end - begin, kByteGroup);
-        const auto products = arena.take<float>(Q * n);
+        const auto products = arena.take<float>(Q * n), most = arena.take<float>(n);
         byte_products(BestBytes{}, coded, groups(begin, n), products.data());
-        for (std::size_t q = 0; q < Q; ++q)
-            if (asked[q].usable)
-                found[q].n = find(asked[q], terms(begin, n), end - begin, k, products.data() + q * n, found[q].rows, arena);
+        for (std::size_t q = 0; q < Q; ++q) {
+            if (!asked[q].usable) continue;
+            float* const least = products.data() + q * n;  // becomes bounds; slots behind the rows are infinitely far
+            byte_bounds(best{}, terms(begin, n), asked[q].bound, least, most.data());
+            const float limit = kth(most.data(), end - begin, k, arena);
+            found[q].n = std::min(end - begin, find_up_to(best{}, least, n, limit, found[q].rows));
+        }
     }
 
 private:
@@ -130,17 +134,8 @@ private:
         return {bases_.data() + begin, scales_.data() + begin, widths_.data() + begin, slacks_.data() + begin, n};
     }
 
-    // values: products on entry, overwritten. Slots behind the n rows are infinitely far.
-    static std::size_t find(const Query& q, const ByteBoundTerms& rows, std::size_t n, std::size_t k, float* values,
-                            std::uint32_t* found, Arena& arena) {
-        const Arena::Frame frame(arena);
-        const auto most = arena.take<float>(rows.n);
-        byte_bounds(best{}, rows, q.bound, values, most.data());
-        return std::min(n, find_up_to(best{}, values, rows.n, kth(most.data(), n, k, arena), found));
-    }
-
-    // The same for k = 1, in runs of rows whose products stay in the L1 cache: the least upper bound so far is the limit of a run,
-    // the last one that of all.
+    // may_be_near() for k = 1, in runs of rows whose products stay in the L1 cache: the least upper bound so far is the limit of a
+    // run, the last one that of all.
     template <std::size_t Q>
     void find_nearest(const ByteCodes (&coded)[Q], const Query (&asked)[Q], std::size_t begin, std::size_t end, RowsNear* found,
                       Arena& arena) const {
