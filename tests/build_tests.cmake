@@ -51,8 +51,8 @@ lutra_build_test(headers_alone)
 # What the contracts ask of a part is all that the library uses of it.
 add_library(archetypes OBJECT contracts/archetypes.cpp)
 target_link_libraries(archetypes PRIVATE lutra::lutra)
-target_compile_definitions(archetypes PRIVATE LUTRA_COMPILED)
-target_compile_options(archetypes PRIVATE -O0 -g0)
+target_compile_definitions(archetypes PRIVATE LUTRA_COMPILED LUTRA_SCALAR_ONLY)  # less to compile
+target_compile_options(archetypes PRIVATE -O0 -g0 -fno-exceptions)
 lutra_build_test(archetypes)
 
 # An index's own headers are enough for all it does but files.

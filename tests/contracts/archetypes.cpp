@@ -1,6 +1,11 @@
 // What the contracts ask for is enough: parts that have exactly those members go through the composing templates and the catalog. A
 // member that a template calls and its contract does not demand fails to compile here. Nothing is linked.  SPDX-License-Identifier: MIT
+#include <lutra/core/reservoir.hpp>
+#include <lutra/core/warm.hpp>
+#include <lutra/embedding/blend.hpp>
+#include <lutra/embedding/query_expansion.hpp>
 #include <lutra/factory/catalog.hpp>
+#include <lutra/factory/save_load.hpp>
 #include <lutra/refine/refine_file.hpp>
 
 namespace lutra_test::archetypes {
@@ -21,18 +26,21 @@ struct AnyCollector {
 };
 static_assert(TopKCollector<AnyCollector>);
 
-/// A StoredEncoding that is neither RowStored nor BlockStored, with two overloads of scan() where ours have a template.
+/// A StoredEncoding that is neither RowStored nor BlockStored, with two overloads of scan() where ours have a template. With a
+/// Reservoir it has estimates.
+template <class C>
 struct AnyEncoding {
     struct State;
-    using Candidates = AnyCollector;
+    using Candidates = C;
     static constexpr unsigned kBlock = 1, kQueryTile = 64, kFirstLists = 2;
-    static constexpr bool kEstimates = false;
+    static constexpr bool kEstimates = std::is_same_v<C, Reservoir>;
     static constexpr const char* kName = "Any";
     static constexpr const char* kRecordName = "Any";
     static constexpr Fourcc kIvfRecord = "IwAn";
     static constexpr Fourcc kAloneRecords[] = {"IxAn", "IyAn"};
 
     AnyEncoding() = delete;
+    static std::size_t with_estimates(std::size_t) requires kEstimates;
     std::size_t block_bytes() const;
     std::size_t row_bytes() const;
     std::size_t code_size() const;
@@ -55,7 +63,7 @@ struct AnyEncoding {
     bool same(const AnyEncoding&) const;
     const State* prepare(Metric, const float*, Arena&) const;
     using States = std::span<const State* const>;
-    void scan(Metric, States, std::span<const float>, ListView, std::span<AnyCollector* const>, Arena&) const;
+    void scan(Metric, States, std::span<const float>, ListView, std::span<C* const>, Arena&) const;
     void scan(Metric, States, std::span<const float>, ListView, std::span<RangeCollector* const>, Arena&) const;
 
     static std::optional<Result<AnyEncoding>> parse(std::string_view, std::size_t, bool, IndexOptions);
@@ -67,7 +75,9 @@ struct AnyEncoding {
     Status save_alone(Writer&, Metric, ListView) const;
     static Result<AnyEncoding> load_alone(Reader&, IndexHeader&, OwnedCodes&, IndexOptions);
 };
-static_assert(StoredEncoding<AnyEncoding> && !RowStored<AnyEncoding> && !BlockStored<AnyEncoding>);
+using Exact = AnyEncoding<AnyCollector>;
+using Estimated = AnyEncoding<Reservoir>;
+static_assert(StoredEncoding<Exact> && !RowStored<Exact> && !BlockStored<Exact> && StoredEncoding<Estimated>);
 
 struct AnyTransform {
     static constexpr const char* kName = "Any";
@@ -153,16 +163,26 @@ static_assert(SearchIndex<AnyIndex>);
 
 using namespace lutra_test::archetypes;
 
-template class lutra::Ivf<AnyQuantizer, AnyEncoding>;
+template class lutra::Ivf<AnyQuantizer, Exact>;
+template Status lutra::Ivf<AnyQuantizer, Estimated>::search(MatrixView, std::size_t, HitsView, const SearchParams&,
+                                                            const Resources&) const;
 template class lutra::Transformed<AnyIndex, AnyTransform>;
 template class lutra::Refine<AnyIndex>;
-static_assert(lutra::SearchIndex<lutra::Ivf<AnyQuantizer, AnyEncoding>>);
+static_assert(lutra::SearchIndex<lutra::Ivf<AnyQuantizer, Exact>>);
 static_assert(lutra::SearchIndex<lutra::Transformed<AnyIndex, AnyTransform>> && lutra::SearchIndex<lutra::Refine<AnyIndex>>);
 
 lutra::Index owned(AnyIndex index) { return lutra::Index(std::move(index)); }
+template class lutra::Blender<AnyIndex>;
+template Status lutra::expand_queries(const AnyIndex&, MatrixView, MatrixView, const ExpansionConfig&, float*, const SearchParams&,
+                                      const Resources&);
+template Status lutra::expand_database(const AnyIndex&, MatrixView, const ExpansionConfig&, float*, const SearchParams&,
+                                       const Resources&);
+template Status lutra::warm(Workspace&, std::size_t, const AnyIndex&, std::size_t, std::size_t, const SearchParams&);
+template Result<Hits> lutra::search(const AnyIndex&, MatrixView, std::size_t, const SearchParams&, const Resources&);
+template Status lutra::save_index(const AnyIndex&, const std::string&);
 
 // The catalog, with these parts in its lists.
-constexpr lutra::EncodingList<AnyEncoding> kEncodings;
+constexpr lutra::EncodingList<Exact> kEncodings;
 constexpr lutra::TransformList<AnyTransform> kTransforms;
 constexpr auto kEncodingWords = lutra::detail::make_words(kEncodings);
 constexpr auto kTransformWords = lutra::detail::make_words(kTransforms);
