@@ -34,6 +34,8 @@
 #define LUTRA_TAG_ISA scalar
 #elif defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
 #define LUTRA_TAG_ISA avx512vnni
+#elif defined(__AVX512BW__) && defined(__AVX512VNNI__)
+#define LUTRA_TAG_ISA avx512bw_vnni
 #elif defined(__AVX512BW__)
 #define LUTRA_TAG_ISA avx512bw
 #elif defined(__AVX512F__)

@@ -85,7 +85,7 @@ struct AvxVnniBytes {
 };
 #endif
 
-#if defined(__AVX512VNNI__) && defined(__AVX512VBMI__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
 struct VnniBytes {
     static constexpr std::size_t kRows = 16, kQueries = 6, kGroups = 2;
     static constexpr bool kPays = true;
@@ -153,7 +153,7 @@ struct NeonDotBytes {
 /// The fastest one of this build; `scalar` has no lanes, so there bytes cost more than they save.
 #if defined(LUTRA_SCALAR_ONLY) || defined(LUTRA_NO_BYTES)
 using BestBytes = scalar;
-#elif defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
+#elif defined(__AVX512VNNI__) && defined(__AVX512BW__)
 using BestBytes = VnniBytes;
 #elif defined(__AVXVNNI__) && defined(__FMA__) && !defined(__AVX512F__)
 using BestBytes = AvxVnniBytes;
