@@ -74,6 +74,11 @@ def fastscan(dataset, nlist, points):
     return entry
 
 
+def flat_lists(system, nlist):
+    factory = "IVF%d,Flat" % nlist
+    return Entry(system, factory, factory, points=[{"nprobe": p} for p in powers(min(128, nlist))])
+
+
 def scann(leaves, points, **soar):
     label = "tree %d%s, AH 2, reorder" % (leaves, " SOAR" if soar else "")
     return Entry("scann", label, settings=dict(soar, leaves=leaves, kind="ah"), points=points)
@@ -87,7 +92,11 @@ def steps(lists, kept, wanted, most):
 def refined_l2(dataset, nlist):
     entry = fastscan(dataset, nlist, steps("nprobe", "k_factor", dict.fromkeys((1, 4, 8, 16), powers(128)), nlist))
     scanned = steps("leaves", "reorder", dict.fromkeys((40, 100), powers(128)), nlist)
-    return [entry(system, ending) for system in ("lutra", "faiss") for ending in ("", "r")] + [scann(nlist, scanned)]
+    entries = [entry(system, ending) for system in ("lutra", "faiss") for ending in ("", "r")]
+    many = nlist_for(4 * nlist, dataset.n, [])  # lutra's best for batches of rows of whole numbers
+    exact = [("lutra", nlist), ("faiss", nlist)] + [("lutra", many)] * (many != nlist)
+    entries += [flat_lists(system, lists) for system, lists in exact]
+    return entries + [scann(nlist, scanned)]
 
 
 # Inner product: what can be on a front from recall 0.8 up. k_factor: numbers of lists; reorder: numbers of leaves.
@@ -135,11 +144,9 @@ def pareto(open_set):
     notes = []
     dataset = open_set("sift", "l2")
     nlist = nlist_for(1024, dataset.n, notes)
-    probes = [{"nprobe": p} for p in powers(min(128, nlist))]
     ef = [{"ef": e} for e in (10, 20, 40, 80, 160, 320)]
-    ivf = "IVF%d,Flat" % nlist
     graph = {"M": 16, "ef_construction": 200}
-    entries = [Entry(system, ivf, ivf, points=probes) for system in ("lutra", "faiss")] + refined(dataset, nlist)
+    entries = refined(dataset, nlist)
     entries += [Entry("faiss", "HNSW16", "HNSW16", {"ef_construction": 200}, ef), Entry("hnswlib", "M=16 efC=200", settings=graph, points=ef),
                 Entry("usearch", "M=16 efC=200", settings=dict(graph, kind="graph"), points=ef)]
     return Plan(dataset, entries, joined=tuple({entry.system for entry in entries}), notes=notes)
@@ -185,9 +192,9 @@ def compress(open_set):
 
 
 SUITES = {
-    "sift-ivfpq": (ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat on SIFT descriptors"),
+    "sift-ivfpq": (ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat and IVF{n},Flat on SIFT descriptors"),
     "speech-rvc": (speech_rvc, "IVF{N//39},Flat, nprobe 1, calls of 1, 50 and 1,000 speech frames: voice conversion"),
-    "speech-ivfpq": (ivfpq("speech", "l2"), "IVF1024,PQ128x4fs,RFlat on speech frames"),
+    "speech-ivfpq": (ivfpq("speech", "l2"), "IVF1024,PQ128x4fs,RFlat and IVF{n},Flat on speech frames"),
     "words-ip": (ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product"),
     "flat": (flat, "exact search"),
     "kmeans": (kmeans, "k-means: seconds at equal inertia"),
