@@ -113,7 +113,7 @@ def refined_ip(dataset, nlist):
     many = nlist_for(2000, dataset.n, [])
     trees = sorted({(max(1, nlist // 2), True), (nlist, False), (nlist, True), (many, False), (many, True)})
     entries = [entry("lutra", ending) for ending in ("", "a", "r", "ra")] + [entry("faiss", ending) for ending in ("", "r")]
-    entries += [halved("lutra", "ra"), halved("faiss", "r")]
+    entries += [halved("lutra", "ra"), halved("faiss", "r")] * (nlist > 1)
     return entries + [scann(leaves, steps("leaves", "reorder", SCANN_IP, leaves), **(SOAR if soar else {})) for leaves, soar in trees]
 
 
