@@ -58,7 +58,9 @@ public:
     }
 
     static bool may_have_bytes(std::size_t k, std::size_t d) {
-        constexpr std::size_t kLeast = 256, kLeastColumns = 48;  // below, comparing all is faster
+        // The nearest of k by floats takes so many times what it takes by bytes, first d columns of SIFT, Zen 4: k = 256, d = 48
+        // 0.97; 192, 48 0.84; 256, 32 0.76; 256, 128 1.5; 512, 48 1.2.
+        constexpr std::size_t kLeast = 256, kLeastColumns = 48;
         return k >= kLeast && d >= kLeastColumns && d <= kMostByteColumns;
     }
 
