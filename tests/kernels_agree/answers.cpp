@@ -144,6 +144,8 @@ bool print_all(Metric metric) {
 bool machine_has_it() {
 #if defined(__AVX512VNNI__) && defined(__AVX512VBMI__)
     return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi");
+#elif defined(__AVX512VNNI__)
+    return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 #elif defined(__AVX512BW__)
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 #elif defined(__AVX2__)

@@ -65,7 +65,8 @@ void advise_verb(const AdviseFlags& flags) {
                cosine ? " --metric cosine"
                : ip   ? " --metric ip"
                       : "");
-    fmt::print("  lutra search my.index queries.npy{}\n", settings.empty() ? "" : " --param " + settings);
+    fmt::print("  lutra search my.index queries.npy{}{}\n", settings.empty() ? "" : " --param " + settings,
+               advice->options.byte_copies ? "" : " --no-byte-copies");
 }
 
 void explain_verb(const ExplainFlags& flags) {

@@ -57,7 +57,8 @@ CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs) {
 CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options) {
     return verb->add_flag_callback(
         "--no-byte-copies", [&options] { options.byte_copies = false; },
-        "Keep no 8-bit copies of the rows of Flat, alone or in lists: a fifth less memory, slower, the same results");
+        "Keep no 8-bit copies of the rows of Flat, alone or in lists: a fifth less memory, slower, the same results; nothing "
+        "changes for other indexes");
 }
 
 CLI::Option* add_json(CLI::App* verb, bool& json) {

@@ -1,5 +1,6 @@
 // lutra/coarse/plain_coarse.hpp: the partition of a plain "IVF{n}", one without a coarse quantizer of its own in parentheses. Few
-// centroids are all compared; of many, 4-bit codes propose and exact distances decide.  SPDX-License-Identifier: MIT
+// centroids are all compared; of many, where products of bytes are slow, 4-bit codes propose and exact distances decide.
+// SPDX-License-Identifier: MIT
 //
 // Comparing a query with 7,650 centroids of 256 floats reads 7.8 MB. Their 4-bit codes are 0.25 MB: they are scanned
 // (encodings/pq4fs), and only the few dozen best centroids are compared exactly. The number of candidates is measured in build():

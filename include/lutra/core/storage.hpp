@@ -13,8 +13,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 struct IndexOptions {
     /// Flat, alone or in lists, keeps 8-bit copies beside the floats of rows of 32 to 65,536 columns: about d + 12 bytes a row,
     /// a quarter more memory, for faster searches. False: memory first. All else is the same either way: rows of whole
-    /// numbers 0 to 255, which Flat and RFlat keep as bytes alone, other encodings, and the copies of centroids. LUTRA_NO_BYTES
-    /// (core/config.hpp) leaves out those of centroids, too.
+    /// numbers 0 to 255, which Flat and RFlat keep as bytes alone, other encodings, and the copies of centroids, except those of
+    /// an index over them, as in IVF{n}(IVF{m},Flat), which has the same options. LUTRA_NO_BYTES (core/config.hpp) leaves out all.
     bool byte_copies = true;
 };
 

@@ -65,9 +65,9 @@ public:
         return sum;
     }
 
-    /// Bytes allocated for codes, rows and ids.
+    /// Bytes of codes, rows and ids, with the spare room of lists.
     std::size_t allocated() const {
-        std::size_t bytes = codes_.capacity() + rows_.capacity();
+        std::size_t bytes = codes_.size() + rows_.size();
         for (const List& l : lists_) bytes += l.ids.capacity() * sizeof(Id);
         return bytes;
     }

@@ -135,7 +135,8 @@ public:
 
     Status save(Writer& out) const;
     /// An index with lists from what follows the fourcc of its record. `depth` counts records in records, for a coarse quantizer
-    /// that is an index. Errors: bad_file, unsupported, io_error; nothing is allocated that the stream cannot fill.
+    /// that is an index. Errors: bad_file, unsupported, io_error. No more is allocated than the stream can fill; for codes
+    /// in blocks, which may be wider here, a few times that.
     static Result<Ivf> load(Reader& in, std::size_t depth = 0, IndexOptions options = {});
     /// The same for an index without lists, whose record is its encoding's. Coarse must be made from a OneList.
     static Result<Ivf> load_alone(Reader& in, IndexOptions options = {});

@@ -76,10 +76,11 @@ public:
     }
 
     /// Finds all rows of [begin, end) that may be among the k nearest of those, for each query (pointers to d floats); numbers
-    /// found are less begin. Needs: begin a multiple of 16, 1 <= k <= end - begin.
+    /// found are less begin. Needs: begin a multiple of 16, end too or size(), 1 <= k <= end - begin.
     template <std::size_t Q>
     void may_be_near(const std::array<const float*, Q>& queries, std::size_t begin, std::size_t end, std::size_t k, RowsNear* found,
                      Arena& arena) const {
+        LUTRA_ASSERT(begin % kByteGroup == 0 && (end % kByteGroup == 0 || end == n_));
         const Arena::Frame frame(arena);
         const auto codes = arena.take<std::int8_t>(Q * padded_);
         ByteCodes coded[Q];

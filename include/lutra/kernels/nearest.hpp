@@ -255,7 +255,10 @@ std::size_t nearest_by_bytes(MatrixView x, const CentroidsView& c, Arena& arena,
         const std::size_t n = std::min(kByteQueries, x.n - i);
         std::array<const float*, kByteQueries> points;
         for (std::size_t q = 0; q < kByteQueries; ++q) points[q] = x.row(i + std::min(q, n - 1));
-        c.bytes->may_be_near(points, c.first_byte_row, c.first_byte_row + c.k, 1, found, arena);
+        if (n == 1)
+            c.bytes->may_be_near<1>({points[0]}, c.first_byte_row, c.first_byte_row + c.k, 1, found, arena);
+        else
+            c.bytes->may_be_near(points, c.first_byte_row, c.first_byte_row + c.k, 1, found, arena);
         for (std::size_t q = 0; q < n; ++q) {
             compared += found[q].n;
             if (found[q].n == 0)

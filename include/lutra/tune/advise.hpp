@@ -33,8 +33,9 @@ struct Wish {
 };
 
 struct Advice {
-    Explanation index;   ///< its spec, nprobe and k_factor are the advice
-    std::string reason;  ///< why this index
+    Explanation index;     ///< its spec, nprobe and k_factor are the advice
+    IndexOptions options;  ///< to load it with, so that it fits the memory
+    std::string reason;    ///< why this index
 };
 
 /// Recommends an index that the n rows can train and that fits the memory. Errors: bad_argument (n or d is 0, recall outside 0 ..
@@ -70,6 +71,7 @@ struct Candidate {
     float k_factor;
     double most_recall;  // reached on real data with all lists visited
     std::string reason;
+    IndexOptions options = {};
 };
 
 class Adviser {
@@ -85,7 +87,7 @@ public:
             least = std::min(least, index->bytes);
             if (wish_.memory != 0 && index->bytes > wish_.memory) continue;
             warn_of_recall(candidate, *index);
-            return Advice{std::move(*index), candidate.reason};
+            return Advice{std::move(*index), candidate.options, candidate.reason};
         }
         return Status{Errc::unsupported,
                       "advise: {} rows of d = {} take {} bytes in the smallest index; {} were allowed",
@@ -107,23 +109,29 @@ private:
                 {alone + "Flat", 0, 1, n < 10000 ? "exact search is fast enough for so few rows" : "only this is exact"});
         else if (!wish_.cosine)
             candidates_.push_back({in_lists_ + codes(2) + ",RFlat", factor(), 0.999, reason_for_codes()});
-        candidates_.push_back({in_lists_ + "Flat", 0, 0.9995,
-                               wish_.cosine ? "lists of uncompressed rows: RFlat behind codes would not compare by cosine"
-                                            : "uncompressed rows without codes: slower, but less memory than both"});
+        propose_rows(wish_.cosine ? "lists of uncompressed rows: RFlat behind codes would not compare by cosine"
+                                  : "lists of uncompressed rows, without codes");
         if (n < kPq4Centroids) return;
         propose_codes(fine, 0.7, "rows do not fit the memory: codes of ");
         if (coarse != fine) propose_codes(coarse, 0.5, "rows do not fit the memory, nor do fine codes: codes of ");
+    }
+
+    void propose_rows(std::string reason) {
+        candidates_.push_back({in_lists_ + "Flat", 0, 0.9995, reason});
+        if (!kHasBytes) return;
+        reason.append(", loaded without 8-bit copies (--no-byte-copies) to fit the memory: slower");
+        candidates_.push_back({in_lists_ + "Flat", 0, 0.9995, std::move(reason), {.byte_copies = false}});
     }
 
     void propose_codes(std::size_t piece, double most_recall, std::string_view reason) {
         candidates_.push_back({in_lists_ + codes(piece), 0, most_recall, joined({reason, floats_text(piece), " each"})});
     }
 
-    // With products of bytes, batch / alone, Zen 4: SIFT at 0.96 31 / 150 us by IVF4096,Flat, 50 / 105 by 4-bit codes with RFlat;
-    // speech, not whole, at 0.95 39 / 140 and 32 / 82.
+    // With products of bytes, batch / alone, Zen 4: SIFT at 0.96, 1,024 lists, 37 / 190 us by Flat, 50 / 105 by 4-bit codes with
+    // RFlat; speech, not whole, at 0.95 39 / 140 and 32 / 82.
     std::string reason_for_codes() const {
         std::string reason = "the fastest: lists, 4-bit codes, exact comparison of the best candidates";
-        if (kBytesPay)
+        if (kBytesPay && wish_.metric == Metric::l2)
             reason.append("; for batches of rows of whole numbers 0 to 255 ").append(in_lists_).append("Flat is faster here");
         return reason;
     }
@@ -133,7 +141,7 @@ private:
     float factor() const { return wish_.recall > 0.98 ? 16 : wish_.recall > 0.9 ? 8 : 4; }
 
     Result<Explanation> explained(const Candidate& candidate) const {
-        Workload work{wish_.n, wish_.d, wish_.metric, 10, 0, candidate.k_factor};
+        Workload work{wish_.n, wish_.d, wish_.metric, 10, 0, candidate.k_factor, candidate.options};
         if (candidate.spec.find("IVF") != std::string::npos)
             work.nprobe = nprobe_for(lists_for(wish_.n), wish_.recall + (1 - wish_.recall) / 4);  // some are lost to codes
         return explain(candidate.spec, work);

@@ -113,7 +113,7 @@ private:
         const double rows = 10 * double(std::min(work_.n, 256 * nlist()));  // rounds of k-means, rows a list at most: KMeansConfig
         const bool bytes = kBytesPay && spec_.coarse->index.empty() && Centroids::may_have_bytes(nlist(), columns());
         const double to_assign = multiply_adds / kMultiplyAddsPerSecond / (bytes ? kFasterNearest : 1);
-        const double to_probe = multiply_adds / kMultiplyAddsPerSecond / (bytes ? kFasterProbe : 1);
+        const double to_probe = multiply_adds / kMultiplyAddsPerSecond / (bytes && out_.nprobe <= nlist() / 8 ? kFasterProbe : 1);
         out_.train_seconds += rows * to_assign;
         out_.add_seconds += double(work_.n) * to_assign;
         out_.search_seconds += to_probe + double(out_.nprobe) * kListVisit;

@@ -6,6 +6,7 @@
 #include <lutra/encodings/flat/flat.hpp>
 #include <lutra/io/stream.hpp>
 #include <lutra/ivf/ivf_file.hpp>
+#include <lutra/parallel/threads.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -137,6 +138,18 @@ Alone reloaded(const Alone& index) {
     return Alone::load_alone(in).value();
 }
 }  // namespace
+
+TEST_CASE("Flat: codes beside rows are the same bytes by several workers") {
+    for (const Matrix& x : {lutra_test::normal_matrix(5000, 40, 1), whole(5000, 40, 1)}) {
+        const Flat flat = Flat::for_one_scan(Metric::l2, view(x), 1000);
+        AlignedVector<std::byte> alone, shared;
+        flat.codes_beside(view(x), alone);
+        lutra::ThreadPool pool(3);
+        flat.codes_beside(view(x), shared, pool.executor());
+        CHECK(alone == shared);
+        CHECK(alone.empty() == !lutra::kBytesPay);
+    }
+}
 
 TEST_CASE("Flat: whole rows give the hits of comparing every row, to whole queries and others") {
     for (const Metric metric : kMetrics)

@@ -121,14 +121,15 @@ public:
         if (!kBytesPay || n_queries < kFewQueries) return flat;
         return flat.refit(metric, x, x, true).value_or(flat);
     }
-    /// Codes of x [n, d] in this form. Floats are not copied: x, and `blocks`, which receives the bytes, must outlive the codes.
+    /// Codes of x [n, d] in this form, one of for_one_scan(). Floats are not copied: x, and `blocks`, which receives the bytes, must outlive the codes.
     ConstCodes codes_beside(MatrixView x, AlignedVector<std::byte>& blocks, const Executor& executor = {}) const {
         constexpr std::size_t kRowsPerTask = 64 * kBlock;
+        LUTRA_ASSERT(has_floats() || in_blocks());
         make_blocks(x.n, blocks);
         if constexpr (kHasBytes)
-            executor.for_ranges(x.n, kRowsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
+            executor.for_ranges(in_blocks() ? x.n : 0, kRowsPerTask, [&](std::size_t begin, std::size_t end, std::size_t) {
                 auto scratch = code_.scratch();
-                for (std::size_t j = begin; in_blocks() && j < end; ++j) set_bytes(x.row(j), j, blocks.data(), scratch);
+                for (std::size_t j = begin; j < end; ++j) set_bytes(x.row(j), j, blocks.data(), scratch);
             });
         return {blocks.data(), reinterpret_cast<const std::byte*>(x.data)};
     }
