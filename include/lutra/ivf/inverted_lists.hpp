@@ -136,7 +136,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kAhead = 4096;
+    static constexpr std::size_t kAhead = 4096;  // bytes: a page, at whose end hardware prefetchers stop
 
     struct List {
         std::size_t first = 0, first_row = 0;  // its first block and row, of those of all lists

@@ -151,7 +151,7 @@ public:
     bool ids_are_places() const;
 
 private:
-    static constexpr std::size_t kListsPerTask = 16;  // lists filled by one worker at a time
+    static constexpr std::size_t kListsPerTask = 16;  // lists filled by one worker at a time: 1,000 make 64 tasks to share
 
     IvfView<Coarse, E> view() const { return {coarse_, encoding_, lists_, metric_}; }
     std::size_t effective_nprobe(const SearchParams& params) const {

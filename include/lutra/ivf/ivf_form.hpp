@@ -15,7 +15,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 // All vectors in another form.
 template <CoarseQuantizer Coarse, Encoding E>
 InvertedLists Ivf<Coarse, E>::stored_as(const E& form) const {
-    constexpr std::size_t kTogether = 64;
+    constexpr std::size_t kTogether = 64;  // rows: 64 KB at d = 256, which stay in L2
     InvertedLists lists = empty_lists(form);
     std::vector<std::size_t> sizes(lists.nlist());
     for (std::size_t l = 0; l < lists.nlist(); ++l) sizes[l] = lists_.size(l);

@@ -167,7 +167,7 @@ template <class Arch, class Point, class Found>
 void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> groups, Arena& arena, Point&& point, Found&& found) {
     using Shape = PanelShape<Arch, kMaxPanelVectors>;
     using Lanes = detail::LaneProposals<Arch, Shape>;
-    constexpr std::size_t kPanels = 4;
+    constexpr std::size_t kPanels = 4;  // that share what is read of the centroids: 128 KB, half of a small L2
     static_assert(kNearestGrain % (kPanels * Shape::kWidth) == 0);
     const std::size_t d = groups[0].d;
     const std::size_t chunk =
