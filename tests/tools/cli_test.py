@@ -602,8 +602,8 @@ class CommandTest(unittest.TestCase):
         for bad in ["-1", "nan", "inf"]:
             self.refuse(2, "dedup", f"--threshold={bad}", "-o", self.out / "x.npy", self.data / "parts", says="--threshold")
 
-    def write_voice(self, d=256, files=3, rows=60):
-        folder = self.out / "alice" / "3_feature256"
+    def write_voice(self, d=256, files=3, rows=60, logs="."):
+        folder = self.out / logs / "alice" / "3_feature256"
         folder.mkdir(parents=True)
         written = [[[random.gauss(0, 1) for _ in range(d)] for _ in range(rows)] for _ in range(files)]
         for i, part in enumerate(written):
@@ -634,6 +634,27 @@ class CommandTest(unittest.TestCase):
         self.run_lutra("rvc-train", folder, "-o", self.out / "to", "--name", "bob", "--fast", "--guide-nprobe", "--seed", 5)
         names = ["added_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index", "total_fea.npy", "trained_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index"]
         self.assertEqual(sorted(p.name for p in (self.out / "to").iterdir()), names)
+
+    def test_rvc_train_links_the_index_where_rvc_looks(self):
+        folder, _ = self.write_voice(logs="rvc/logs")
+        indices = self.out / "rvc" / "assets" / "indices"
+        self.assertNotIn("linked", self.run_lutra("rvc-train", folder).stdout)  # RVC's folder has assets/indices
+        self.assertFalse(indices.exists())
+        indices.mkdir(parents=True)
+        link = indices / "alice_IVF4_Flat_nprobe_1_alice_v1.index"
+        self.assertIn(f"linked        {link}\n", self.run_lutra("rvc-train", folder).stdout)
+        self.run_lutra("rvc-train", folder, "-o", folder.parent)  # again, over the link that is there
+        self.assertEqual(list(indices.iterdir()), [link])
+        self.assertEqual(os.readlink(link), "../../logs/alice/added_IVF4_Flat_nprobe_1_alice_v1.index")
+        self.assertIn("180", self.run_lutra("info", link).stdout)
+        link.unlink()
+        link.write_text("somebody's")
+        self.refuse(2, "rvc-train", folder, says=[str(link), "move it away"])
+        self.assertEqual(link.read_text(), "somebody's")
+        indices.chmod(0o555)
+        if not os.access(indices, os.W_OK):  # not for root
+            self.assertIn("no link", self.run_lutra("rvc-train", folder, "--name", "bob", code=1).stderr)
+        indices.chmod(0o755)
 
     def test_rvc_train_refuses_what_is_no_folder_of_features(self):
         folder, _ = self.write_voice()

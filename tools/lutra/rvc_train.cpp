@@ -1,6 +1,6 @@
 // tools/lutra/rvc_train.cpp: lutra rvc-train makes the three files that RVC looks for from a folder of voice features.
 // Main path: rvc_train() -> features(): joined, shuffled, compressed -> total_fea.npy -> train -> trained_*.index -> add ->
-// added_*.index.  SPDX-License-Identifier: MIT
+// added_*.index -> a link to it where RVC looks.  SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
 #include "index_file.hpp"
@@ -40,6 +40,7 @@ struct RvcFlags {
 
 struct Files {
     std::string total, trained, added;
+    std::string link;  ///< to `added`, or "" outside a folder of RVC
 };
 
 std::size_t lists_for(std::size_t n) {
@@ -60,13 +61,24 @@ fs::path voice_folder(const std::string& features) {
     return (path.has_filename() ? path : path.parent_path()).parent_path();
 }
 
+/// The folder where RVC looks for the indexes of its voices, if `voice` is logs/NAME of an RVC folder, or "".
+fs::path indices_folder(const fs::path& voice) {
+    const fs::path logs = fs::absolute(voice / "").lexically_normal().parent_path().parent_path();
+    const fs::path indices = logs.parent_path() / "assets" / "indices";
+    std::error_code ignored;
+    return logs.filename() == "logs" && fs::is_directory(indices, ignored) ? indices : fs::path();
+}
+
 Files file_names(const RvcFlags& flags, const Index& index, const std::string& version) {
     const fs::path folder = flags.output.empty() ? voice_folder(flags.folder) : fs::path(flags.output);
     std::string spec = index.spec();
     std::replace(spec.begin(), spec.end(), ',', '_');
     const std::string name = flags.name.empty() ? voice_folder(flags.folder).filename().string() : flags.name;
     const std::string end = fmt::format("{}_nprobe_{}_{}_{}.index", spec, index.nprobe(), name, version);
-    return {(folder / "total_fea.npy").string(), (folder / ("trained_" + end)).string(), (folder / ("added_" + end)).string()};
+    const fs::path indices = indices_folder(folder);
+    const std::string link = indices.empty() ? "" : (indices / fmt::format("{}_{}", name, end)).string();
+    return {(folder / "total_fea.npy").string(), (folder / ("trained_" + end)).string(), (folder / ("added_" + end)).string(),
+            link};
 }
 
 Index index_for(const RvcFlags& flags, std::size_t n, std::size_t d) {
@@ -94,6 +106,28 @@ void save(const Index& index, FileWriter& file) {
     check(index.save(out));
 }
 
+/// An earlier link is replaced, but no file: RVC would go on to take that one.
+void check_link(const std::string& link) {
+    std::error_code ignored;
+    const fs::file_status there = fs::symlink_status(link, ignored);
+    if (fs::exists(there) && !fs::is_symlink(there))
+        throw BadUsage(
+            Status{Errc::bad_argument, "{} is a file, and RVC would take it for the new index; move it away", path_text(link)});
+}
+
+/// The link is relative: the folder of RVC can be moved.
+void make_link(const Files& names) {
+    const fs::path link = names.link, temporary = names.link + ".tmp";
+    std::error_code failed;
+    fs::remove(temporary, failed);
+    const fs::path target = fs::relative(names.added, link.parent_path(), failed);
+    if (!failed) fs::create_symlink(target, temporary, failed);
+    if (!failed) fs::rename(temporary, link, failed);
+    if (failed)
+        throw Error(Status{Errc::io_error, "{} is written, but no link to it: {}: {}", path_text(names.added),
+                           path_text(names.link), failed.message()});
+}
+
 void rvc_train(const RvcFlags& flags) {
     const Interrupt interrupt;
     if (flags.name.find('/') != std::string::npos)
@@ -105,6 +139,7 @@ void rvc_train(const RvcFlags& flags) {
     Index index = index_for(flags, n, inputs.d());
     const Files names = file_names(flags, index, version);
     check_not_input(names.total, {flags.folder});
+    check_link(names.link);
     RowFile total(names.total, RowFile::Holds::vectors, n, inputs.d());
     FileWriter trained = FileWriter::create(names.trained).value(), added = FileWriter::create(names.added).value();
     ThreadPool pool(flags.threads);
@@ -129,6 +164,9 @@ void rvc_train(const RvcFlags& flags) {
     print_field("index", fmt::format("{}, nprobe {}, {} vectors of d = {}, in {}", index.spec(), index.nprobe(), with_commas(n),
                                      inputs.d(), seconds_text(watch.seconds())));
     for (const std::string& name : {names.total, names.trained, names.added}) print_field("saved", name);
+    if (names.link.empty()) return;
+    make_link(names);
+    print_field("linked", names.link);
 }
 }  // namespace
 
@@ -148,7 +186,9 @@ Work add_rvc_train(CLI::App& lutra) {
         "held\n"
         "in memory. n = min(16 sqrt(rows), rows / 39), at least 1. Writes total_fea.npy, trained_IVF{n}_Flat_nprobe_1_NAME_v1."
         "index\n"
-        "and added_IVF{n}_Flat_nprobe_1_NAME_v1.index (v2 for 768 columns).\n\n"
+        "and added_IVF{n}_Flat_nprobe_1_NAME_v1.index (v2 for 768 columns). In RVC's own folder, where they are written to "
+        "logs/NAME,\n"
+        "assets/indices/NAME_IVF{n}_Flat_nprobe_1_NAME_v1.index becomes a link to the added index, for RVC to find it.\n\n"
         "Example:\n  lutra rvc-train logs/alice/3_feature256");
     return [flags] { rvc_train(*flags); };
 }
