@@ -377,7 +377,7 @@ class CommandTest(unittest.TestCase):
         self.refuse(2, "advise", "--n", "100", "--d", "256", "--memory", "-5", says=["--memory", "500M"])
         for flag, value in [("--k-factor", "-3"), ("--k-factor", "0.5"), ("--nprobe", "-1"), ("--nprobe", "0")]:
             self.refuse(2, "explain", "IVF8,PQ4x4fs,RFlat", "--n", "600", "--d", "8", flag, value, says=[flag, "range"])
-        self.refuse(2, "explain", "Flat,RFlat", "--n", "600", "--d", "8", "--k-factor", "nan", says="a number from 1")
+        self.refuse(2, "explain", "Flat,RFlat", "--n", "600", "--d", "8", "--k-factor", "nan", says=["is not a number", "from 1"])
         text = self.run_lutra("explain", "Flat", "--n", "600", "--d", "8", "--nprobe", "5", "--k-factor", "7").stdout
         for words in ("nprobe = 5 has no effect", "k_factor = 7 has no effect"):
             self.assertIn(words, text)
@@ -468,8 +468,8 @@ class CommandTest(unittest.TestCase):
             self.refuse(2, "expand", base, "--num-expand", 0, *out, says="--num-expand"),
             self.refuse(2, "expand", base, "--num-expand", -3, *out, says="--num-expand"),
             self.refuse(2, "expand", base, "--nprobe", -3, *out, says="--nprobe"),
-            self.refuse(2, "expand", base, "--alpha", -1, *out, says=["--alpha -1", "0 or more"]),
-            self.refuse(2, "expand", base, "--alpha", "nan", *out, says=["--alpha nan", "0 or more"]),
+            self.refuse(2, "expand", base, "--alpha", -1, *out, says=["--alpha: -1 is out of range", "0 or more"]),
+            self.refuse(2, "expand", base, "--alpha", "nan", *out, says=["--alpha: \"nan\" is not a number", "0 or more"]),
             self.refuse(1, "expand", base, "--queries", self.data / "wide.fvecs", *out, says=["wide.fvecs has 9 columns", "base.fvecs has 8"]),
             self.refuse(2, "expand", base, "--nprobe", 4, *out, says="no lists"),
             self.refuse(1, "expand", self.out / "voice", *out, says=["voice/b.npy: row 3 is all zeros", "accepted"]),
@@ -701,6 +701,71 @@ class CommandTest(unittest.TestCase):
         ]:
             with self.subTest(args=args):
                 self.assertIn("--help", self.refuse(2, *args, says=says))
+
+    def test_a_misspelt_verb_or_flag_is_the_first_complaint_and_gets_a_suggestion(self):
+        for line, says in [
+            ("serach", '"serach" is not a verb; did you mean lutra search?'),
+            ("buil --help", "did you mean lutra build?"),
+            ("biuld x.fvecs", "did you mean lutra build?"),
+            ("tune --index x", "did you mean lutra autotune?"),
+            ("help", "did you mean lutra --help?"),
+            ("help build", "did you mean lutra build --help?"),
+            ("build --factroy Flat", "--factroy is not a flag of build; did you mean --factory?"),
+            ("build -factory Flat", "did you mean --factory?"),
+            ("build -output=x.index y.fvecs", "did you mean --output?"),
+            ("build --out x.index", "did you mean --output?"),
+            ("build -t 3", "did you mean --train or --threads?"),
+            ("search --nprobe 8", "did you mean --param nprobe=8?"),
+            ("search x y --nprobe=16", "did you mean --param nprobe=16?"),
+            ("eval x y --k-factor 2.5", "did you mean --param k_factor=2.5?"),
+            ("search x y --topk 8", "did you mean -k?"),
+            ("build --nprobe 8", "lutra search --param nprobe=8"),
+            ("search --index x --queries y", "INDEX is given without a flag: lutra search INDEX QUERIES"),
+            ("search x y --truth z", "lutra eval and autotune have it"),
+            ("--factory Flat build", "flags stand behind the verb: lutra build --factory"),
+            ("build --factory --metric l2", "--factory: its value is missing; --metric follows"),
+            ("build x --factory", "--factory: its value is missing"),
+            ("info x --json=3", "--json takes no value"),
+        ]:
+            with self.subTest(line=line):
+                done = self.run_lutra(*line.split(), code=2)
+                self.assertEqual((done.stdout, len(done.stderr.splitlines())), ("", 2), done.stderr)
+                self.assertIn(says, done.stderr)
+
+    def test_a_value_may_stand_behind_its_flag_or_in_one_word_with_it(self):
+        for word in ["-o={}", "-o{}", "--output={}"]:
+            self.run_lutra("sample", "-n=7", self.data / "base.fvecs", word.format(self.out / "x.npy"))
+            self.assertEqual(len(read_npy(self.out / "x.npy", "<f4", "f")), 7)
+            (self.out / "x.npy").unlink()
+        self.refuse(2, "sample", "-n3", self.data / "base.fvecs", "--output=", says=".npy or .fvecs")
+
+    def test_numbers_are_read_as_people_write_them(self):
+        base, index, queries, out = self.data / "base.fvecs", self.data / "ivf.index", self.data / "queries.fvecs", self.out / "x.npy"
+        texts = [self.run_lutra("explain", "IVF4k,Flat", "--n", n, "--d", d, "--nprobe", nprobe).stdout
+                 for n, d, nprobe in [("1000000", "128", "1000"), ("1e6", "1.28e2", "1k"), ("1M", "0.128k", "1e3"), ("1000k", "128.0", "1K")]]
+        self.assertEqual(texts, texts[:1] * 4)
+        memory = [self.run_lutra("advise", "--n", "300k", "--d", "256", "--memory", m).stdout for m in ["64M", "64MB", "64000000", "64e6", "62500KiB"]]
+        self.assertEqual(memory, memory[:1] * 5)
+        self.run_lutra("sample", "-n", "0.5k", "--seed", "1e3", "-o", out, base)
+        self.assertEqual(len(read_npy(out, "<f4", "f")), 500)
+        self.assertEqual(self.search(index, "1e1", "--param", "nprobe=0.008k"), self.search(index, 10, "--param", "nprobe=8"))
+        for value, says in [("ten", '"ten" is not a number'), ("1,000", "is not a number"), ("", "is not a number"), ("0x10", "is not a number"), ("nan", "is not a number"),
+                            ("inf", "is not a number"), ("5x", "is not a number"), ("1e", "is not a number"), ("k", "is not a number"), ("1.5", "1.5 is not a whole number"),
+                            ("0", "0 is out of range"), ("-5", "-5 is out of range"), ("2M", "2M is out of range")]:
+            self.refuse(2, "search", index, queries, "-k", value, says=[says, "whole numbers from 1 to 1,000,000 are accepted"])
+        for verb in [["search", index, queries], ["eval", index, queries, "--truth", self.data / "truth.ivecs"]]:
+            self.refuse(2, *verb, "--param", "nprobe=x", says='--param nprobe=x: "x" is not a number')
+        number_flags = [("build", "threads"), ("build", "seed"), ("eval", "seconds"), ("advise", "n"), ("advise", "d"), ("advise", "recall"), ("advise", "memory"),
+                        ("explain", "nprobe"), ("explain", "k-factor"), ("autotune", "recall"), ("autotune", "seconds"), ("compress", "batch"), ("dedup", "threshold"),
+                        ("expand", "alpha"), ("expand", "num-expand"), ("expand", "nprobe"), ("rvc-train", "seed")]
+        for verb, flag in number_flags:
+            self.refuse(2, verb, f"--{flag}", "many", says=f'--{flag}: "many" is not a number')
+
+    def test_a_choice_says_what_it_may_be(self):
+        base, out = self.data / "base.fvecs", ["-o", self.out / "x.npy"]
+        self.refuse(2, "compress", "-n", 5, "--algorithm", "magic", *out, base, says='--algorithm: "magic" is not one of auto, kmeans and minibatch')
+        self.refuse(2, "build", "--factory", "Flat", *out, base, "--metric", "hamming", says='--metric: "hamming" is not one of l2, ip and cosine')
+        self.run_lutra("build", "--factory", "Flat", *out, base, "--metric", "L2")
 
     def test_a_wrong_factory_string_shows_where(self):
         says = [self.refuse(2, "build", "--factory", "IVF16, Flat", "--metric", metric, "-o", self.out / "x.index", self.data / "base.fvecs",
@@ -1133,7 +1198,7 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(read_npy(self.out / "to" / "x.npy", "<f4", "f"), self.base[:150])
 
 
-VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "rvc-train"]
+VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "expand", "rvc-train"]
 
 if __name__ == "__main__":
     LUTRA = str(Path(sys.argv.pop(1)).resolve())

@@ -3,6 +3,7 @@
 #include "failure.hpp"
 #include "flags.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/tune/advise.hpp>
@@ -77,21 +78,14 @@ void explain_verb(const ExplainFlags& flags) {
     print_explanation(*explanation);
 }
 
-/// Checks the text before it becomes a number: a negative one would wrap around.
-CLI::Validator not_negative() {
-    return CLI::Validator(
-        [](std::string& text) {
-            return text.starts_with('-') ? text + " is below 0; bytes are accepted, as 500M or 2G" : std::string();
-        },
-        "");
-}
-
 void add_work(CLI::App* verb, WorkFlags& work) {
-    const auto count = CLI::Range(std::size_t{1}, std::size_t{1} << 48);
-    verb->add_option("--n", work.n, "How many vectors the index will hold")->required()->check(count)->option_text("N");
+    verb->add_option("--n", work.n, "How many vectors the index will hold")
+        ->required()
+        ->transform(whole_number(1))
+        ->option_text("N");
     verb->add_option("--d", work.d, "Their dimension")
         ->required()
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
+        ->transform(whole_number(1, std::size_t{1} << 20))
         ->option_text("D");
     add_metric(verb, work.metric);
 }
@@ -102,11 +96,10 @@ Work add_advise(CLI::App& lutra) {
     CLI::App* verb = lutra.add_subcommand("advise", "Recommend an index for a number of vectors");
     add_work(verb, flags->work);
     verb->add_option("--recall", flags->recall, "Share of the true nearest neighbours to find; default: 0.95")
-        ->check(CLI::Range(0.01, 1.0))
+        ->transform(number(0.01, 1))
         ->option_text("R");
     verb->add_option("--memory", flags->memory, "Memory the index may take: 500M, 2G; default: any")
-        ->transform(CLI::AsSizeValue(true))
-        ->transform(not_negative())
+        ->transform(byte_count())
         ->option_text("BYTES");
     verb->footer(
         "Applies rules of thumb and estimates; lutra autotune measures.\n\nExample:\n  lutra advise --n 300000 --d 256 --recall "
@@ -122,10 +115,10 @@ Work add_explain(CLI::App& lutra) {
     add_work(verb, flags->work);
     add_k(verb, flags->k);
     verb->add_option("--nprobe", flags->nprobe, "Lists visited; default: for a recall of 0.95")
-        ->check(CLI::Range(std::size_t{1}, kMaxLists))
+        ->transform(whole_number(1, kMaxLists))
         ->option_text("N");
     verb->add_option("--k-factor", flags->k_factor, "Candidates compared exactly, per neighbour returned; default: 8")
-        ->check(CLI::Range(1.0, double(kMaxLists)))
+        ->transform(number(1, double(kMaxLists)))
         ->option_text("F");
     add_no_byte_copies(verb, flags->options);
     verb->footer("Example:\n  lutra explain IVF1024,PQ64x4fs,RFlat --n 1000000 --d 128");

@@ -9,6 +9,7 @@
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/core/random.hpp>
@@ -306,11 +307,11 @@ Work add_autotune(CLI::App& lutra) {
         ->option_text("FILE ...");
     flags->metric_given = add_metric(verb, flags->metric)->description("With --search-factory: l2 (default), ip or cosine");
     verb->add_option("--recall", flags->config.recall, "Share of the true k nearest neighbours to find; default: 0.95")
-        ->check(CLI::Range(0.01, 1.0))
+        ->transform(number(0.01, 1))
         ->option_text("R");
     add_k(verb, flags->config.k);
     verb->add_option("--seconds", flags->config.seconds, "Time to measure each setting for; default: 0.5")
-        ->check(CLI::Range(0.001, 60.0))
+        ->transform(number(0.001, 60))
         ->option_text("S");
     add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);

@@ -130,8 +130,7 @@ Work add_build(CLI::App& lutra) {
     add_metric(verb, flags->metric);
     verb->add_option("--train", flags->train, "Train on this file or folder instead of the inputs")->option_text("FILE");
     add_threads(verb, flags->threads);
-    flags->seed_given = verb->add_option("--seed", flags->seed, "Seed of the order in which training rows are drawn; default: 1234")
-                            ->option_text("N");
+    flags->seed_given = add_seed(verb, flags->seed, "the order in which training rows are drawn");
     verb->add_option("-o,--output", flags->output, "The index file to write")->required()->option_text("FILE");
     verb->footer(
         "Ids are row numbers over all inputs. Inputs may be larger than memory.\n"

@@ -8,6 +8,7 @@
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/cluster/kmeans.hpp>
@@ -17,7 +18,6 @@
 
 #include <fmt/core.h>
 
-#include <map>
 #include <memory>
 
 namespace command {
@@ -118,30 +118,25 @@ void compress(const CompressFlags& flags) {
 }  // namespace
 
 Work add_compress(CLI::App& lutra) {
-    static const std::map<std::string, Algorithm> kAlgorithms{
-        {"auto", Algorithm::automatic}, {"minibatch", Algorithm::minibatch}, {"kmeans", Algorithm::kmeans}};
-    static const std::map<std::string, Seeding> kSeedings{
-        {"random", Seeding::random}, {"k-means++", Seeding::kmeans_plus_plus}, {"afk-mc2", Seeding::afk_mc2}};
     const auto flags = std::make_shared<CompressFlags>();
     CLI::App* verb = lutra.add_subcommand("compress", "Replace many vectors by few: the centroids of their clusters");
     add_inputs(verb, flags->inputs);
     verb->add_option("-n", flags->centroids, "Centroids to make, 1 or more")
         ->required()
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
+        ->transform(whole_number(1, std::size_t{1} << 31))
         ->option_text("N");
-    verb->add_option("--algorithm", flags->algorithm,
-                     "auto (default): k-means, on two levels from 1,000 centroids on; kmeans; minibatch")
-        ->transform(CLI::CheckedTransformer(kAlgorithms).description(""))
-        ->option_text("auto|kmeans|minibatch");
+    add_choice<Algorithm>(verb, "--algorithm", flags->algorithm,
+                          {{"auto", Algorithm::automatic}, {"kmeans", Algorithm::kmeans}, {"minibatch", Algorithm::minibatch}},
+                          "auto (default): k-means, on two levels from 1,000 centroids on; kmeans; minibatch");
     flags->of_batches = {
-        verb->add_option("--init", flags->seeding, "minibatch: the first centroids: random (default), k-means++, afk-mc2")
-            ->transform(CLI::CheckedTransformer(kSeedings).description(""))
-            ->option_text("random|k-means++|afk-mc2"),
+        add_choice<Seeding>(verb, "--init", flags->seeding,
+                            {{"random", Seeding::random}, {"k-means++", Seeding::kmeans_plus_plus}, {"afk-mc2", Seeding::afk_mc2}},
+                            "minibatch: the first centroids: random (default), k-means++, afk-mc2"),
         verb->add_option("--batch", flags->batch, "minibatch: rows of a batch; default: 1,024")
-            ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
+            ->transform(whole_number(1, std::size_t{1} << 31))
             ->option_text("N")};
     add_threads(verb, flags->threads);
-    verb->add_option("--seed", flags->seed, "Seed of all random choices; default: 1234")->option_text("N");
+    add_seed(verb, flags->seed, "all random choices");
     verb->add_option("-o,--output", flags->output, "The file of centroids to write: .npy (float32) or .fvecs")
         ->required()
         ->option_text("FILE");

@@ -10,6 +10,7 @@
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/core/hits.hpp>
@@ -18,7 +19,6 @@
 
 #include <fmt/core.h>
 
-#include <cmath>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -140,8 +140,6 @@ void write(const DedupFlags& flags, const Inputs& inputs, const std::vector<std:
 
 void dedup(const DedupFlags& flags) {
     const Interrupt interrupt;
-    if (!(flags.threshold >= 0) || !std::isfinite(flags.threshold))
-        throw BadUsage(Status{Errc::bad_argument, "--threshold {}; accepted: 0 or more", flags.threshold});
     const Inputs inputs(flags.inputs);
     check_not_input(flags.output, flags.inputs);
     RowFile(flags.output, RowFile::Holds::vectors, 0, inputs.d());  // now: a folder that is missing must not cost the search
@@ -160,6 +158,7 @@ Work add_dedup(CLI::App& lutra) {
     CLI::App* verb = lutra.add_subcommand("dedup", "Drop rows that are equal, or nearly equal, to an earlier one");
     add_inputs(verb, flags->inputs);
     verb->add_option("--threshold", flags->threshold, "L2 distance up to which rows are duplicates; default: 0, equal rows only")
+        ->transform(number(0))
         ->option_text("X");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");

@@ -7,6 +7,7 @@
 #include "json_number.hpp"
 #include "measure.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/parallel/threads.hpp>
@@ -116,7 +117,7 @@ Work add_eval(CLI::App& lutra) {
     add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);
     verb->add_option("--seconds", flags->seconds, "Time to measure each setting for; default: 2")
-        ->check(CLI::Range(0.01, 3600.0))
+        ->transform(number(0.01, 3600))
         ->option_text("S");
     add_json(verb, flags->json);
     verb->footer(

@@ -9,6 +9,7 @@
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/embedding/query_expansion.hpp>
@@ -16,7 +17,6 @@
 
 #include <fmt/core.h>
 
-#include <cmath>
 #include <memory>
 
 namespace command {
@@ -35,8 +35,6 @@ void check_flags(const ExpandFlags& flags) {
     check_not_input(flags.output, {flags.queries});
     if (flags.no_self && !flags.queries.empty())
         throw BadUsage(Status{Errc::bad_argument, "--no-self has no effect: queries are not rows of the database"});
-    if (!(flags.config.alpha >= 0) || !std::isfinite(flags.config.alpha))
-        throw BadUsage(Status{Errc::bad_argument, "--alpha {}; accepted: finite, 0 or more", flags.config.alpha});
 }
 
 /// asked: the queries, or null if there are none.
@@ -109,14 +107,16 @@ Work add_expand(CLI::App& lutra) {
     verb->add_option("--queries", flags->queries, "Queries to expand by the inputs; default: the inputs themselves")
         ->option_text("FILE");
     verb->add_option("--num-expand", flags->config.num_expand, "Neighbours to sum, 1 or more; default: 10")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
+        ->transform(whole_number(1))
         ->option_text("N");
-    verb->add_option("--alpha", flags->config.alpha, "Weights are similarity^alpha; 0 or more; default: 3")->option_text("A");
+    verb->add_option("--alpha", flags->config.alpha, "Weights are similarity^alpha; 0 or more; default: 3")
+        ->transform(number(0))
+        ->option_text("A");
     verb->add_flag("--no-self", flags->no_self, "A row of the inputs does not count among its own neighbours");
     verb->add_option("--factory", flags->factory, "Index that finds the neighbours, by cosine; default: Flat, exact")
         ->option_text("SPEC");
     verb->add_option("--nprobe", flags->nprobe, "Lists visited, 1 or more; default: 1")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
+        ->transform(whole_number(1, kMaxLists))
         ->option_text("N");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "The vectors, all of length 1: .npy or .fvecs")->required()->option_text("FILE");

@@ -1,8 +1,10 @@
 // tools/lutra/flags.cpp: see flags.hpp.  SPDX-License-Identifier: MIT
 #include "flags.hpp"
 
+#include "values.hpp"
+
 #include <algorithm>
-#include <map>
+#include <limits>
 #include <thread>
 
 namespace command {
@@ -19,32 +21,28 @@ std::string spec_for(const std::string& spec, MetricFlag metric) {
 std::size_t all_cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric) {
-    static const std::map<std::string, MetricFlag> kNames{
-        {"l2", MetricFlag::l2}, {"ip", MetricFlag::ip}, {"cosine", MetricFlag::cosine}};
-    const auto names = CLI::Validator(
-        [](std::string& name) {
-            const auto found = kNames.find(name);
-            if (found == kNames.end()) return "\"" + name + "\" is not a metric; l2, ip and cosine are accepted";
-            name = std::to_string(int(found->second));
-            return std::string();
-        },
-        "");
-    return verb->add_option("--metric", metric, "l2 (default), ip (inner product) or cosine (ip of unit vectors)")
-        ->transform(names)
-        ->option_text("l2|ip|cosine");
+    return add_choice<MetricFlag>(verb, "--metric", metric,
+                                  {{"l2", MetricFlag::l2}, {"ip", MetricFlag::ip}, {"cosine", MetricFlag::cosine}},
+                                  "l2 (default), ip (inner product) or cosine (ip of unit vectors)");
 }
 
 CLI::Option* add_threads(CLI::App* verb, std::size_t& threads) {
     threads = all_cores();
     return verb
         ->add_option("--threads", threads, "Threads to work with, 1 or more; default: all " + std::to_string(threads) + " cores")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1024}))
+        ->transform(whole_number(1, 1024))
         ->option_text("N");
 }
 
 CLI::Option* add_k(CLI::App* verb, std::size_t& k) {
     return verb->add_option("-k", k, "Neighbours for each query, 1 or more; default: " + std::to_string(k))
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}))
+        ->transform(whole_number(1, 1'000'000))
+        ->option_text("N");
+}
+
+CLI::Option* add_seed(CLI::App* verb, std::uint32_t& seed, const std::string& of) {
+    return verb->add_option("--seed", seed, "Seed of " + of + "; default: " + std::to_string(seed))
+        ->transform(whole_number(0, std::numeric_limits<std::uint32_t>::max()))
         ->option_text("N");
 }
 

@@ -25,6 +25,7 @@ std::size_t all_cores();
 CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric);
 CLI::Option* add_threads(CLI::App* verb, std::size_t& threads);
 CLI::Option* add_k(CLI::App* verb, std::size_t& k);
+CLI::Option* add_seed(CLI::App* verb, std::uint32_t& seed, const std::string& of);
 CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs);
 CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options);
 CLI::Option* add_json(CLI::App* verb, bool& json);

@@ -2,11 +2,16 @@
 #include "index_file.hpp"
 
 #include "failure.hpp"
+#include "values.hpp"
 
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/factory/search_params.hpp>
 
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace command {
@@ -16,6 +21,21 @@ template <class T>
 T or_bad_usage(Result<T> result) {
     if (!result) throw BadUsage(result.status());
     return *std::move(result);
+}
+
+/// "nprobe=1k,k_factor=2" -> "nprobe=1000,k_factor=2": numbers as everywhere in the command.
+std::string plain_numbers(std::string text) {
+    for (std::size_t equals = text.find('='); equals != text.npos; equals = text.find('=', equals + 1)) {
+        const std::size_t end = std::min(text.find_first_of(", \t\r\n", equals), text.size());
+        const std::string value = text.substr(equals + 1, end - equals - 1);
+        const std::optional<double> number = parse_number(value);
+        if (!number)
+            throw BadUsage(Status{Errc::bad_argument,
+                                  "--param {}: \"{}\" is not a number; from 1 on they are accepted, as 8, 2.5 or 1k",
+                                  path_text(text.substr(0, end)), path_text(value)});
+        text.replace(equals + 1, value.size(), fmt::format("{}", *number));
+    }
+    return text;
 }
 }  // namespace
 
@@ -53,7 +73,9 @@ BaseVectors base_vectors(const Inputs& base, const Index& index, const std::stri
             }};
 }
 
-SearchParams read_params(const Index& index, const std::string& text) { return or_bad_usage(parse_search_params(index, text)); }
+SearchParams read_params(const Index& index, const std::string& text) {
+    return or_bad_usage(parse_search_params(index, plain_numbers(text)));
+}
 
 std::string metric_word(const Index& index) {
     if (index.metric() == Metric::l2) return "l2";

@@ -1,6 +1,8 @@
 // tools/lutra/main.cpp: the command lutra: parses the command line, runs the verb, turns failures into exit codes.
 // Exit codes: 0 done, 1 the work failed (files, data, memory), 2 the command line is wrong.  SPDX-License-Identifier: MIT
+#include "command_line.hpp"
 #include "failure.hpp"
+#include "spelling.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
 
@@ -11,12 +13,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <map>
 #include <new>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 using namespace command;
@@ -46,20 +50,12 @@ struct Command {
                  {"expand", add_expand(app)},     {"rvc-train", add_rvc_train(app)}};
     }
 
-    /// "lutra build", or "lutra" before a verb is known.
-    std::string name() const {
-        const auto used = app.get_subcommands();
-        return used.empty() ? "lutra" : "lutra " + used.front()->get_name();
-    }
-
     /// The error in the command line; CLI11's own text names no verbs.
     std::string complaint(const CLI::ParseError& e) const {
         if (!app.get_subcommands().empty()) return printable(e.what());
-        std::string accepted;
-        for (const auto& verb : verbs) accepted.append(accepted.empty() ? "" : ", ").append(verb.first);
-        accepted += " are accepted";
-        return app.remaining_size() == 0 ? "a verb is missing; " + accepted
-                                         : fmt::format("\"{}\" is not a verb; {}", printable(app.remaining().front()), accepted);
+        std::vector<std::string> names;
+        for (const auto& verb : verbs) names.push_back(verb.first);
+        return fmt::format("a verb is missing; {} are accepted", listed(names, "and"));
     }
 };
 
@@ -77,8 +73,7 @@ int fail(const std::string& name, std::string_view message, int code) {
     return code;
 }
 
-int run(Command& command) {
-    const std::string name = command.name();
+int run(Command& command, const std::string& name) {
     try {
         command.verbs.at(command.app.get_subcommands().front()->get_name())();
     } catch (const BadUsage& e) {
@@ -105,14 +100,19 @@ void fill_standard_descriptors() {
 
 int parse_and_run(int argc, char** argv) {
     Command command;
+    const std::vector<std::string> typed(argv + std::min(argc, 1), argv + argc);
+    const std::string name = command_name(command.app, typed);
     try {
-        command.app.parse(argc, argv);
-    } catch (const CLI::Success& e) {  // --help, --version
+        const std::vector<std::string> words = checked_words(command.app, typed);
+        command.app.parse(std::vector(words.rbegin(), words.rend()));  // CLI11 takes them from the end
+    } catch (const CLI::Success& e) {                                  // --help, --version
         return command.app.exit(e);
     } catch (const CLI::ParseError& e) {
-        return fail(command.name(), command.complaint(e), kBadUsage);
+        return fail(name, command.complaint(e), kBadUsage);
+    } catch (const BadUsage& e) {
+        return fail(name, e.what(), kBadUsage);
     }
-    return run(command);
+    return run(command, name);
 }
 
 int main(int argc, char** argv) {

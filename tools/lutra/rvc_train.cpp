@@ -180,7 +180,7 @@ Work add_rvc_train(CLI::App& lutra) {
     verb->add_flag("--fast", flags->fast, "IVF{n},PQ{d/2}x4fs,RFlat in place of IVF{n},Flat, k_factor 4");
     verb->add_flag("--guide-nprobe", flags->guide_nprobe, "nprobe is the whole part of n^0.3 in place of 1");
     add_threads(verb, flags->threads);
-    verb->add_option("--seed", flags->seed, "Seed of all random choices; default: 1234")->option_text("N");
+    add_seed(verb, flags->seed, "all random choices");
     verb->footer(
         "Rows are joined in the order of the file names, shuffled, and from 200,001 on compressed to 10,000 centroids; all are "
         "held\n"

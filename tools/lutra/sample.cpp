@@ -6,6 +6,7 @@
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "text.hpp"
+#include "values.hpp"
 #include "verbs.hpp"
 
 #include <lutra/core/random.hpp>
@@ -51,11 +52,8 @@ Work add_sample(CLI::App& lutra) {
     const auto flags = std::make_shared<SampleFlags>();
     CLI::App* verb = lutra.add_subcommand("sample", "Draw rows at random, without replacement");
     add_inputs(verb, flags->inputs);
-    verb->add_option("-n", flags->rows, "Rows to draw, 1 or more")
-        ->required()
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 40))
-        ->option_text("N");
-    verb->add_option("--seed", flags->seed, "Seed of the order; default: 1234")->option_text("N");
+    verb->add_option("-n", flags->rows, "Rows to draw, 1 or more")->required()->transform(whole_number(1))->option_text("N");
+    add_seed(verb, flags->seed, "the order");
     verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");
     verb->footer(
         "Rows are written in the order of drawing, so -n as large as the inputs shuffles them. A larger -n with the same seed\n"
