@@ -174,3 +174,8 @@ lutra_consumer_test(find_package -DCMAKE_PREFIX_PATH=${consumer_dir}/installed)
 lutra_consumer_test(find_package_compiled -DCMAKE_PREFIX_PATH=${consumer_dir}/installed -DLUTRA_TARGET=lutra::compiled)
 lutra_consumer_test(add_subdirectory -DLUTRA_SOURCE=${PROJECT_SOURCE_DIR})
 set_tests_properties(consumer.find_package consumer.find_package_compiled PROPERTIES FIXTURES_REQUIRED installed)
+
+# What the first minutes with CMake or pkg-config bring: defaults, what is said where a package is missing, presets.
+add_test(NAME consumer.configure COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/consumer/configure_test.py)
+set_tests_properties(consumer.configure PROPERTIES LABELS build FIXTURES_REQUIRED installed ENVIRONMENT
+                     "CMAKE=${CMAKE_COMMAND};CXX=${CMAKE_CXX_COMPILER};FLAGS=${CMAKE_CXX_FLAGS};INSTALLED=${consumer_dir}/installed")

@@ -1,19 +1,33 @@
-# `cmake --install`: the headers and what find_package(lutra) reads. The component "headers" is this and no program.
+# `cmake --install`: the headers, the licence, and what find_package(lutra) and pkg-config read. The component "headers" is this and no
+# program.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/lutra)
-set(dependencies "include(CMakeFindDependencyMacro)\nfind_dependency(xsimd)\ninclude(\"\${CMAKE_CURRENT_LIST_DIR}/lutra-xsimd.cmake\")")
-if(LUTRA_SCALAR_ONLY)
-  set(dependencies "# scalar only: no dependencies")
-endif()
-file(WRITE ${PROJECT_BINARY_DIR}/lutra-config.cmake "${dependencies}\ninclude(\"\${CMAKE_CURRENT_LIST_DIR}/lutra-targets.cmake\")
-include(\"\${CMAKE_CURRENT_LIST_DIR}/lutra-compiled.cmake\")\n")
+configure_file(tools/cmake/lutra-config.cmake.in lutra-config.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/lutra-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 
 install(TARGETS lutra EXPORT lutra)
 install(EXPORT lutra FILE lutra-targets.cmake NAMESPACE lutra:: DESTINATION ${package_dir} COMPONENT headers)
 install(FILES ${PROJECT_BINARY_DIR}/lutra-config.cmake ${PROJECT_BINARY_DIR}/lutra-config-version.cmake tools/cmake/lutra-xsimd.cmake
-              tools/cmake/lutra-compiled.cmake tools/cmake/lutra-compiled.cpp
+              tools/cmake/lutra-build-type.cmake tools/cmake/lutra-compiled.cmake tools/cmake/lutra-compiled.cpp
         DESTINATION ${package_dir} COMPONENT headers)
 install(DIRECTORY include/lutra DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers FILES_MATCHING PATTERN "*.hpp")
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headers)
+
+# lutra.pc finds the headers from where it lies, so that what is installed can be moved.
+set(pc_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+file(RELATIVE_PATH prefix_from_pc ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" prefix_from_pc ${prefix_from_pc})
+cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "\${prefix}" OUTPUT_VARIABLE includedir)
+set(definitions "")
+set(requires "xsimd >= 8.1")
+if(LUTRA_SCALAR_ONLY)
+  set(requires "")
+  string(APPEND definitions " -DLUTRA_SCALAR_ONLY")
+endif()
+if(LUTRA_NO_BYTES)
+  string(APPEND definitions " -DLUTRA_NO_BYTES")
+endif()
+configure_file(tools/cmake/lutra.pc.in lutra.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/lutra.pc DESTINATION ${pc_dir} COMPONENT headers)

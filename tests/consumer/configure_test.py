@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""What a user meets who configures lutra, or a project with it, for the first time.  SPDX-License-Identifier: MIT
+
+The environment names CMAKE, CXX with its FLAGS, and INSTALLED, a prefix with lutra in it.
+"""
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LUTRA = HERE.parent.parent
+CMAKE, CXX, FLAGS, INSTALLED = (os.environ[name] for name in ["CMAKE", "CXX", "FLAGS", "INSTALLED"])
+ADDED, FOUND = f"-DLUTRA_SOURCE={LUTRA}", f"-DCMAKE_PREFIX_PATH={INSTALLED}"
+NO_BUILD_TYPE = "lutra: there is no CMAKE_BUILD_TYPE"
+NO_XSIMD = "-DCMAKE_DISABLE_FIND_PACKAGE_xsimd=ON"
+
+
+def without(*packages):
+    return [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in packages]
+
+
+class ConfigureTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.build = Path(folder.name)
+
+    def configure(self, source, *args, code=0):
+        """What CMake says, in one line, as it breaks its lines where it likes."""
+        command = [CMAKE, "-S", source, "-B", self.build, "-G", "Ninja", f"-DCMAKE_CXX_COMPILER={CXX}", *args]
+        environment = {name: value for name, value in os.environ.items() if name != "CXXFLAGS"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+        self.assertEqual(done.returncode != 0, code != 0, done.stdout + done.stderr)
+        return " ".join((done.stdout + done.stderr).split())
+
+    def cached(self, name):
+        lines = (self.build / "CMakeCache.txt").read_text().splitlines()
+        return next(line.split("=", 1)[1] for line in lines if line.startswith(f"{name}:"))
+
+    def test_a_users_project_without_a_build_type_is_warned(self):
+        for how in [ADDED, FOUND]:
+            shutil.rmtree(self.build)
+            self.assertIn(NO_BUILD_TYPE, self.configure(HERE, how))
+            self.assertNotIn(NO_BUILD_TYPE, self.configure(HERE, how, "-DCMAKE_BUILD_TYPE=Release"))
+            self.assertNotIn(NO_BUILD_TYPE, self.configure(HERE, how, "-DCMAKE_BUILD_TYPE=", "-DCMAKE_CXX_FLAGS=-Wall -O2"))
+
+    def test_without_xsimd_is_said_what_to_install_or_to_choose(self):
+        for how in [ADDED, FOUND]:
+            shutil.rmtree(self.build)
+            says = self.configure(HERE, how, NO_XSIMD, code=1)
+            self.assertIn("libxsimd-dev", says)
+            self.assertIn("-DLUTRA_SCALAR_ONLY=ON", says)
+        shutil.rmtree(self.build)
+        self.configure(HERE, ADDED, NO_XSIMD, "-DLUTRA_SCALAR_ONLY=ON")
+
+    def test_our_own_project_is_optimised_by_default(self):
+        self.assertIn("no build type was given: Release", self.configure(LUTRA, *without("doctest", "benchmark", "CLI11")))
+
+    def test_a_preset_leaves_out_what_packages_are_missing_for(self):
+        says = self.configure(LUTRA, "--preset", "native", *without("doctest", "benchmark", "CLI11", "fmt"))
+        self.assertIn("lutra: no tests, as there is no doctest-dev", says)
+        self.assertIn("lutra: no benchmarks, as there is no libbenchmark-dev", says)
+        self.assertIn("lutra: no command, as there is no libcli11-dev libfmt-dev", says)
+
+    def test_a_preset_has_tests_also_where_there_were_none(self):
+        self.configure(LUTRA, "--preset", "native", "-DLUTRA_BUILD_TESTS=OFF", "-DLUTRA_BUILD_TOOLS=OFF")
+        self.configure(LUTRA, "--preset", "native")
+        self.assertEqual([self.cached("LUTRA_BUILD_TESTS"), self.cached("LUTRA_BUILD_TOOLS")], ["ON", "ON"])
+
+    @unittest.skipUnless(shutil.which("pkg-config"), "no pkg-config")
+    def test_pkg_config_has_the_flags(self):
+        paths = {**os.environ, "PKG_CONFIG_PATH": f"{INSTALLED}/share/pkgconfig:{os.environ.get('PKG_CONFIG_PATH', '')}"}
+        ask = lambda *args: subprocess.run(["pkg-config", *args, "lutra"], check=True, env=paths, capture_output=True, text=True).stdout
+        compiler = [CXX, *FLAGS.split(), "-std=c++20", HERE / "main.cpp", *ask("--cflags").split()]
+        subprocess.run([*compiler, "-o", self.build / "consumer"], check=True)
+        subprocess.run([self.build / "consumer"], check=True)
+        config = (LUTRA / "include/lutra/core/config.hpp").read_text()
+        for part, value in zip(["MAJOR", "MINOR", "PATCH"], ask("--modversion").strip().split(".")):
+            self.assertIn(f"LUTRA_VERSION_{part} {value}\n", config)
+
+    def test_the_licence_is_installed(self):
+        self.assertEqual((Path(INSTALLED) / "share/doc/lutra/LICENSE").read_text(), (LUTRA / "LICENSE").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
