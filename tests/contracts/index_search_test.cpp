@@ -117,7 +117,7 @@ TEST_CASE("search: a stored row finds itself first with squared distance 0, or a
     });
 }
 
-TEST_CASE("search: only ids that a bitmap or a predicate lets through are found, the best of those") {
+TEST_CASE("search: only ids that a set, a bitmap or a predicate lets through are found, the best of those") {
     for_each_case([](const Case& c) {
         const Matrix x = rows_with_ties(300, c.d), q = rows_with_ties(40, c.d, 7);
         const lutra::Index index = filled(c, x);
@@ -125,9 +125,11 @@ TEST_CASE("search: only ids that a bitmap or a predicate lets through are found,
         std::vector<std::uint8_t> bits(32, 0);
         for (std::size_t i = 0; i < 250; ++i) bits[i / 8] = std::uint8_t(bits[i / 8] | (accepts(Id(i)) ? 1 << (i % 8) : 0));
         const Found want = only(every_row(c, x, q), accepts);
-        for (const bool bitmap : {false, true}) {
+        const lutra::IdSet set = lutra::IdSet::bitmap(bits.data(), bits.size() * 8) & ~lutra::IdSet::range(250, 300);
+        for (const lutra::IdFilter& filter :
+             {lutra::IdFilter::bitmap(bits.data(), 250), lutra::IdFilter::predicate(accepts), lutra::IdFilter(set)}) {
             lutra::SearchParams params = all_lists(index);
-            params.filter = bitmap ? lutra::IdFilter::bitmap(bits.data(), 250) : lutra::IdFilter::predicate(accepts);
+            params.filter = filter;
             CHECK(search(index, q, 10, params) == first_of(want, 10, c.metric));
             CHECK(search(index, q, 200, params) == first_of(want, 200, c.metric));
             CHECK(range_search(index, q, want[0][20].first, params) == within(want, want[0][20].first, c.metric));

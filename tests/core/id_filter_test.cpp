@@ -63,3 +63,16 @@ TEST_CASE("IdFilter: a predicate that would be gone before the search does not c
     static_assert(!MakesPredicate<Even>);
     static_assert(!MakesPredicate<const Even>);
 }
+
+TEST_CASE("IdFilter: of a set that it owns, and copies share") {
+    IdFilter filter = lutra::IdSet::range(2, 9) & ~lutra::IdSet::range(4, 6);
+    const IdFilter copy = filter;
+    filter = IdFilter();
+    CHECK(copy.active());
+    for (Id id = -1; id < 20; ++id) {
+        CAPTURE(id);
+        CHECK(copy.accepts(id) == (id >= 2 && id < 9 && id != 4 && id != 5));
+    }
+    CHECK_FALSE(IdFilter(lutra::IdSet()).accepts(0));  // the empty set, unlike no filter
+    CHECK(IdFilter(~lutra::IdSet()).accepts(0));
+}

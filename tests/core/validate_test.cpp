@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 #include "support/matrices.hpp"
 
@@ -33,6 +34,16 @@ TEST_CASE("check_shape: rows at a null pointer are refused, no rows are not") {
     CHECK(check_shape("add", {nullptr, 3, 4}, 4).code() == Errc::bad_argument);
     CHECK(check_shape("add", {nullptr, 0, 4}, 4).ok());
     CHECK(check_shape("add", {nullptr, 0, 3}, 4).code() == Errc::bad_argument);
+}
+
+TEST_CASE("check_shape: floats that are not whole rows are refused with their number, whatever the columns") {
+    const std::vector<float> values(10);
+    const Status status = check_shape("add", {values, 4}, 4);
+    CHECK(status.code() == Errc::bad_argument);
+    CHECK(mentions(status, "add: 10 floats are not rows of d = 4"));
+    CHECK(mentions(check_shape("add", {values, 3}, 4), "10 floats are not rows of d = 3"));
+    CHECK(mentions(check_some_rows("train", {values, 20}, 20), "10 floats are not rows of d = 20"));
+    CHECK(check_shape("add", {values, 5}, 5).ok());
 }
 
 TEST_CASE("check_some_rows: no rows are refused too") {

@@ -2,6 +2,7 @@
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
+#include <lutra/core/validate.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -26,6 +27,7 @@ public:
     std::size_t n() const { return x_.n; }
     std::size_t d() const { return x_.d; }
     Status gather(std::span<const std::size_t> rows, float* out) const {
+        LUTRA_TRY(check_whole_rows("rows", x_));
         for (const std::size_t row : rows) out = std::copy_n(x_.row(row), x_.d, out);
         return {};
     }

@@ -1,18 +1,26 @@
-// lutra/core/id_filter.hpp: IdFilter restricts a search to some ids, by a bitmap or a predicate.  SPDX-License-Identifier: MIT
+// lutra/core/id_filter.hpp: IdFilter restricts a search to some ids: an IdSet, a bitmap or a predicate.
+// SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/id_set.hpp>
 #include <lutra/core/types.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// A view of the caller's bitmap or function; empty by default: every id passes. The filter is asked only about vectors whose score
-/// could still enter the result, so the indirect call of a predicate is not paid per vector scanned.
+/// A set of its own, or a view of the caller's bitmap or function; by default every id passes.
+///
+/// The filter is asked only about vectors whose score could still enter the result: k log(n / k) of n scanned, if many pass; if few
+/// pass and the best k are not found yet, most. A set or a bitmap answers in place; a predicate costs an indirect call each time.
+/// Copies share the set: they allocate nothing.
 class IdFilter {
 public:
     IdFilter() = default;
+    /// An id passes if the set contains it. Owns the set, so that `.filter = a & ~b` is safe. Allocates.
+    IdFilter(IdSet set) : set_(std::make_shared<const IdSet>(std::move(set))), active_(true) {}
 
     /// Id i passes if bit i is set (in byte i / 8, lowest bit first). Ids outside [0, n_bits) do not pass.
     static IdFilter bitmap(const std::uint8_t* bits, std::size_t n_bits) {
@@ -35,10 +43,12 @@ public:
     bool accepts(Id id) const {
         if (!active_) return true;
         if (accepts_ != nullptr) return accepts_(context_, id);
+        if (set_ != nullptr) return set_->contains(id);
         return std::uint64_t(id) < n_bits_ && (bits_[std::size_t(id) / 8] >> (id % 8) & 1) != 0;
     }
 
 private:
+    std::shared_ptr<const IdSet> set_;
     const std::uint8_t* bits_ = nullptr;
     std::size_t n_bits_ = 0;
     const void* context_ = nullptr;

@@ -15,7 +15,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// Search parameters of one call. 0 means the index's own setting.
 struct SearchParams {
     std::size_t nprobe = 0;           ///< lists visited per query; more than nlist means all, as everywhere
-    IdFilter filter = {};             ///< which ids may be returned
+    IdFilter filter = {};             ///< which ids may be returned: an IdSet, or see IdFilter
     float k_factor = 0;               ///< a refine stage compares k * k_factor candidates exactly; 1 or more
     Order order = Order::best_first;  ///< see Order
 };

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -29,9 +30,19 @@ enum class Order : std::uint8_t { best_first, any, rough };
 constexpr std::string_view metric_name(Metric m) { return m == Metric::l2 ? "l2" : "inner product"; }
 
 /// Read-only rows of floats, [n, d] row-major, owned by the caller.
+///   {values, d}      a vector, array or span of n * d floats
+///   {data, n, d}     a pointer to them
+/// A length that is not a multiple of d is an error of the call the view is given to (bad_argument, with both numbers); n counts the
+/// whole rows, and `rest` the floats behind them.
 struct MatrixView {
+    MatrixView() = default;
+    MatrixView(const float* rows, std::size_t n_rows, std::size_t columns) : data(rows), n(n_rows), d(columns) {}
+    MatrixView(std::span<const float> values, std::size_t columns)
+        : data(values.data()), n(columns == 0 ? 0 : values.size() / columns), d(columns), rest(values.size() - n * columns) {}
+
     const float* data = nullptr;
     std::size_t n = 0, d = 0;
+    std::size_t rest = 0;  ///< floats behind the last whole row, which check_whole_rows() (validate.hpp) refuses
 
     const float* row(std::size_t i) const { return data + i * d; }
     MatrixView rows(std::size_t begin, std::size_t end) const { return {data + begin * d, end - begin, d}; }

@@ -10,8 +10,15 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// bad_argument unless x has d columns, and a pointer if it has rows. `call` names the call in the message.
+/// bad_argument if x was made of floats that are not a whole number of rows. `call` names the call in the message.
+inline Status check_whole_rows(std::string_view call, MatrixView x) {
+    if (x.rest == 0) return {};
+    return {Errc::bad_argument, "{}: {} floats are not rows of d = {}; accepted: a multiple of d", call, x.n * x.d + x.rest, x.d};
+}
+
+/// bad_argument unless x has d columns, whole rows, and a pointer if it has rows.
 inline Status check_shape(std::string_view call, MatrixView x, std::size_t d) {
+    LUTRA_TRY(check_whole_rows(call, x));
     if (x.d != d) return {Errc::bad_argument, "{}: rows have {} columns; this index takes d = {}", call, x.d, d};
     if (x.n != 0 && x.data == nullptr) return {Errc::bad_argument, "{}: {} rows at a null pointer", call, x.n};
     return {};

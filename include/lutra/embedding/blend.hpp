@@ -60,6 +60,7 @@ public:
 
     /// out [q.n, d]; may be q itself. Errors: bad_argument (q.d), those of search() and reconstruct().
     Status operator()(MatrixView q, float* out) noexcept {
+        LUTRA_TRY(check_whole_rows("blend", q));
         Resources resources;
         resources.workspace = workspace_.get();
         for (std::size_t i0 = 0; i0 < q.n; i0 += config_.rows) {

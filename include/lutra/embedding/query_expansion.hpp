@@ -67,6 +67,8 @@ inline Status check_directions(std::string_view what, MatrixView x) {
 }
 
 inline Status check_expansion(MatrixView database, MatrixView q, const ExpansionConfig& config, Metric metric, std::size_t most) {
+    LUTRA_TRY(check_whole_rows("expand", database));
+    LUTRA_TRY(check_whole_rows("expand", q));
     if (database.n == 0 || database.d == 0 || q.d != database.d)
         return {Errc::bad_argument,
                 "expand: {} rows of {} columns, {} queries of {}; rows are needed, and queries of the same columns",

@@ -2,6 +2,7 @@
 // Main path: parse_npy() -> magic and header length -> NpyParser (the dictionary) -> make_row_array().
 // Source: numpy.lib.format.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/validate.hpp>
 #include <lutra/io/row_array.hpp>
 #include <lutra/io/stream.hpp>
 
@@ -206,6 +207,7 @@ inline Result<RowArray> parse_npy(const FileFront& file) {
 }
 
 inline Status write_npy(Writer& out, MatrixView x) {
+    LUTRA_TRY(check_whole_rows("write_npy", x));
     LUTRA_TRY(detail::write_npy_header(out, "<f4", x.n, x.d));
     return write_values(out, x.data, x.n * x.d);
 }

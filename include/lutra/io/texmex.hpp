@@ -1,6 +1,7 @@
 // lutra/io/texmex.hpp: reads and writes .fvecs, .bvecs and .ivecs: each row is its dimension as int32, then values as f4, u1 or i4.
 // Source: http://corpus-texmex.irisa.fr.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/validate.hpp>
 #include <lutra/io/row_array.hpp>
 #include <lutra/io/stream.hpp>
 
@@ -57,6 +58,7 @@ inline Result<RowArray> parse_texmex(const FileFront& file, Scalar scalar) {
 }
 
 inline Status write_fvecs(Writer& out, MatrixView x) {
+    LUTRA_TRY(check_whole_rows("write_fvecs", x));
     LUTRA_TRY(detail::check_texmex_shape(x.n, x.d));
     for (std::size_t row = 0; row < x.n; ++row) {
         LUTRA_TRY(write_value(out, static_cast<std::int32_t>(x.d)));

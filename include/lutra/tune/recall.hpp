@@ -7,6 +7,7 @@
 #pragma once
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/hits.hpp>
+#include <lutra/core/validate.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/normalize.hpp>
@@ -34,6 +35,7 @@ struct BaseVectors {
     /// Rows in memory, owned by the caller.
     explicit BaseVectors(MatrixView x)
         : n(x.n), read([x](std::size_t first, std::size_t count, float* out) {
+              LUTRA_TRY(check_whole_rows("base vectors", x));
               std::copy_n(x.row(first), count * x.d, out);
               return Status{};
           }) {}
@@ -103,6 +105,7 @@ private:
 
 inline Result<RecallJudge> RecallJudge::make(const Index& index, MatrixView queries, std::span<const Id> truth, std::size_t most,
                                              BaseVectors base) {
+    LUTRA_TRY(check_whole_rows("recall", queries));
     if (queries.n == 0 || most == 0 || truth.size() % queries.n != 0 || truth.size() / queries.n < most || queries.d != index.dim())
         return Status{Errc::bad_argument,
                       "recall: {} queries of {} columns, {} neighbours, {} true ids; accepted: queries of {} columns, each with so "
