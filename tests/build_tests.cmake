@@ -179,3 +179,17 @@ set_tests_properties(consumer.find_package consumer.find_package_compiled PROPER
 add_test(NAME consumer.configure COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/consumer/configure_test.py)
 set_tests_properties(consumer.configure PROPERTIES LABELS build FIXTURES_REQUIRED installed ENVIRONMENT
                      "CMAKE=${CMAKE_COMMAND};CXX=${CMAKE_CXX_COMPILER};FLAGS=${CMAKE_CXX_FLAGS};INSTALLED=${consumer_dir}/installed")
+
+# README's blocks: its program compiles and runs, its commands and its project work as pasted.
+set(readme ${PROJECT_SOURCE_DIR}/README.md)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${readme})
+file(READ ${readme} readme_text)
+string(REGEX MATCH "\n```cpp\n([^`]*)\n```" readme_text "${readme_text}")
+file(CONFIGURE OUTPUT readme/main.cpp CONTENT "${CMAKE_MATCH_1}\n" @ONLY)
+lutra_program(readme_program ${CMAKE_CURRENT_BINARY_DIR}/readme/main.cpp)
+lutra_run_test(readme_program)
+if(TARGET lutra_command)
+  add_test(NAME readme COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/readme/readme_test.py $<TARGET_FILE:lutra_command>
+                               ${CMAKE_CXX_COMPILER})
+  set_tests_properties(readme PROPERTIES LABELS build)
+endif()
