@@ -667,6 +667,83 @@ class CommandTest(unittest.TestCase):
         write_npy(self.out / "few" / "a.npy", [[0.0] * 4])
         self.refuse(1, "rvc-train", self.out / "few", says=["4 columns", "256 (v1) or 768 (v2)"])
 
+    def reports(self):
+        """A call of every verb that writes files, and the keys of its report."""
+        base, queries, out = self.data / "base.fvecs", self.data / "queries.fvecs", self.out
+        folder, _ = self.write_voice()
+        self.run_lutra("build", "--factory", "IVF8,Flat", "-o", out / "tuned.index", base)
+        points = ["factory", "nprobe", "k_factor", "recall", "qps", "reached", "path", "points"]
+        return [
+            (["build", "--factory", "IVF8,Flat", base, "-o", out / "x.index"],
+             ["path", "factory", "metric", "n", "d", "train_rows", "train_seconds", "add_seconds", "save_seconds", "bytes"]),
+            (["search", self.data / "flat.index", queries, "-k", 3, "-o", out / "ids.npy"], ["queries", "k", "seconds", "qps", "ids", "distances"]),
+            (["search", self.data / "flat.index", queries, "-k", 3, "-o", out / "ids.ivecs"], ["queries", "k", "seconds", "qps", "ids"]),
+            (["truth", base, "--queries", queries, "-k", 3, "-o", out / "t.ivecs"], ["path", "queries", "k", "rows", "d", "seconds"]),
+            (["convert", base, "-o", out / "x.npy"], ["path", "n", "d"]),
+            (["convert", self.data / "truth.ivecs", "-o", out / "t.npy"], ["path", "n", "d"]),
+            (["compress", "-n", 7, base, "-o", out / "c.npy"], ["path", "n", "d", "rows", "by", "seconds"]),
+            (["sample", "-n", 7, base, "-o", out / "s.npy"], ["path", "n", "d", "rows"]),
+            (["dedup", base, "-o", out / "u.npy"], ["path", "n", "d", "rows", "equal", "near", "seconds"]),
+            (["expand", base, "-o", out / "e.npy"], ["path", "n", "d", "rows", "num_expand", "alpha", "seconds"]),
+            (["rvc-train", folder], ["path", "trained", "total", "linked", "factory", "nprobe", "k_factor", "n", "d", "rows", "seconds"]),
+            (["autotune", "--index", out / "tuned.index", "--queries", queries, "--base", base, "--seconds", 0.01, "--recall", 0.5], points),
+            (["autotune", "--search-factory", "--base", base, "-o", out / "best.index", "--seconds", 0.01, "--recall", 0.5], points),
+        ]
+
+    def test_json_is_one_object_with_exactly_its_keys(self):
+        for args, keys in self.reports():
+            with self.subTest(args=args):
+                done = self.run_lutra(*args, "--json", "--quiet")
+                self.assertEqual((done.stderr, len(done.stdout.splitlines())), ("", 1))
+                report = json.loads(done.stdout)
+                self.assertEqual(list(report), keys)
+                for name in ["path", "ids", "distances", "trained", "total"]:
+                    self.assertTrue(Path(report.get(name, self.out)).exists(), report)
+                for point in report.get("points", []):
+                    self.assertEqual(list(point), keys[:5])
+        report = json.loads(self.run_lutra("dedup", self.data / "base.fvecs", self.data / "base.fvecs", "-o", self.out / "u.npy", "--json").stdout)
+        self.assertEqual((report["n"], report["d"], report["rows"], report["equal"], report["near"]), (N, D, 2 * N, N, 0))
+
+    def test_quiet_leaves_out_progress_and_report(self):
+        for args, _ in self.reports():
+            with self.subTest(args=args):
+                done = self.run_lutra(*args, "-q")
+                self.assertEqual((done.stdout, done.stderr), ("", ""))
+        done = self.run_lutra("build", "--factory", "IVF32,Flat", "-q", "-o", self.out / "x.index", self.data / "base.fvecs")
+        self.assertRegex(done.stderr, r"\Alutra build: warning: .*\n\Z")
+        shown = [self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", *quiet).stdout for quiet in [[], ["--quiet"]]]
+        self.assertEqual(shown[0].splitlines()[:-1], shown[1].splitlines())
+        self.refuse(1, "convert", self.out / "none.npy", "-q", "-o", self.out / "y.npy", says="none.npy")
+
+    def test_json_of_a_search_without_output_has_every_query(self):
+        for k in [3, N + 2]:
+            lines = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", k, "--json").stdout.splitlines()
+            rows = [json.loads(line) for line in lines]
+            self.assertEqual([row["query"] for row in rows], list(range(NQ)))
+            for query, row in zip(self.queries, rows):
+                self.assertEqual(list(row), ["query", "ids", "distances"])
+                self.assertEqual(row["ids"], nearest(self.base, query, min(k, N)))
+                score = scores(self.base, query, "l2")
+                for i, distance in zip(row["ids"], row["distances"]):
+                    self.assertAlmostEqual(distance, score[i], places=4)
+
+    def test_json_of_advise_and_explain(self):
+        advice = json.loads(self.run_lutra("advise", "--n", "300k", "--d", 256, "--json").stdout)
+        explanation = json.loads(self.run_lutra("explain", advice["factory"], "--n", "300k", "--d", 256, "--json").stdout)
+        keys = ["factory", "parts", "nprobe", "k_factor", "memory", "training_rows", "train_seconds", "add_seconds", "query_us", "warnings"]
+        self.assertEqual(list(explanation), keys)
+        self.assertEqual(list(advice), [*keys, "byte_copies", "advice"])
+        for key in ["factory", "memory", "training_rows", "train_seconds", "add_seconds", "warnings"]:
+            self.assertEqual(advice[key], explanation[key], key)
+        self.assertEqual([part["part"] for part in advice["parts"]], advice["factory"].split(","))
+
+    def test_progress_has_rates_of_rows_and_queries_only(self):
+        done = self.run_lutra("build", "--factory", "IVF8,PQ4x4fs", "-o", self.out / "x.index", self.data / "base.fvecs")
+        self.assertRegex(done.stderr, r"(?m)^train: k-means: 100%, [0-9.]+ s$")
+        self.assertRegex(done.stderr, r"(?m)^add: 100%, [0-9.]+[kM]? rows/s, [0-9.]+ s$")
+        done = self.run_lutra("search", self.out / "x.index", self.data / "queries.fvecs", "-o", self.out / "a.npy")
+        self.assertRegex(done.stderr, r"(?m)^search: 100%, [0-9.]+[kM]? queries/s, [0-9.]+ s$")
+
     def test_help_ends_with_an_example(self):
         for verb in VERBS:
             done = self.run_lutra(verb, "--help")

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "failure.hpp"
 #include "flags.hpp"
+#include "json_line.hpp"
 #include "text.hpp"
 #include "values.hpp"
 #include "verbs.hpp"
@@ -24,6 +25,7 @@ struct AdviseFlags {
     WorkFlags work;
     double recall = 0.95;
     std::uint64_t memory = 0;
+    bool json = false;
 };
 
 struct ExplainFlags {
@@ -32,6 +34,7 @@ struct ExplainFlags {
     std::size_t k = 10, nprobe = 0;
     float k_factor = 0;
     IndexOptions options;
+    bool json = false;
 };
 
 std::string microseconds_text(double seconds) { return fmt::format("{:.0f} us", seconds * 1e6); }
@@ -47,6 +50,21 @@ void print_explanation(const Explanation& e) {
     for (const std::string& warning : e.warnings) print_field("warning", warning);
 }
 
+Json explanation_json(const Explanation& e) {
+    Json parts = Json::array();
+    for (const Explanation::Part& part : e.parts) parts.push_back({{"part", part.token}, {"does", part.sentence}});
+    return {{"factory", e.spec},
+            {"parts", parts},
+            {"nprobe", e.nprobe},
+            {"k_factor", json_number(e.k_factor)},
+            {"memory", std::uint64_t(e.bytes)},
+            {"training_rows", e.training_rows},
+            {"train_seconds", json_measured(e.train_seconds)},
+            {"add_seconds", json_measured(e.add_seconds)},
+            {"query_us", json_measured(1e6 * e.search_seconds)},
+            {"warnings", e.warnings}};
+}
+
 std::string search_settings(const Explanation& e) {
     std::string text;
     if (e.nprobe != 0) text = fmt::format("nprobe={}", e.nprobe);
@@ -59,6 +77,12 @@ void advise_verb(const AdviseFlags& flags) {
     const Result<Advice> advice =
         advise({flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.recall, double(flags.memory), cosine});
     check(advice.status());
+    if (flags.json) {
+        Json line = explanation_json(advice->index);
+        line["byte_copies"] = advice->options.byte_copies;
+        line["advice"] = advice->reason;
+        return print_json(line);
+    }
     const std::string settings = search_settings(advice->index);
     print_field("advice", advice->reason);
     print_explanation(advice->index);
@@ -75,7 +99,7 @@ void explain_verb(const ExplainFlags& flags) {
     const Result<Explanation> explanation = explain(spec, {flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.k,
                                                            flags.nprobe, flags.k_factor, flags.options});
     if (!explanation.ok()) throw BadUsage(explanation.status());
-    print_explanation(*explanation);
+    flags.json ? print_json(explanation_json(*explanation)) : print_explanation(*explanation);
 }
 
 void add_work(CLI::App* verb, WorkFlags& work) {
@@ -101,6 +125,7 @@ Work add_advise(CLI::App& lutra) {
     verb->add_option("--memory", flags->memory, "Memory the index may take: 500M, 2G; default: any")
         ->transform(byte_count())
         ->option_text("BYTES");
+    add_json(verb, flags->json);
     verb->footer(
         "Applies rules of thumb and estimates; lutra autotune measures.\n\nExample:\n  lutra advise --n 300000 --d 256 --recall "
         "0.95 "
@@ -121,6 +146,7 @@ Work add_explain(CLI::App& lutra) {
         ->transform(number(1, double(kMaxLists)))
         ->option_text("F");
     add_no_byte_copies(verb, flags->options);
+    add_json(verb, flags->json);
     verb->footer("Example:\n  lutra explain IVF1024,PQ64x4fs,RFlat --n 1000000 --d 128");
     return [flags] { explain_verb(*flags); };
 }

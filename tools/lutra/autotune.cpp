@@ -5,6 +5,7 @@
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -38,7 +39,10 @@ struct AutotuneFlags {
     AutotuneConfig config;
     std::size_t threads = 1;
     IndexOptions options;
+    ReportFlags report;
 };
+
+const std::string& output_path(const AutotuneFlags& flags) { return flags.output.empty() ? flags.index : flags.output; }
 
 /// Queries and their true neighbours, [n, d] and [n, k].
 struct Questions {
@@ -71,11 +75,11 @@ void find_truth(Questions& q, MatrixView base, MetricFlag metric, std::size_t k,
     check(flat.add(base, resources));
     q.k = k;
     for (std::size_t i = 0; i < q.n; i += kTruthBatch) {
-        check(resources.progress.report("truth", i, q.n));
+        check(resources.progress.report("exact search", i, q.n));
         const Hits hits = search(flat, q.view().rows(i, std::min(q.n, i + kTruthBatch)), k, {}, resources).value();
         q.truth.insert(q.truth.end(), hits.ids.begin(), hits.ids.end());
     }
-    check(resources.progress.report("truth", q.n, q.n));
+    check(resources.progress.report("exact search", q.n, q.n));
 }
 
 std::string settings(const OperatingPoint& point) {
@@ -96,11 +100,33 @@ void print_points(const Tuned& tuned) {
     for (const OperatingPoint& p : tuned.pareto) table.row(cells_of(p));
 }
 
-void print_choice(const std::string& spec, const Tuned& tuned, double recall) {
-    if (!tuned.reached)
-        print_error(fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is its highest\n", spec, recall));
+void print_choice(const std::string& spec, const Tuned& tuned) {
     print_field("chosen", fmt::format("{} {}: recall {:.4f}, {} queries/s", spec, settings(tuned.best), tuned.best.recall,
                                       with_commas(std::uint64_t(tuned.best.queries_per_second))));
+}
+
+Json point_json(const std::string& spec, const OperatingPoint& p) {
+    return {{"factory", spec},
+            {"nprobe", p.nprobe},
+            {"k_factor", json_number(p.k_factor)},
+            {"recall", json_measured(p.recall)},
+            {"qps", json_measured(p.queries_per_second)}};
+}
+
+/// After the table of the points that were measured.
+void print_report(const AutotuneFlags& flags, const std::string& spec, const Tuned& tuned, const Json& points) {
+    if (!tuned.reached)
+        print_error(fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is its highest\n", spec,
+                                flags.config.recall));
+    const std::string& path = output_path(flags);
+    if (flags.report.json) {
+        Json line = point_json(spec, tuned.best);
+        line.update({{"reached", tuned.reached}, {"path", path}, {"points", points}});
+        return print_json(line);
+    }
+    if (flags.report.quiet) return;
+    print_choice(spec, tuned);
+    print_field("saved", path);
 }
 
 void keep_settings(Index& index, const OperatingPoint& point) {
@@ -108,11 +134,10 @@ void keep_settings(Index& index, const OperatingPoint& point) {
     if (point.k_factor != 0) check(index.set_k_factor(point.k_factor));
 }
 
-void save_to(const Index& index, FileWriter& file, const std::string& path) {
+void save_to(const Index& index, FileWriter& file) {
     InterruptibleWriter out(file);
     check(index.save(out));
     check(file.commit());
-    print_field("saved", path);
 }
 
 /// If ids are row numbers, each must be the number of an existing row.
@@ -159,18 +184,19 @@ void tune_file(const AutotuneFlags& flags, const Resources& resources) {
     Index index = open_index(flags.index, flags.options);
     Questions q = read_queries(flags.queries);
     check_queries(index, flags.index, q.d, flags.queries);
-    const std::string& path = flags.output.empty() ? flags.index : flags.output;
-    FileWriter file = FileWriter::create(path).value();  // now: a folder that is missing must not cost the measuring
+    FileWriter file = FileWriter::create(output_path(flags)).value();  // now: a folder that is missing must not cost the measuring
     const std::unique_ptr<Inputs> base = flags.base.empty() ? nullptr : std::make_unique<Inputs>(flags.base);
     AutotuneConfig config = flags.config;
     if (base) config.base = base_vectors(*base, index, flags.index);
     get_truth(q, flags, index, base.get(), resources);
     const Tuned tuned = autotune(index, q.view(), q.truth, config, resources).value();
-    print_points(tuned);
+    if (flags.report.is_text()) print_points(tuned);
     check_reached(tuned, flags);
-    print_choice(index.spec(), tuned, flags.config.recall);
     keep_settings(index, tuned.best);
-    save_to(index, file, path);
+    save_to(index, file);
+    Json points = Json::array();
+    for (const OperatingPoint& point : tuned.pareto) points.push_back(point_json(index.spec(), point));
+    print_report(flags, index.spec(), tuned, points);
 }
 
 std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, MetricFlag metric) {
@@ -228,6 +254,7 @@ TrialRows with_queries(MatrixView rows, const std::string& base_path, const std:
 struct TunedIndex {
     std::string spec;
     Tuned tuned;
+    Json points = Json::array();  // of all candidates
 };
 
 /// One that reaches the recall, else the fastest.
@@ -239,17 +266,19 @@ bool is_better(const Tuned& a, const Tuned& b) {
 TunedIndex find_best(const AutotuneFlags& flags, const TrialRows& trial, const Resources& resources) {
     AutotuneConfig config = flags.config;
     config.base = BaseVectors(trial.base);
-    const Table table({"index", "nprobe", "k_factor", "recall", "queries/s"}, 9);
-    std::optional<TunedIndex> best;
+    std::optional<Table> table;
+    if (flags.report.is_text()) table.emplace(std::vector<std::string>{"index", "nprobe", "k_factor", "recall", "queries/s"});
+    TunedIndex best;
     for (const std::string& spec : candidate_specs(trial.base.n, trial.base.d, flags.metric)) {
         const Index index = build(spec, flags.metric, flags.options, trial.base, resources);
         const Tuned tuned = autotune(index, trial.q.view(), trial.q.truth, config, resources).value();
         std::vector<std::string> cells = cells_of(tuned.best);
         cells.insert(cells.begin(), spec);
-        table.row(cells);
-        if (!best || is_better(tuned, best->tuned)) best = {spec, tuned};
+        if (table) table->row(cells);
+        best.points.push_back(point_json(spec, tuned.best));
+        if (best.spec.empty() || is_better(tuned, best.tuned)) best.spec = spec, best.tuned = tuned;
     }
-    return *best;
+    return best;
 }
 
 /// Without queries some rows are held out of the trial indexes and serve as queries; the saved index holds all rows.
@@ -261,10 +290,10 @@ void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
     TrialRows trial = flags.queries.empty() ? hold_out(rows) : with_queries(rows, inputs.path(), flags.queries);
     find_truth(trial.q, trial.base, flags.metric, flags.config.k, resources);
     const TunedIndex best = find_best(flags, trial, resources);
-    print_choice(best.spec, best.tuned, flags.config.recall);
     Index index = build(best.spec, flags.metric, kForFile, rows, resources);
     keep_settings(index, best.tuned.best);
-    save_to(index, file, flags.output);
+    save_to(index, file);
+    print_report(flags, best.spec, best.tuned, best.points);
 }
 
 void check_flags(const AutotuneFlags& flags) {
@@ -287,7 +316,7 @@ void autotune_verb(const AutotuneFlags& flags) {
     check_flags(flags);
     ThreadPool pool(flags.threads);
     Workspace workspace;
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     const Resources resources{pool.executor(), &workspace, Progress(bar)};
     flags.search_factory ? tune_factory(flags, resources) : tune_file(flags, resources);
 }
@@ -316,6 +345,7 @@ Work add_autotune(CLI::App& lutra) {
     add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Where the index goes; default: --index itself")->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Ties: a vector as near as the k-th true neighbour counts. ...,Flat and ...,RFlat know distances; for codes alone (PQ..)\n"
         "--base tells them, without it only the ids of the truth count.\n"

@@ -4,6 +4,7 @@
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -30,6 +31,7 @@ struct BuildFlags {
     std::uint32_t seed = 1234;
     CLI::Option* seed_given = nullptr;
     std::vector<std::string> inputs;
+    ReportFlags report;
 };
 
 /// The figures of the report.
@@ -89,7 +91,22 @@ void save(const Index& index, FileWriter& file, Built& built) {
     built.save_seconds = watch.seconds();
 }
 
+void print_report_json(const BuildFlags& flags, const Index& index, const Built& built) {
+    print_json({{"path", flags.output},
+                {"factory", index.spec()},
+                {"metric", metric_word(index)},
+                {"n", index.ntotal()},
+                {"d", index.dim()},
+                {"train_rows", built.train_rows},
+                {"train_seconds", json_measured(built.train_seconds)},
+                {"add_seconds", json_measured(built.add_seconds)},
+                {"save_seconds", json_measured(built.save_seconds)},
+                {"bytes", built.bytes}});
+}
+
 void print_report(const BuildFlags& flags, const Index& index, const Built& built) {
+    if (flags.report.json) return print_report_json(flags, index, built);
+    if (flags.report.quiet) return;
     print_field("index", fmt::format("{}, {}", index.spec(), metric_word(index)));
     print_field("vectors", fmt::format("{} of d = {}", with_commas(index.ntotal()), index.dim()));
     if (built.train_rows != 0)
@@ -108,7 +125,7 @@ void build(const BuildFlags& flags) {
     check_not_input(flags.output, {flags.train});
     FileWriter file = FileWriter::create(flags.output).value();  // now: a folder that is missing must not cost a training
     ThreadPool pool(flags.threads);
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     Built built;
     const auto learn = [&](const Inputs& source) {
         train(index, source, flags.seed, {pool.executor(), nullptr, Progress(bar)}, built);
@@ -132,6 +149,7 @@ Work add_build(CLI::App& lutra) {
     add_threads(verb, flags->threads);
     flags->seed_given = add_seed(verb, flags->seed, "the order in which training rows are drawn");
     verb->add_option("-o,--output", flags->output, "The index file to write")->required()->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Ids are row numbers over all inputs. Inputs may be larger than memory.\n"
         "Training uses at most 256 n rows for IVF{n}, 32,768 for PQ{M}x4fs, and the larger number for both: the first ones in a\n"

@@ -4,6 +4,7 @@
 #include "flags.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -35,6 +36,7 @@ struct CompressFlags {
     std::uint32_t seed = 1234;
     Algorithm algorithm = Algorithm::automatic;
     Seeding seeding = Seeding::random;
+    ReportFlags report;
     std::vector<CLI::Option*> of_batches;  // flags that only --algorithm minibatch has a use for
 };
 
@@ -105,13 +107,21 @@ void compress(const CompressFlags& flags) {
     check_not_input(flags.output, flags.inputs);
     RowFile file(flags.output, RowFile::Holds::vectors, flags.centroids, inputs.d());
     ThreadPool pool(flags.threads);
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     const Resources resources{pool.executor(), nullptr, Progress(bar)};
     const Stopwatch watch;
     const Centroids made =
         flags.algorithm == Algorithm::minibatch ? by_batches(flags, inputs, resources) : in_memory(flags, inputs, resources);
     file.append(made.rows.data(), flags.centroids);
     file.commit();
+    if (flags.report.json)
+        print_json({{"path", flags.output},
+                    {"n", flags.centroids},
+                    {"d", inputs.d()},
+                    {"rows", inputs.n()},
+                    {"by", made.how},
+                    {"seconds", json_measured(watch.seconds())}});
+    if (!flags.report.is_text()) return;
     fmt::print("{} rows of {} compressed to {} by {} in {}, written to {}\n", with_commas(inputs.n()), inputs.d(),
                with_commas(flags.centroids), made.how, seconds_text(watch.seconds()), printable(flags.output));
 }
@@ -140,6 +150,7 @@ Work add_compress(CLI::App& lutra) {
     verb->add_option("-o,--output", flags->output, "The file of centroids to write: .npy (float32) or .fvecs")
         ->required()
         ->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "auto and kmeans hold up to 256 n random rows in memory. minibatch holds a batch and a sample, whatever the size "
         "of\n"

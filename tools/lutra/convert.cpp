@@ -4,6 +4,7 @@
 #include "flags.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "text.hpp"
@@ -19,23 +20,25 @@ namespace {
 struct ConvertFlags {
     std::vector<std::string> inputs;
     std::string output;
+    ReportFlags report;
 };
 
-void print_report(std::size_t n, std::size_t columns, const std::string& output) {
-    fmt::print("{} rows of {} written to {}\n", with_commas(n), columns, printable(output));
+void print_report(std::size_t n, std::size_t columns, const ConvertFlags& flags) {
+    if (flags.report.json) print_json({{"path", flags.output}, {"n", n}, {"d", columns}});
+    if (flags.report.is_text()) fmt::print("{} rows of {} written to {}\n", with_commas(n), columns, printable(flags.output));
 }
 
 void convert_vectors(const ConvertFlags& flags) {
     const Inputs inputs(flags.inputs);
     RowFile file(flags.output, RowFile::Holds::vectors, inputs.n(), inputs.d());
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     inputs.for_batches(inputs.batch(), [&](std::size_t first, MatrixView x) {
         bar.report("convert", first, inputs.n());
         file.append(x.data, x.n);
     });
     bar.report("convert", inputs.n(), inputs.n());
     file.commit();
-    print_report(inputs.n(), inputs.d(), flags.output);
+    print_report(inputs.n(), inputs.d(), flags);
 }
 
 void convert_ids(const ConvertFlags& flags) {
@@ -51,7 +54,7 @@ void convert_ids(const ConvertFlags& flags) {
     RowFile file(flags.output, RowFile::Holds::ids, all.n, all.k);
     file.append(all.ids.data(), all.n);
     file.commit();
-    print_report(all.n, all.k, flags.output);
+    print_report(all.n, all.k, flags);
 }
 
 void convert(const ConvertFlags& flags) {
@@ -68,6 +71,7 @@ Work add_convert(CLI::App& lutra) {
     verb->add_option("-o,--output", flags->output, "Vectors: .npy (float32) or .fvecs; ids: .npy (int64) or .ivecs")
         ->required()
         ->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Inputs are all vectors, or all ids (.ivecs .ibin .npy). Vectors may be larger than memory; ids are held in it.\n\n"
         "Example:\n  lutra convert features/ more.bvecs -o base.fvecs");

@@ -6,6 +6,7 @@
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -32,6 +33,7 @@ struct DedupFlags {
     std::string output;
     float threshold = 0;
     std::size_t threads = 1;
+    ReportFlags report;
 };
 
 /// Rows seen so far, by their values. -0 equals 0.
@@ -106,7 +108,7 @@ Found find(const DedupFlags& flags, const Inputs& inputs) {
     ThreadPool pool(flags.threads);
     EqualRows equal(inputs);
     NearRows near(inputs.d(), flags.threshold, pool.executor());
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     inputs.for_batches(std::min<std::size_t>(inputs.batch(), 2048), [&](std::size_t first, MatrixView x) {
         bar.report("dedup", first, inputs.n());
         inputs.check_finite(x, [&](std::size_t i) { return first + i; });
@@ -146,6 +148,15 @@ void dedup(const DedupFlags& flags) {
     const Stopwatch watch;
     const Found found = find(flags, inputs);
     write(flags, inputs, found.kept);
+    if (flags.report.json)
+        print_json({{"path", flags.output},
+                    {"n", found.kept.size()},
+                    {"d", inputs.d()},
+                    {"rows", inputs.n()},
+                    {"equal", found.equal},
+                    {"near", found.near},
+                    {"seconds", json_measured(watch.seconds())}});
+    if (!flags.report.is_text()) return;
     fmt::print("{} of {} rows kept in {}, written to {}: {} equal to an earlier one", with_commas(found.kept.size()),
                with_commas(inputs.n()), seconds_text(watch.seconds()), printable(flags.output), with_commas(found.equal));
     if (flags.threshold > 0) fmt::print(", {} more within {} of one that was kept", with_commas(found.near), flags.threshold);
@@ -162,6 +173,7 @@ Work add_dedup(CLI::App& lutra) {
         ->option_text("X");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Of duplicates the first is kept, in the order of the inputs; a row is compared with kept rows only. Equal rows are found\n"
         "in one pass; with a threshold every row is compared with all kept rows, which are held in memory.\n\n"

@@ -4,7 +4,7 @@
 #include "flags.hpp"
 #include "index_file.hpp"
 #include "inputs.hpp"
-#include "json_number.hpp"
+#include "json_line.hpp"
 #include "measure.hpp"
 #include "text.hpp"
 #include "values.hpp"
@@ -13,7 +13,6 @@
 #include <lutra/parallel/threads.hpp>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <memory>
@@ -52,17 +51,15 @@ float effective_k_factor(const Index& index, const SearchParams& params) {
     return index.k_factor() == 0 ? 1 : params.k_factor != 0 ? params.k_factor : index.k_factor();
 }
 
-void print_json(std::size_t nprobe, float k_factor, const Measured& m, std::size_t threads) {
-    const nlohmann::ordered_json line = {{"nprobe", nprobe},
-                                         {"k_factor", json_number(k_factor)},
-                                         {"recall@1", m.recall.at_1},
-                                         {"recall@10", m.recall.at_10},
-                                         {"batch_qps", std::round(m.speed.batch_qps * 10) / 10},
-                                         {"p50_us", std::round(m.speed.p50_us * 100) / 100},
-                                         {"p99_us", std::round(m.speed.p99_us * 100) / 100},
-                                         {"threads", threads}};
-    fmt::print("{}\n", line.dump());
-    std::fflush(stdout);
+void print_point(std::size_t nprobe, float k_factor, const Measured& m, std::size_t threads) {
+    print_json({{"nprobe", nprobe},
+                {"k_factor", json_number(k_factor)},
+                {"recall@1", m.recall.at_1},
+                {"recall@10", m.recall.at_10},
+                {"batch_qps", std::round(m.speed.batch_qps * 10) / 10},
+                {"p50_us", std::round(m.speed.p50_us * 100) / 100},
+                {"p99_us", std::round(m.speed.p99_us * 100) / 100},
+                {"threads", threads}});
 }
 
 void print_row(const Table& table, std::size_t nprobe, float k_factor, const Measured& m, std::size_t threads) {
@@ -96,7 +93,7 @@ void eval(const EvalFlags& flags) {
         const Measured m = measure(index, queries.view(), judge, params, {pool.executor(), &workspace, {}}, flags.seconds);
         const std::size_t nprobe = effective_nprobe(index, params);
         const float k_factor = effective_k_factor(index, params);
-        table ? print_row(*table, nprobe, k_factor, m, flags.threads) : print_json(nprobe, k_factor, m, flags.threads);
+        table ? print_row(*table, nprobe, k_factor, m, flags.threads) : print_point(nprobe, k_factor, m, flags.threads);
     }
 }
 }  // namespace

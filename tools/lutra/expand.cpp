@@ -5,6 +5,7 @@
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -13,6 +14,7 @@
 #include "verbs.hpp"
 
 #include <lutra/embedding/query_expansion.hpp>
+#include <lutra/factory/words.hpp>
 #include <lutra/parallel/threads.hpp>
 
 #include <fmt/core.h>
@@ -28,6 +30,7 @@ struct ExpandFlags {
     ExpansionConfig config;
     bool no_self = false;
     std::size_t nprobe = 0, threads = 1;
+    ReportFlags report;
 };
 
 void check_flags(const ExpandFlags& flags) {
@@ -82,7 +85,7 @@ void expand(const ExpandFlags& flags) {
     const AlignedVector<float> rows = read_directions(inputs), queries = asked ? read_directions(*asked) : AlignedVector<float>();
     const MatrixView database{rows.data(), inputs.n(), inputs.d()};
     ThreadPool pool(flags.threads);
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     Workspace workspace;
     const Resources resources{pool.executor(), &workspace, Progress(bar)};
     const Stopwatch watch;
@@ -94,6 +97,15 @@ void expand(const ExpandFlags& flags) {
                 : expand_database(index, database, flags.config, out.data(), params, resources));
     file.append(out.data(), n);
     file.commit();
+    if (flags.report.json)
+        print_json({{"path", flags.output},
+                    {"n", n},
+                    {"d", database.d},
+                    {"rows", inputs.n()},
+                    {"num_expand", flags.config.num_expand},
+                    {"alpha", json_number(flags.config.alpha)},
+                    {"seconds", json_measured(watch.seconds())}});
+    if (!flags.report.is_text()) return;
     print_field("expanded", fmt::format("{} rows of {} by {} neighbours, alpha {}: {}", with_commas(n), database.d,
                                         flags.config.num_expand, flags.config.alpha, seconds_text(watch.seconds())));
     print_field("saved", flags.output);
@@ -120,6 +132,7 @@ Work add_expand(CLI::App& lutra) {
         ->option_text("N");
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "The vectors, all of length 1: .npy or .fvecs")->required()->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Rows of zeros have no direction and are refused. In memory: the inputs, what the index keeps of them (Flat: all) and the\n"
         "result; without --queries about three times the inputs, beside the mapped files.\n\n"

@@ -59,8 +59,13 @@ CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options) {
         "changes for other indexes");
 }
 
+void add_report(CLI::App* verb, ReportFlags& report) {
+    add_json(verb, report.json);
+    verb->add_flag("-q,--quiet", report.quiet, "No progress, and no text but warnings and errors");
+}
+
 CLI::Option* add_json(CLI::App* verb, bool& json) {
-    return verb->add_flag("--json", json, "One JSON object a line instead of text");
+    return verb->add_flag("--json", json, "The report as JSON, one object a line, instead of text");
 }
 
 }  // namespace command

@@ -28,6 +28,16 @@ CLI::Option* add_k(CLI::App* verb, std::size_t& k);
 CLI::Option* add_seed(CLI::App* verb, std::uint32_t& seed, const std::string& of);
 CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs);
 CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options);
+/// How a verb that writes files tells what it did.
+struct ReportFlags {
+    bool json = false, quiet = false;
+
+    bool is_text() const { return !json && !quiet; }
+};
+
+/// --json and --quiet.
+void add_report(CLI::App* verb, ReportFlags& report);
+/// --json of a verb whose report is all that it does.
 CLI::Option* add_json(CLI::App* verb, bool& json);
 
 }  // namespace command

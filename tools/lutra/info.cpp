@@ -3,14 +3,13 @@
 #include "file_kind.hpp"
 #include "flags.hpp"
 #include "index_file.hpp"
-#include "json_number.hpp"
+#include "json_line.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
 
 #include <lutra/io/vectors.hpp>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <memory>
@@ -18,8 +17,6 @@
 namespace command {
 
 namespace {
-using nlohmann::ordered_json;
-
 struct InfoFlags {
     std::vector<std::string> paths;
     bool json = false;
@@ -39,7 +36,7 @@ std::uint64_t size_of(const std::string& path) {
     return bytes;
 }
 
-ordered_json describe_index(const std::string& path, IndexOptions options) {
+Json describe_index(const std::string& path, IndexOptions options) {
     const Index index = open_index(path, options);
     const Storage storage = index.storage();
     return {{"path", path},
@@ -58,11 +55,11 @@ ordered_json describe_index(const std::string& path, IndexOptions options) {
             {"memory", storage.bytes}};
 }
 
-ordered_json describe_rows(const std::string& path, std::string_view kind, std::size_t n, std::size_t columns) {
+Json describe_rows(const std::string& path, std::string_view kind, std::size_t n, std::size_t columns) {
     return {{"path", path}, {"kind", kind}, {"format", format_of(path)}, {"n", n}, {"d", columns}, {"bytes", size_of(path)}};
 }
 
-ordered_json describe(const std::string& path, IndexOptions options) {
+Json describe(const std::string& path, IndexOptions options) {
     const FileKind kind = kind_of(path);
     if (kind == FileKind::index) return describe_index(path, options);
     if (kind == FileKind::vectors) {
@@ -73,7 +70,7 @@ ordered_json describe(const std::string& path, IndexOptions options) {
     return describe_rows(path, "ids", ids.n, ids.k);
 }
 
-std::string text_of(const std::string& name, const ordered_json& value) {
+std::string text_of(const std::string& name, const Json& value) {
     if (name == "bytes") return bytes_text(value);
     if (name == "memory") return bytes_text(value) + " of vectors and ids";
     if (name == "bytes_per_vector") return with_commas(value) + (" and an id");
@@ -82,7 +79,7 @@ std::string text_of(const std::string& name, const ordered_json& value) {
     return value.is_string() ? value.get<std::string>() : with_commas(value);
 }
 
-void print_text(const ordered_json& about) {
+void print_text(const Json& about) {
     for (const auto& [name, value] : about.items()) {
         if ((name == "nlist" || name == "nprobe" || name == "k_factor") && value == 0) continue;  // the index has no such stage
         if ((name == "form" || name == "memory") && about["n"] == 0) continue;                    // the first rows will choose
@@ -92,9 +89,9 @@ void print_text(const ordered_json& about) {
 
 void info(const InfoFlags& flags) {
     for (const std::string& path : flags.paths) {
-        const ordered_json about = describe(path, flags.options);
+        const Json about = describe(path, flags.options);
         if (flags.json) {
-            fmt::print("{}\n", about.dump(-1, ' ', true, ordered_json::error_handler_t::replace));
+            print_json(about);
             continue;
         }
         if (&path != &flags.paths.front()) fmt::print("\n");

@@ -1,5 +1,5 @@
 // tools/lutra/progress_bar.hpp: progress on stderr: a bar with rate and remaining time on a terminal, a line now and then in a
-// pipe. SPDX-License-Identifier: MIT
+// pipe.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/progress.hpp>
 
@@ -10,15 +10,15 @@
 
 namespace command {
 
-/// Shows the library's progress events, and cancels after Ctrl-C. A new stage, or the end of one, ends the line.
+/// Shows the library's progress events, unless quiet, and cancels after Ctrl-C. A new stage, or the end of one, ends the line.
 class ProgressBar {
 public:
-    ProgressBar();
+    explicit ProgressBar(bool quiet = false);
     ~ProgressBar();
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
 
-    /// False once interrupted. Rates are in `total`'s unit.
+    /// False once interrupted. A rate is shown where the stage counts rows or queries.
     bool operator()(const lutra::ProgressEvent& event);
     /// The same, as a call of the command's own: throws when interrupted.
     void report(std::string_view stage, std::size_t done, std::size_t total);
@@ -29,11 +29,10 @@ private:
     void begin(std::string_view stage);
     void end();
     void draw(std::size_t done, std::size_t total);
-    std::string bar_line(double share, double seconds, double rate) const;
+    std::string bar_line(double share, double seconds, const std::string& rate) const;
 
-    bool terminal_;
+    bool quiet_, terminal_;
     std::string stage_;  // empty between stages
-    std::size_t done_ = 0;
     Clock::time_point start_, drawn_;
     std::size_t width_ = 0;  // of what stands on the terminal's line
 };

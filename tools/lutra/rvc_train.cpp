@@ -6,6 +6,7 @@
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -36,6 +37,7 @@ struct RvcFlags {
     bool fast = false, guide_nprobe = false;
     std::size_t threads = 1;
     std::uint32_t seed = 1234;
+    ReportFlags report;
 };
 
 struct Files {
@@ -128,6 +130,27 @@ void make_link(const Files& names) {
                            path_text(names.link), failed.message()});
 }
 
+void print_report_json(const Index& index, const Files& names, std::size_t rows, double seconds) {
+    print_json({{"path", names.added},
+                {"trained", names.trained},
+                {"total", names.total},
+                {"linked", names.link.empty() ? Json() : Json(names.link)},
+                {"factory", index.spec()},
+                {"nprobe", index.nprobe()},
+                {"k_factor", json_number(index.k_factor())},
+                {"n", index.ntotal()},
+                {"d", index.dim()},
+                {"rows", rows},
+                {"seconds", json_measured(seconds)}});
+}
+
+void print_report(const Index& index, const Files& names, double seconds) {
+    print_field("index", fmt::format("{}, nprobe {}, {} vectors of d = {}, in {}", index.spec(), index.nprobe(),
+                                     with_commas(index.ntotal()), index.dim(), seconds_text(seconds)));
+    for (const std::string& name : {names.total, names.trained, names.added}) print_field("saved", name);
+    if (!names.link.empty()) print_field("linked", names.link);
+}
+
 void rvc_train(const RvcFlags& flags) {
     const Interrupt interrupt;
     if (flags.name.find('/') != std::string::npos)
@@ -143,11 +166,11 @@ void rvc_train(const RvcFlags& flags) {
     RowFile total(names.total, RowFile::Holds::vectors, n, inputs.d());
     FileWriter trained = FileWriter::create(names.trained).value(), added = FileWriter::create(names.added).value();
     ThreadPool pool(flags.threads);
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     const Resources resources{pool.executor(), nullptr, Progress(bar)};
     const Stopwatch watch;
     const AlignedVector<float> x = features(flags, inputs, n, resources);
-    if (n != inputs.n())
+    if (n != inputs.n() && flags.report.is_text())
         print_field("compressed",
                     fmt::format("{} rows to {}: {}", with_commas(inputs.n()), with_commas(n), seconds_text(watch.seconds())));
     total.append(x.data(), n);
@@ -161,12 +184,9 @@ void rvc_train(const RvcFlags& flags) {
     total.commit();
     check(trained.commit());
     check(added.commit());
-    print_field("index", fmt::format("{}, nprobe {}, {} vectors of d = {}, in {}", index.spec(), index.nprobe(), with_commas(n),
-                                     inputs.d(), seconds_text(watch.seconds())));
-    for (const std::string& name : {names.total, names.trained, names.added}) print_field("saved", name);
-    if (names.link.empty()) return;
-    make_link(names);
-    print_field("linked", names.link);
+    if (!names.link.empty()) make_link(names);
+    if (flags.report.json) print_report_json(index, names, inputs.n(), watch.seconds());
+    if (flags.report.is_text()) print_report(index, names, watch.seconds());
 }
 }  // namespace
 
@@ -181,6 +201,7 @@ Work add_rvc_train(CLI::App& lutra) {
     verb->add_flag("--guide-nprobe", flags->guide_nprobe, "nprobe is the whole part of n^0.3 in place of 1");
     add_threads(verb, flags->threads);
     add_seed(verb, flags->seed, "all random choices");
+    add_report(verb, flags->report);
     verb->footer(
         "Rows are joined in the order of the file names, shuffled, and from 200,001 on compressed to 10,000 centroids; all are "
         "held\n"

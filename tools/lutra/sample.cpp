@@ -3,6 +3,7 @@
 #include "flags.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "text.hpp"
@@ -23,6 +24,7 @@ struct SampleFlags {
     std::string output;
     std::size_t rows = 0;
     std::uint32_t seed = 1234;
+    ReportFlags report;
 };
 
 void sample(const SampleFlags& flags) {
@@ -33,7 +35,7 @@ void sample(const SampleFlags& flags) {
     check_not_input(flags.output, flags.inputs);
     RowFile file(flags.output, RowFile::Holds::vectors, flags.rows, inputs.d());
     const std::vector<std::size_t> rows = permutation(inputs.n(), flags.rows, flags.seed);
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     for (std::size_t begin = 0; begin < rows.size(); begin += inputs.batch()) {
         bar.report("sample", begin, rows.size());
         const std::span some = std::span(rows).subspan(begin, std::min(inputs.batch(), rows.size() - begin));
@@ -43,6 +45,8 @@ void sample(const SampleFlags& flags) {
     }
     bar.report("sample", rows.size(), rows.size());
     file.commit();
+    if (flags.report.json) print_json({{"path", flags.output}, {"n", flags.rows}, {"d", inputs.d()}, {"rows", inputs.n()}});
+    if (!flags.report.is_text()) return;
     fmt::print("{} of {} rows of {} written to {}\n", with_commas(flags.rows), with_commas(inputs.n()), inputs.d(),
                printable(flags.output));
 }
@@ -55,6 +59,7 @@ Work add_sample(CLI::App& lutra) {
     verb->add_option("-n", flags->rows, "Rows to draw, 1 or more")->required()->transform(whole_number(1))->option_text("N");
     add_seed(verb, flags->seed, "the order");
     verb->add_option("-o,--output", flags->output, "The file to write: .npy (float32) or .fvecs")->required()->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Rows are written in the order of drawing, so -n as large as the inputs shuffles them. A larger -n with the same seed\n"
         "begins with the same rows. Inputs may be larger than memory.\n\n"

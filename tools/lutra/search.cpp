@@ -4,6 +4,7 @@
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -28,6 +29,7 @@ struct SearchFlags {
     std::string index, queries, params, output;
     std::size_t k = 10, threads = 1;
     IndexOptions options;
+    ReportFlags report;
 };
 
 /// A loaded index, its search parameters, and the threads and memory to use.
@@ -50,6 +52,26 @@ struct Search {
 /// "answers.npy" -> "answers.distances.npy"
 std::string distances_path(const std::string& output) { return output.substr(0, output.size() - 4) + ".distances.npy"; }
 
+/// Queries that are searched at a time.
+std::size_t batch_of(const SearchFlags& flags, const Inputs& queries) {
+    return std::max<std::size_t>(1, std::min(queries.batch(), kHitsPerBatch / flags.k));
+}
+
+void print_report(const SearchFlags& flags, std::size_t queries, double seconds) {
+    const bool with_distances = flags.output.ends_with(".npy");
+    const double per_second = double(queries) / std::max(seconds, 1e-9);
+    if (flags.report.json) {
+        Json line = {{"queries", queries}, {"k", flags.k}, {"seconds", json_measured(seconds)}, {"qps", json_measured(per_second)}};
+        line["ids"] = flags.output;
+        if (with_distances) line["distances"] = distances_path(flags.output);
+        return print_json(line);
+    }
+    if (flags.report.quiet) return;
+    fmt::print("{} queries, {}/s\n", with_commas(queries), rate_text(per_second));
+    fmt::print("ids        {}\n", printable(flags.output));
+    if (with_distances) fmt::print("distances  {}\n", printable(distances_path(flags.output)));
+}
+
 void search_to_files(const SearchFlags& flags, Search& search, const Inputs& queries) {
     const Interrupt interrupt;
     const bool with_distances = flags.output.ends_with(".npy");
@@ -59,9 +81,8 @@ void search_to_files(const SearchFlags& flags, Search& search, const Inputs& que
     std::optional<RowFile> distances;
     if (with_distances) distances.emplace(distances_path(flags.output), RowFile::Holds::vectors, queries.n(), flags.k);
     double seconds = 0;
-    ProgressBar bar;
-    const std::size_t batch = std::max<std::size_t>(1, std::min(queries.batch(), kHitsPerBatch / flags.k));
-    queries.for_batches(batch, [&](std::size_t first, MatrixView x) {
+    ProgressBar bar(flags.report.quiet);
+    queries.for_batches(batch_of(flags, queries), [&](std::size_t first, MatrixView x) {
         bar.report("search", first, queries.n());
         const Stopwatch watch;
         const Hits hits = search(x, flags.k);
@@ -74,9 +95,22 @@ void search_to_files(const SearchFlags& flags, Search& search, const Inputs& que
     if (distances) distances->complete();
     ids.commit();
     if (distances) distances->commit();
-    fmt::print("{} queries, {}/s\n", with_commas(queries.n()), rate_text(double(queries.n()) / std::max(seconds, 1e-9)));
-    fmt::print("ids        {}\n", printable(flags.output));
-    if (distances) fmt::print("distances  {}\n", printable(distances_path(flags.output)));
+    print_report(flags, queries.n(), seconds);
+}
+
+/// Every query's neighbours, of which there may be fewer than k, one object a line.
+void print_hits_json(const SearchFlags& flags, Search& search, const Inputs& queries) {
+    queries.for_batches(batch_of(flags, queries), [&](std::size_t first, MatrixView x) {
+        const Hits hits = search(x, flags.k);
+        for (std::size_t i = 0; i < x.n; ++i) {
+            Json line = {{"query", first + i}, {"ids", Json::array()}, {"distances", Json::array()}};
+            for (std::size_t j = i * flags.k; j < (i + 1) * flags.k && hits.ids[j] != kNoId; ++j) {
+                line["ids"].push_back(hits.ids[j]);
+                line["distances"].push_back(json_number(hits.distances[j]));
+            }
+            print_json(line);
+        }
+    });
 }
 
 void show_hits(const Hits& hits, const std::string& distance_name) {
@@ -100,7 +134,7 @@ void show_first(const SearchFlags& flags, Search& search, const Inputs& queries)
     AlignedVector<float> rows(shown * queries.d());
     queries.read(0, shown, rows.data());
     show_hits(search({rows.data(), shown, search.index.dim()}, flags.k), metric_word(search.index));
-    if (shown < queries.n() || flags.k > kShownNeighbours)
+    if (!flags.report.quiet && (shown < queries.n() || flags.k > kShownNeighbours))
         fmt::print("{} of {} queries, {} of {} neighbours shown; -o FILE.npy or FILE.ivecs writes all\n", shown,
                    with_commas(queries.n()), std::min(flags.k, kShownNeighbours), flags.k);
 }
@@ -109,8 +143,8 @@ void run_search(const SearchFlags& flags) {
     Search search(flags);
     const Inputs queries({flags.queries}, Inputs::Rows::may_be_none);
     if (queries.d() != 0) check_queries(search.index, flags.index, queries.d(), flags.queries);
-    if (flags.output.empty()) return show_first(flags, search, queries);
-    search_to_files(flags, search, queries);
+    if (!flags.output.empty()) return search_to_files(flags, search, queries);
+    flags.report.json ? print_hits_json(flags, search, queries) : show_first(flags, search, queries);
 }
 }  // namespace
 
@@ -127,8 +161,10 @@ Work add_search(CLI::App& lutra) {
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Write all neighbours: ids.ivecs, or ids.npy and ids.distances.npy")
         ->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
-        "Without -o the first neighbours are shown. A .npy file holds ids as int64; l2 distances are squared.\n"
+        "Without -o the first neighbours are shown, or with --json all, one query a line. A .npy file holds ids as int64; l2 "
+        "distances are squared.\n"
         "If there are fewer than k neighbours, the other ids are -1. Without queries the files have no rows.\n\n"
         "Example:\n  lutra search base.index queries.fvecs -k 10 --param nprobe=8 -o answers.npy");
     return [flags] { run_search(*flags); };

@@ -4,6 +4,7 @@
 #include "flags.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
+#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
 #include "stopwatch.hpp"
@@ -30,6 +31,7 @@ struct TruthFlags {
     std::string queries, output;
     MetricFlag metric = MetricFlag::l2;
     std::size_t k = 100, threads = 1;
+    ReportFlags report;
 };
 
 /// The k nearest rows of each query among batches that come one after the other: the same as one search of all rows. A batch stays
@@ -125,7 +127,7 @@ void truth(const TruthFlags& flags) {
             fmt::format("lutra truth: warning: k = {}, but there are {} rows; ids past them are -1\n", flags.k, inputs.n()));
     NearestSoFar nearest({queries.rows.data(), queries.file.n(), inputs.d()}, flags);
     const Stopwatch watch;
-    ProgressBar bar;
+    ProgressBar bar(flags.report.quiet);
     inputs.for_batches(inputs.batch(), [&](std::size_t first, MatrixView x) {
         bar.report("truth", first, inputs.n());
         inputs.check_finite(x, [&](std::size_t i) { return first + i; });
@@ -134,6 +136,14 @@ void truth(const TruthFlags& flags) {
     bar.report("truth", inputs.n(), inputs.n());
     file.append(nearest.finish().ids.data(), queries.file.n());
     file.commit();
+    if (flags.report.json)
+        print_json({{"path", flags.output},
+                    {"queries", queries.file.n()},
+                    {"k", flags.k},
+                    {"rows", inputs.n()},
+                    {"d", inputs.d()},
+                    {"seconds", json_measured(watch.seconds())}});
+    if (!flags.report.is_text()) return;
     fmt::print("{} nearest of {} queries among {} rows in {}, written to {}\n", flags.k, with_commas(queries.file.n()),
                with_commas(inputs.n()), seconds_text(watch.seconds()), printable(flags.output));
 }
@@ -150,6 +160,7 @@ Work add_truth(CLI::App& lutra) {
     verb->add_option("-o,--output", flags->output, "The file of ids to write: .ivecs, or .npy (int64)")
         ->required()
         ->option_text("FILE");
+    add_report(verb, flags->report);
     verb->footer(
         "Ids are row numbers over all inputs; equal distances: lower id first. Inputs may be larger than memory.\n\n"
         "Example:\n  lutra truth base.fvecs --queries queries.fvecs -k 100 -o truth.ivecs");
