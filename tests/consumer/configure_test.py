@@ -3,7 +3,9 @@
 
 The environment names CMAKE, CXX with its FLAGS, and INSTALLED, a prefix with lutra in it.
 """
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -40,6 +42,10 @@ class ConfigureTest(unittest.TestCase):
         lines = (self.build / "CMakeCache.txt").read_text().splitlines()
         return next(line.split("=", 1)[1] for line in lines if line.startswith(f"{name}:"))
 
+    def pkg_config(self, *args):
+        paths = {**os.environ, "PKG_CONFIG_PATH": f"{INSTALLED}/share/pkgconfig:{os.environ.get('PKG_CONFIG_PATH', '')}"}
+        return subprocess.run(["pkg-config", *args, "lutra"], check=True, env=paths, capture_output=True, text=True).stdout
+
     def test_a_users_project_without_a_build_type_is_warned(self):
         for how in [ADDED, FOUND]:
             shutil.rmtree(self.build)
@@ -72,14 +78,28 @@ class ConfigureTest(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("pkg-config"), "no pkg-config")
     def test_pkg_config_has_the_flags(self):
-        paths = {**os.environ, "PKG_CONFIG_PATH": f"{INSTALLED}/share/pkgconfig:{os.environ.get('PKG_CONFIG_PATH', '')}"}
-        ask = lambda *args: subprocess.run(["pkg-config", *args, "lutra"], check=True, env=paths, capture_output=True, text=True).stdout
-        compiler = [CXX, *FLAGS.split(), "-std=c++20", HERE / "main.cpp", *ask("--cflags").split()]
+        compiler = [CXX, *FLAGS.split(), "-std=c++20", HERE / "main.cpp", *self.pkg_config("--cflags").split()]
         subprocess.run([*compiler, "-o", self.build / "consumer"], check=True)
         subprocess.run([self.build / "consumer"], check=True)
+
+    def test_the_vcpkg_port_is_found(self):
+        for features, defines in [("simd", []), ("", ["LUTRA_SCALAR_ONLY"])]:
+            packages = self.build / f"packages-{features}"
+            script = [f"-DPACKAGES={packages}", f"-DFEATURES={features}", f"-DCXX={CXX}", "-P", HERE.parent / "packaging/vcpkg_port.cmake"]
+            subprocess.run([CMAKE, *script], check=True, capture_output=True, timeout=300)
+            self.assertTrue((packages / "share/lutra/copyright").exists())
+            self.configure(HERE, f"-DCMAKE_PREFIX_PATH={packages}", "-DCMAKE_BUILD_TYPE=Release", "-Ulutra_DIR")
+            rules = (self.build / "build.ninja").read_text()
+            self.assertIn(f"{packages}/include", rules)
+            self.assertEqual([name for name in ["LUTRA_SCALAR_ONLY"] if f"-D{name}" in rules], defines)
+
+    def test_packages_have_the_version_of_the_headers(self):
         config = (LUTRA / "include/lutra/core/config.hpp").read_text()
-        for part, value in zip(["MAJOR", "MINOR", "PATCH"], ask("--modversion").strip().split(".")):
-            self.assertIn(f"LUTRA_VERSION_{part} {value}\n", config)
+        version = ".".join(re.findall(r"#define LUTRA_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", config))
+        self.assertEqual(json.loads((LUTRA / "tools/packaging/vcpkg/lutra/vcpkg.json").read_text())["version"], version)
+        self.assertIn(f"\nversion: {version}\n", (LUTRA / "CITATION.cff").read_text())
+        if shutil.which("pkg-config"):
+            self.assertEqual(self.pkg_config("--modversion").strip(), version)
 
     def test_the_licence_is_installed(self):
         self.assertEqual((Path(INSTALLED) / "share/doc/lutra/LICENSE").read_text(), (LUTRA / "LICENSE").read_text())
