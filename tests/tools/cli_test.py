@@ -10,6 +10,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -744,6 +745,66 @@ class CommandTest(unittest.TestCase):
         done = self.run_lutra("search", self.out / "x.index", self.data / "queries.fvecs", "-o", self.out / "a.npy")
         self.assertRegex(done.stderr, r"(?m)^search: 100%, [0-9.]+[kM]? queries/s, [0-9.]+ s$")
 
+    def flags_of(self, verb):
+        """The flags that --help shows, short and long."""
+        return set(re.findall(r"(?m)(?:^  |,)(--?[a-z][a-z-]*)", self.run_lutra(*verb, "--help").stdout))
+
+    def test_completion_and_manual_name_every_verb_and_flag_and_their_syntax_is_right(self):
+        scripts = {shell: self.run_lutra("completion", shell).stdout for shell in ["bash", "zsh", "fish"]}
+        manual = self.run_lutra("man").stdout.replace("\\-", "-")
+        for verb in VERBS:
+            self.assertIn(f"\n    {verb}) case $prev in", scripts["bash"])
+            bash, zsh = [scripts[shell].split(f" {verb}) {then}")[1].split(";;\n        esac" if shell == "bash" else " ;;\n")[0] for shell, then in [("bash", "case"), ("zsh", "_arguments")]]
+            fish = "\n".join(re.findall(f"(?m)^complete -c lutra -n '__lutra_verb {verb}'.*", scripts["fish"]))
+            page = manual.split(f"\n.SS lutra {verb} ")[1].split("\n.S")[0]
+            flags = self.flags_of([verb])
+            self.assertGreaterEqual(flags, {"-h", "--help"})
+            for flag in flags:
+                self.assertRegex(bash, f"[' ]{flag}[' ]")
+                self.assertRegex(zsh, f"{flag}[=+,'}}]")
+                self.assertIn(f" -l {flag[2:]} " if flag.startswith("--") else f" -s {flag[1:]} ", fish)
+                self.assertTrue(f"\\fB{flag}\\fR" in page or flag in ["-h", "--help"], flag)
+        for shell, script in scripts.items():
+            (self.out / shell).write_text(script)
+            if shutil.which(shell):
+                done = subprocess.run([shell, "-n", self.out / shell], capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+        if shutil.which("groff"):
+            done = subprocess.run(["groff", "-man", "-ww", "-z"], input=self.run_lutra("man").stdout, capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.refuse(2, "completion", "tcsh", says=["bash, zsh and fish"])
+        self.refuse(2, "completion", says="SHELL is required")
+
+    def test_bash_completes_verbs_flags_choices_and_files(self):
+        (self.out / "a b.npy").write_bytes(b"")
+        (self.out / "folder").mkdir()
+        lines = self.run_lutra("completion", "bash").stdout + """
+complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; echo "${COMPREPLY[*]}"); }
+"""
+        for words, want in [("lutra se", "search"), ("lutra --version ev", "eval"), ("lutra build --fa", "--factory"), ("lutra build --metric ''", "l2|ip|cosine"), ("lutra build --metric = c", "cosine"),
+                            ("lutra compress --init k", "k-means++"), ("lutra completion ''", "bash|zsh|fish"), ("lutra build --threads ''", ""), ("lutra convert a", "a b.npy"),
+                            ("lutra build --train f", "folder"), ("lutra rvc-train ''", "folder"), ("lutra search x -o a", "a b.npy"), ("lutra search --pa", "--param")]:
+            done = subprocess.run(["bash", "-c", f"{lines}complete_words {words}"], cwd=self.out, capture_output=True, text=True)
+            self.assertEqual((done.stdout.rstrip("\n"), done.stderr), (want, ""), words)
+
+    def test_install_puts_the_pages_where_shells_and_man_find_them(self):
+        build = Path(LUTRA).parent.parent
+        if not (build / "CMakeCache.txt").exists() or not shutil.which("cmake"):
+            self.skipTest("no build folder")
+        done = subprocess.run(["cmake", "--install", build, "--component", "command", "--prefix", self.out], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        share = self.out / "share"
+        for name, args in [("man/man1/lutra.1", ["man"]), ("bash-completion/completions/lutra", ["completion", "bash"]), ("zsh/site-functions/_lutra", ["completion", "zsh"]),
+                           ("fish/vendor_completions.d/lutra.fish", ["completion", "fish"])]:
+            self.assertEqual((share / name).read_text(), self.run_lutra(*args).stdout)
+
+    def test_help_shows_what_is_required_in_lines_that_fit(self):
+        text = self.run_lutra("build", "--help").stdout
+        self.assertIn("Usage: lutra build --factory SPEC -o FILE [FLAGS] INPUT ...\n", text)
+        for verb in VERBS:
+            flags = self.run_lutra(verb, "--help").stdout.split("\n\n")[1:3]
+            self.assertLessEqual(max(len(line) for part in flags for line in part.splitlines() if line.startswith("  ")), 80, verb)
+
     def test_help_ends_with_an_example(self):
         for verb in VERBS:
             done = self.run_lutra(verb, "--help")
@@ -1275,7 +1336,7 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(read_npy(self.out / "to" / "x.npy", "<f4", "f"), self.base[:150])
 
 
-VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "expand", "rvc-train"]
+VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "expand", "rvc-train", "completion", "man"]
 
 if __name__ == "__main__":
     LUTRA = str(Path(sys.argv.pop(1)).resolve())

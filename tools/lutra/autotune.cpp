@@ -267,7 +267,8 @@ TunedIndex find_best(const AutotuneFlags& flags, const TrialRows& trial, const R
     AutotuneConfig config = flags.config;
     config.base = BaseVectors(trial.base);
     std::optional<Table> table;
-    if (flags.report.is_text()) table.emplace(std::vector<std::string>{"index", "nprobe", "k_factor", "recall", "queries/s"});
+    if (flags.report.is_text())
+        table.emplace(std::vector<std::string>{fmt::format("{:>24}", "index"), "nprobe", "k_factor", "recall", "queries/s"});
     TunedIndex best;
     for (const std::string& spec : candidate_specs(trial.base.n, trial.base.d, flags.metric)) {
         const Index index = build(spec, flags.metric, flags.options, trial.base, resources);

@@ -28,8 +28,7 @@ CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric) {
 
 CLI::Option* add_threads(CLI::App* verb, std::size_t& threads) {
     threads = all_cores();
-    return verb
-        ->add_option("--threads", threads, "Threads to work with, 1 or more; default: all " + std::to_string(threads) + " cores")
+    return verb->add_option("--threads", threads, "Threads to work with, 1 or more; default: one a core")
         ->transform(whole_number(1, 1024))
         ->option_text("N");
 }

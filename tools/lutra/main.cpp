@@ -1,7 +1,9 @@
 // tools/lutra/main.cpp: the command lutra: parses the command line, runs the verb, turns failures into exit codes.
 // Exit codes: 0 done, 1 the work failed (files, data, memory), 2 the command line is wrong.  SPDX-License-Identifier: MIT
 #include "command_line.hpp"
+#include "command_tree.hpp"
 #include "failure.hpp"
+#include "help_formatter.hpp"
 #include "spelling.hpp"
 #include "text.hpp"
 #include "verbs.hpp"
@@ -17,6 +19,7 @@
 #include <csignal>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -33,7 +36,7 @@ struct Command {
 
     Command() {
         app.require_subcommand(1);
-        app.get_formatter()->column_width(34);
+        app.formatter(std::make_shared<HelpFormatter>());
         app.set_version_flag("--version",
                              fmt::format("lutra {}.{}.{}", LUTRA_VERSION_MAJOR, LUTRA_VERSION_MINOR, LUTRA_VERSION_PATCH));
         app.footer(
@@ -43,18 +46,30 @@ struct Command {
             "  lutra search base.index queries.fvecs -k 10 --param nprobe=16\n"
             "  lutra truth base.fvecs --queries queries.fvecs -k 10 -o truth.ivecs\n"
             "  lutra eval base.index queries.fvecs --truth truth.ivecs --param nprobe=1 --param nprobe=16");
-        verbs = {{"build", add_build(app)},       {"search", add_search(app)},      {"eval", add_eval(app)},
-                 {"truth", add_truth(app)},       {"info", add_info(app)},          {"convert", add_convert(app)},
-                 {"advise", add_advise(app)},     {"explain", add_explain(app)},    {"autotune", add_autotune(app)},
-                 {"compress", add_compress(app)}, {"sample", add_sample(app)},      {"dedup", add_dedup(app)},
-                 {"expand", add_expand(app)},     {"rvc-train", add_rvc_train(app)}};
+        verbs = {{"build", add_build(app)},
+                 {"search", add_search(app)},
+                 {"eval", add_eval(app)},
+                 {"truth", add_truth(app)},
+                 {"info", add_info(app)},
+                 {"convert", add_convert(app)},
+                 {"advise", add_advise(app)},
+                 {"explain", add_explain(app)},
+                 {"autotune", add_autotune(app)},
+                 {"compress", add_compress(app)},
+                 {"sample", add_sample(app)},
+                 {"dedup", add_dedup(app)},
+                 {"expand", add_expand(app)},
+                 {"rvc-train", add_rvc_train(app)},
+                 {"completion", add_completion(app)},
+                 {"man", add_man(app)}};
+        for (CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) verb->group("Verbs");
     }
 
     /// The error in the command line; CLI11's own text names no verbs.
     std::string complaint(const CLI::ParseError& e) const {
         if (!app.get_subcommands().empty()) return printable(e.what());
         std::vector<std::string> names;
-        for (const auto& verb : verbs) names.push_back(verb.first);
+        for (const Verb& verb : describe_verbs(app)) names.push_back(verb.name);
         return fmt::format("a verb is missing; {} are accepted", listed(names, "and"));
     }
 };

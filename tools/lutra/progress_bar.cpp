@@ -6,7 +6,6 @@
 
 #include <fmt/core.h>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,11 +28,6 @@ std::string_view unit_of(std::string_view stage) {
     for (const std::string_view of_queries : {"search", "exact search"})
         if (stage == of_queries) return "queries";
     return {};
-}
-
-std::size_t terminal_width() {
-    winsize size{};
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 }  // namespace
 
@@ -87,7 +81,7 @@ std::string ProgressBar::bar_line(double share, double seconds, const std::strin
     const std::string left = share > 0 && seconds > 0.5 ? clock_text(seconds / share * (1 - share)) : "-:--";
     std::string line = fmt::format("{:<15} {:3.0f}%", stage_, 100 * share);
     const std::string end = fmt::format("{:>16}  ETA {}", rate, left);
-    const std::size_t columns = terminal_width(), used = line.size() + end.size() + 6;
+    const std::size_t columns = terminal_width(STDERR_FILENO), used = line.size() + end.size() + 6;
     if (columns < used + 10) return line.substr(0, columns - 1);
     const std::size_t size = std::min<std::size_t>(columns - used, 40), full = std::size_t(share * double(size));
     return fmt::format("{}  [{}{}]  {}", line, std::string(full, '#'), std::string(size - full, '.'), end);

@@ -193,7 +193,7 @@ void rvc_train(const RvcFlags& flags) {
 Work add_rvc_train(CLI::App& lutra) {
     const auto flags = std::make_shared<RvcFlags>();
     CLI::App* verb = lutra.add_subcommand("rvc-train", "Make the index of a voice from its features, as RVC does");
-    verb->add_option("folder", flags->folder, "Folder of .npy features, 256 or 768 columns")->required()->option_text("DIR");
+    verb->add_option("DIR", flags->folder, "Folder of .npy features, 256 or 768 columns")->required()->option_text(" ");
     verb->add_option("-o,--output", flags->output, "Folder to write to; default: the one that DIR lies in")->option_text("OUT");
     verb->add_option("--name", flags->name, "The voice's name in file names; default: that of the folder DIR lies in")
         ->option_text("NAME");

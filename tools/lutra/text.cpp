@@ -5,6 +5,8 @@
 
 #include <fmt/core.h>
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -28,6 +30,11 @@ std::string clock_text(double seconds) {
     const auto s = std::uint64_t(std::min(seconds, 1e9) + 0.5);
     if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
     return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::size_t terminal_width(int file) {
+    winsize size{};
+    return ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 void print_error(std::string_view text) {

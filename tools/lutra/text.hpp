@@ -16,6 +16,9 @@ std::string rate_text(double per_second);  ///< "950", "41.2k", "1.3M"
 std::string seconds_text(double seconds);  ///< "0.012 s", "3.4 s", "2:05 min"
 std::string clock_text(double seconds);    ///< "0:07", "12:30", "1:02:30"
 
+/// Columns of the terminal that a file descriptor leads to; 80 without one.
+std::size_t terminal_width(int file);
+
 /// Prints text on stderr, unchanged. A closed stderr is not an error: the work goes on.
 void print_error(std::string_view text);
 

@@ -23,5 +23,7 @@ Work add_explain(CLI::App& lutra);
 Work add_autotune(CLI::App& lutra);
 Work add_expand(CLI::App& lutra);
 Work add_rvc_train(CLI::App& lutra);
+Work add_completion(CLI::App& lutra);
+Work add_man(CLI::App& lutra);
 
 }  // namespace command
