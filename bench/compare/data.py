@@ -4,6 +4,7 @@ A folder may be one of tools/make_datasets.py (its --out, an edition in it, or a
 base, query and, if you have them, train and truth, in .npy, .fvecs or .bvecs (ids: .npy, .ivecs). Without truth it is computed.
 """
 
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -38,8 +39,18 @@ class DataSet:
         self.rows, self.queries = np.load(self.base, mmap_mode="r"), np.load(self.query, mmap_mode="r")
         self.n, self.d = self.rows.shape
 
+    def train_rows(self):
+        return np.load(self.train, mmap_mode="r")
+
     def describe(self):
         return "%s: %s x %d, %s queries, %s" % (self.name, "{:,}".format(self.n), self.d, "{:,}".format(len(self.queries)), self.metric)
+
+
+@functools.cache
+def digest(path):
+    """Of a file's bytes: the same data elsewhere is the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_vecs(path):

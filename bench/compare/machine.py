@@ -48,13 +48,15 @@ def os_name():
         return platform.system()
 
 
+def model():
+    cpu = cpu_fields()
+    name = cpu.get("model name", platform.machine())
+    return name + (" (family %s, model %s)" % (cpu.get("cpu family"), cpu["model"]) if "model" in cpu else "")
+
+
 def describe():
     """[(name, value)]"""
-    cpu = cpu_fields()
-    model = cpu.get("model name", platform.machine())
-    if "model" in cpu:
-        model += " (family %s, model %s)" % (cpu.get("cpu family"), cpu["model"])
-    return [("machine", "%s, %d cores, %.0f GB" % (model, os.cpu_count(), memory_gb())),
+    return [("machine", "%s, %d cores, %.0f GB" % (model(), os.cpu_count(), memory_gb())),
             ("instruction sets", instruction_sets(flags())),
             ("system", "%s, Linux %s" % (os_name(), platform.release().split("-")[0])),
             ("load before", "%.1f" % os.getloadavg()[0]),

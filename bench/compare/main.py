@@ -1,60 +1,40 @@
 """main.py: runs suites and writes their results; bench/compare/run prepares everything and calls it.
 Main path: main() -> run_suite() -> SearchRace or ClusterRace -> report and plots -> publish()."""
 
-import argparse
 import os
 import re
 import shutil
 import sys
 
-from compare import blas, data, machine, report, suites
+from compare import blas, data, machine, report, setup, suites
+from compare import options as command_line
 from compare.rounds import ClusterRace, Options, SearchRace, say
 
 SAMPLE = os.path.join("examples", "data")
-SYSTEMS = ("lutra", "faiss", "hnswlib", "usearch", "scann", "sklearn")
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog="bench/compare/run", description="lutra and others on the same work in one run")
-    parser.add_argument("--root", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--suite", action="append", default=[], metavar="NAME", help="a suite (see --list) or all; may be repeated")
-    parser.add_argument("--list", action="store_true", help="name the suites")
-    parser.add_argument("--data", metavar="PATH", help="a folder of sets (tools/make_datasets.py, or your own files) or an HDF5 "
-                        "file of ann-benchmarks; default: the shipped sample")
-    parser.add_argument("--threads", type=int, default=1, help="threads of every system (default: 1)")
-    parser.add_argument("--rounds", type=int, default=3, help="alternating rounds, 3 or more (default: 3)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each measurement in a round (default: 0.5)")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds until a system that does not answer is given up (default: 3600)")
-    parser.add_argument("--systems", metavar="A,B", help="only these, of: " + ", ".join(SYSTEMS))
-    parser.add_argument("--publish", action="store_true", help="put tables and pictures into bench/README.md and bench/pictures/")
-    options = parser.parse_args(arguments)
-    check(parser, options)
-    return options
+class NoBlas(Exception):
+    """A system's kernels are not known or not timed: its numbers would not be its best."""
 
 
-def check(parser, options):
-    if options.rounds < 3:
-        parser.error("--rounds %d: 3 or more are accepted" % options.rounds)
-    if options.threads < 1 or options.seconds <= 0 or options.timeout <= 0:
-        parser.error("--threads, --seconds and --timeout must be above 0")
-    unknown = set(options.suite) - set(suites.SUITES) - {"all"}
-    if unknown:
-        parser.error("unknown suite %s; there are %s and all" % (", ".join(unknown), ", ".join(suites.SUITES)))
-    if not options.suite and not options.list:
-        parser.error("--suite NAME is needed; --list names them")
-    options.systems = options.systems.split(",") if options.systems else list(SYSTEMS)
-    if set(options.systems) - set(SYSTEMS):
-        parser.error("--systems: accepted are %s" % ", ".join(SYSTEMS))
+def commands(names):
+    """How each system is started, in the folder bench/. lutra's is no Python program: any environment starts it."""
+    return {name: [setup.python_of("runner" if name == "lutra" else name), "-m", "compare.systems." + name] for name in names}
 
 
-def commands():
-    """How each system is started, in the folder bench/."""
-    return {name: [sys.executable, "-m", "compare.systems." + name] for name in SYSTEMS}
+def fastest_kernels(names, threads):
+    """{system: blas.Choice} of those with an OpenBLAS of their own."""
+    return {name: blas.fastest([setup.python_of(name), "-m", "compare.blas", name], threads) for name in names if name in blas.PACKAGES}
 
 
-def environments(options, plan):
-    """Variables of each system of the plan: the kernels that make the BLAS of its wheel fastest."""
-    return {name: blas.fastest(name, options.threads) for name in ("faiss",) if any(entry.system == name for entry in plan.entries)}
+def check_blas(rows, choices):
+    """Refuses numbers of systems that run and do not say what BLAS they have, or whose kernels could not be timed."""
+    for row in rows:
+        system = row.entry.system
+        if row.failure or system not in blas.NEEDING:
+            continue
+        if not row.identity.get("blas") or (system in blas.PACKAGES and not choices[system].seconds):
+            raise NoBlas("not published: the BLAS of %s is not known or its kernels were not timed (try: python -m compare.blas %s)" % (system, system))
 
 
 def set_opener(options, cache):
@@ -73,39 +53,50 @@ def set_opener(options, cache):
 
 def run_suite(name, options):
     """True if every row ran."""
-    from compare import plots  # here, for the tests do without matplotlib
-    make_plan, about = suites.SUITES[name]
-    say("suite %s: %s" % (name, about))
+    suite = suites.SUITES[name]
+    say("suite %s: %s" % (name, suite.about))
     folder = os.path.join(options.root, "build", "compare", name)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    plan = make_plan(set_opener(options, os.path.join(options.root, "build", "compare", "data")))
+    plan = suite.plan(set_opener(options, os.path.join(options.root, "build", "compare", "data")))
     plan.entries = [entry for entry in plan.entries if entry.system in options.systems]
     if not plan.entries:
         raise data.NoData("%s has no entry of %s" % (name, ", ".join(options.systems)))
-    race = Options(options.root, folder, commands(), options.threads, options.rounds, options.seconds, options.timeout,
-                   environments(options, plan))
+    names = list(dict.fromkeys(entry.system for entry in plan.entries))
+    choices = fastest_kernels(names, options.threads)
+    race = Options(options.root, folder, commands(names), options.threads, options.rounds, options.seconds, options.timeout,
+                   {system: choice.own for system, choice in choices.items()}, options.cache, options.build_threads)
     here = machine.describe()
-    clusters = isinstance(plan, suites.ClusterPlan)
-    with (ClusterRace if clusters else SearchRace)(plan, race) as running:
-        rows = running.run()
+    with (ClusterRace if isinstance(plan, suites.ClusterPlan) else SearchRace)(plan, race) as running:
+        if options.publish:
+            check_blas(running.rows, choices)
+        rows = running.fill_cache() if options.build_only else running.run()
+    if not options.build_only:
+        write_results(name, suite, plan, rows, race, here, options)
+    return not any(row.failure for row in rows)
+
+
+def write_results(name, suite, plan, rows, race, here, options):
+    from compare import plots  # here, for the tests do without matplotlib
+    clusters, folder = isinstance(plan, suites.ClusterPlan), race.out
     body, detail = (report.cluster_report if clusters else report.search_report)(plan, rows)
-    pictures = (plots.cluster_plots if clusters else plots.search_plots)(plan, rows, name, folder)
-    shown = report.write(folder, report.head(name, about, plan, rows, race, here) + body, detail, pictures)
+    caption = plots.caption(here, race.threads, rows)
+    pictures = (plots.cluster_plots if clusters else plots.search_plots)(plan, rows, name, folder, caption)
+    shown = report.write(folder, report.head(name, suite.about, plan, rows, race, here) + body, detail, pictures)
     report.write_csv(os.path.join(folder, "points.csv"), rows)
     report.write_builds_csv(os.path.join(folder, "builds.csv"), rows) if not clusters else None
     print("\n".join(shown))
     say("written to build/compare/%s/: report.md, points.csv, pictures" % name)
     if options.publish:
         publish(options.root, "%s-%s" % (name, machine.kind()), folder, shown, [picture for picture, _ in pictures])
-    return not any(row.failure for row in rows)
 
 
 def publish(root, name, folder, shown, pictures):
     """Copies pictures and CSV to bench/pictures/, and puts the tables between the marks of that name in bench/README.md."""
     target = os.path.join(root, "bench", "pictures")
     os.makedirs(target, exist_ok=True)
-    files = pictures + [f for f in ("points.csv", "builds.csv") if os.path.exists(os.path.join(folder, f))]
+    vectors = [os.path.splitext(picture)[0] + ".svg" for picture in pictures]
+    files = pictures + vectors + [f for f in ("points.csv", "builds.csv") if os.path.exists(os.path.join(folder, f))]
     for file in files:
         shutil.copyfile(os.path.join(folder, file), os.path.join(target, "%s-%s" % (name, file)))
     text = "\n".join(shown)
@@ -129,16 +120,16 @@ def with_section(readme, name, text):
 
 
 def main(arguments):
-    options = parse(arguments)
-    if options.list:
-        print("\n".join("%-14s %s" % (name, about) for name, (_, about) in suites.SUITES.items()))
-        return 0
-    names = list(suites.SUITES) if "all" in options.suite else options.suite
+    options = command_line.parse(arguments)
+    options.root = setup.ROOT
+    options.data = options.data and os.path.abspath(options.data)  # systems work in another folder
+    options.cache = options.cache and os.path.abspath(options.cache)
+    options.build_threads = options.build_threads or options.threads
     bad = 0
-    for name in names:
+    for name in command_line.chosen(options):
         try:
             bad += not run_suite(name, options)
-        except data.NoData as error:
+        except (data.NoData, NoBlas) as error:
             say("%s: %s" % (name, error))
             bad += 1
     return 1 if bad else 0

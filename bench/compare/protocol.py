@@ -2,10 +2,13 @@
 
     {"do": "hello"}
         -> {"system", "version", "isa", "compiler"}     and, where it has one of its own, "blas"
-    {"do": "build", "factory", "settings", "metric": "l2|ip|cosine", "base", "train", "threads", "folder"}
-        -> {"train_s", "add_s", "peak_bytes", "bytes_per_vector"}
-        factory: a factory string, for systems that have them; settings: of the others, by name. base and train are .npy
-        files (float32 [n, d]; train may be missing: the base); folder: for files of the system's own.
+    {"do": "build", "factory", "settings", "storage", "metric": "l2|ip|cosine", "base", "train", "threads", "folder", "cache"}
+        -> {"train_s", "add_s", "peak_bytes", "bytes_per_vector"}     and, of an index from the cache, "threads"
+        factory: a factory string, for systems that have them; settings: of the others, by name; storage: how a graph's vectors
+        are kept, for systems that make one graph and search it in several forms. base and train are .npy files (float32
+        [n, d]; train may be missing: the base); folder: for files of the system's own.
+        train_s: 0 where the system has no separate step; add_s then holds all of it.
+        cache: a folder that holds what this build made before, or will (see Cached); "build_threads" is for filling it.
         peak_bytes: memory while training and adding, beyond the loaded vectors; bytes_per_vector: of the saved index.
     {"do": "measure", "params", "queries", "batch", "k", "seconds", "ids_file"}
         -> {"calls", "batch_qps", "p50_us", "p99_us"}
@@ -23,6 +26,7 @@ that reads and writes these lines will do (see systems/lutra.py).
 import gc
 import json
 import os
+import shutil
 import sys
 import time
 
@@ -48,10 +52,10 @@ def forget_peak():
         pass
 
 
-def seconds_of(call):
-    started = time.perf_counter()
+def seconds_of(call, clock=time.perf_counter):
+    started = clock()
     call()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def unit(rows):
@@ -70,11 +74,16 @@ class System:
     def free(self):
         """Forget the index."""
 
+    def trains(self, ask):
+        """False: all is done by add(), and train() is not called."""
+        return False
+
     def train(self, rows, ask):
-        """Make the index and learn; returns None if this system has no training of its own."""
+        """Make the index and learn."""
         raise NotImplementedError
 
     def add(self, rows, ask):
+        """Put the rows into the index; makes it, too, where there is no training."""
         raise NotImplementedError
 
     def saved_bytes(self, ask):
@@ -95,16 +104,19 @@ class System:
         return self.hello()
 
     def do_build(self, ask):
+        answer = self.build(ask)
+        return dict(answer, bytes_per_vector=self.saved_bytes(ask) / len(np.load(ask["base"], mmap_mode="r")))
+
+    def build(self, ask, clock=time.perf_counter):
         self.free()
         gc.collect()
         base = np.load(ask["base"])
         train = np.load(ask["train"]) if ask.get("train") else base
         forget_peak()
         before = memory_bytes("VmRSS")
-        train_s = seconds_of(lambda: self.train(train, ask))
-        add_s = seconds_of(lambda: self.add(base, ask))
-        peak = max(0, memory_bytes("VmHWM") - before)
-        return {"train_s": train_s, "add_s": add_s, "peak_bytes": peak, "bytes_per_vector": self.saved_bytes(ask) / len(base)}
+        train_s = seconds_of(lambda: self.train(train, ask), clock) if self.trains(ask) else 0
+        add_s = seconds_of(lambda: self.add(base, ask), clock)
+        return {"train_s": train_s, "add_s": add_s, "peak_bytes": max(0, memory_bytes("VmHWM") - before)}
 
     def do_measure(self, ask):
         path, k, seconds = ask["queries"], ask["k"], ask["seconds"]
@@ -146,6 +158,55 @@ class System:
         seconds = time.perf_counter() - started
         np.save(ask["centroids_file"], np.asarray(centroids, np.float32))
         return {"seconds": seconds}
+
+
+class Cached(System):
+    """A system whose indexes are saved when they are built, and searched as loaded. Override save and load, too.
+
+    With a cache the build is kept in its folder: the files, and build.json with what it took. Its seconds are those of the
+    processor, divided by the threads, as graphs are built for hours and then the machine may have other work."""
+
+    def save(self, folder):
+        raise NotImplementedError
+
+    def load(self, folder, ask):
+        """Makes the index that is searched, of the files of save()."""
+        raise NotImplementedError
+
+    def saved_bytes(self, ask):
+        return self.file_bytes
+
+    def do_build(self, ask):
+        cache = ask.get("cache")
+        folder = cache or os.path.join(ask["folder"], "index")
+        record = os.path.join(folder, "build.json")
+        if not cache or not os.path.exists(record):
+            self.fill(folder, record, ask, ask.get("build_threads", ask["threads"]) if cache else ask["threads"])
+        with open(record) as file:
+            answer = json.load(file)
+        self.file_bytes = folder_bytes(folder)
+        self.free()
+        gc.collect()
+        self.load(folder, ask)
+        shutil.rmtree(folder) if not cache else None
+        return dict(answer, bytes_per_vector=self.saved_bytes(ask) / len(np.load(ask["base"], mmap_mode="r")), kept=bool(cache))
+
+    def fill(self, folder, record, ask, threads):
+        """Builds into the folder, which is there when all of it is: an interrupted build leaves only FOLDER.part behind."""
+        part = folder + ".part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(part)
+        clock = (lambda: time.process_time() / threads) if ask.get("cache") else time.perf_counter
+        answer = self.build(dict(ask, threads=threads), clock)
+        self.save(part)
+        with open(os.path.join(part, os.path.basename(record)), "w") as file:
+            json.dump(dict(answer, threads=threads, of={name: ask[name] for name in ("factory", "settings", "metric")}), file)
+        os.replace(part, folder)
+
+
+def folder_bytes(folder):
+    return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(folder) for name in names if name != "build.json")
 
 
 def serve(kind):

@@ -52,6 +52,13 @@ def spread(values):
     return "%s (%s..%s)" % (number(float(np.median(values))), number(min(values)), number(max(values)))
 
 
+def seconds(values):
+    """As spread(), without digits that no clock has; - where there is no such step."""
+    if max(values) < 0.001:
+        return "-"
+    return spread([round(value, 3) for value in values])
+
+
 def table(header, lines):
     return ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)] + ["| " + " | ".join(line) + " |" for line in lines] + [""]
 
@@ -103,10 +110,9 @@ def points_table(plan, rows):
     lines = []
     for row in rows:
         for (batch, _), point in sorted(row.points.items(), key=lambda item: (item[0][0] != plan.batches[0], item[0])):
-            setting = " ".join("%s=%s" % item for item in point.params.items()) or "-"
             if point.failure or row.failure or not point.samples:
                 continue
-            lines.append([row.name, setting, str(batch or "all"), "%.4f" % point.recalls[1], "%.4f" % point.recalls[10],
+            lines.append([row.name, setting(point), str(batch or "all"), "%.4f" % point.recalls[1], "%.4f" % point.recalls[10],
                           number(point.median("batch_qps")), number(point.median("p50_us")), number(point.median("p99_us"))])
     return table(header, lines)
 
@@ -128,17 +134,49 @@ def version(row):
     return cell(", ".join(part for part in parts if part.strip())) or "-"
 
 
+def built_with(row):
+    threads = "%d thread%s" % (row.build_threads, "s" * (row.build_threads != 1))
+    return threads + (", kept" if row.kept else "")
+
+
 def build_table(rows):
-    header = ["system", "version, ISA, BLAS", "train s", "add s", "peak MB", "bytes/vector", "state"]
+    header = ["system", "version, ISA, BLAS", "train s", "add s", "built with", "peak MB", "bytes/vector", "state"]
     lines = []
     for row in rows:
         if not row.builds:
-            lines.append([row.name, version(row), "-", "-", "-", "-", status(row)])
+            lines.append([row.name, version(row)] + ["-"] * 5 + [status(row)])
             continue
         first = row.builds[0]  # later builds reuse freed memory: only the first one's peak is what a fresh program needs
-        lines.append([row.name, version(row), spread([b["train_s"] for b in row.builds]), spread([b["add_s"] for b in row.builds]),
-                      number(first["peak_bytes"] / 1e6), "%.1f" % first["bytes_per_vector"], status(row)])
-    return table(header, lines)
+        lines.append([row.name, version(row), seconds([b["train_s"] for b in row.builds]), seconds([b["add_s"] for b in row.builds]),
+                      built_with(row), number(first["peak_bytes"] / 1e6), "%.1f" % first["bytes_per_vector"], status(row)])
+    kept = ["kept: the index is from the cache; its seconds are those of the processor, divided by the threads.", ""]
+    return table(header, lines) + kept * any(row.kept for row in rows)
+
+
+def cheapest(row_points, level, batch):
+    """(row, point) with the most queries/s of those with at least this recall, or None."""
+    value, sign = ("p50_us", 1) if batch == 1 else ("batch_qps", -1)
+    reached = [(row, point) for row, point in row_points if point.recalls[K] >= level]
+    return min(reached, key=lambda found: sign * found[1].median(value), default=None)
+
+
+def front_settings(plan, rows):
+    """For systems of several entries in one front: what is fastest from each level up."""
+    lines = []
+    for system in dict.fromkeys(row.entry.system for row in rows if row.entry.system in plan.joined):
+        for batch in plan.batches:
+            found = [(row, point) for row in rows if row.entry.system == system and not row.failure
+                     for (of_batch, _), point in row.points.items() if of_batch == batch and point.samples and not point.failure]
+            best = [cheapest(found, level, batch) for level in levels(plan, rows)]
+            lines.append([system, batch_name(batch)] + ["%s: %s" % (b[0].entry.label, setting(b[1])) if b else "not reached" for b in best])
+    if not lines:
+        return []
+    header = ["system", "calls"] + ["%.2f" % level for level in levels(plan, rows)]
+    return ["**The fastest setting measured with at least this recall@10**", ""] + table(header, [[cell(c) for c in line] for line in lines])
+
+
+def setting(point):
+    return " ".join("%s=%s" % item for item in point.params.items()) or "-"
 
 
 def compilers(rows):
@@ -162,7 +200,7 @@ def not_yet(rows):
 
 
 def search_report(plan, rows):
-    return not_yet(rows) + equal_recall(plan, rows) + build_table(rows), points_table(plan, rows)
+    return not_yet(rows) + equal_recall(plan, rows) + front_settings(plan, rows) + build_table(rows), points_table(plan, rows)
 
 
 def cluster_levels(rows):
@@ -219,13 +257,14 @@ def sample_lines(facts, point):
 
 
 def write_builds_csv(path, rows):
-    fields = ["system", "label", "build", "train_s", "add_s", "peak_bytes", "bytes_per_vector"]
+    fields = ["system", "label", "build", "threads", "kept", "train_s", "add_s", "peak_bytes", "bytes_per_vector"]
     with open(path, "w", newline="") as file:
         out = csv.DictWriter(file, fields, lineterminator="\n")
         out.writeheader()
         for row in rows:
             for at, build in enumerate(row.builds):
-                out.writerow(dict(build, system=row.entry.system, label=row.entry.label, build=at + 1))
+                out.writerow(dict(build, system=row.entry.system, label=row.entry.label, build=at + 1, threads=row.build_threads,
+                                  kept="yes" if row.kept else "no"))
 
 
 def write(folder, lines, detail, pictures):

@@ -1,13 +1,15 @@
 """rounds.py: systems measured in alternation, A B A B: each round goes through the operating points, and at each point through
 the systems, so that a busy minute of the machine hits all of them alike."""
 
+import hashlib
+import json
 import os
 import sys
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from compare import scoring
+from compare import data, machine, scoring
 from compare.process import Failed, Process, Refused
 
 K = 10
@@ -23,6 +25,11 @@ class Row:
     builds: list = field(default_factory=list)
     points: dict = field(default_factory=dict)  # (batch, number of the point) -> Point
     failure: str = ""
+    kept: bool = False       # the index is in the cache
+    build_threads: int = 0
+
+    def rebuilt(self):
+        return not self.kept and self.builds[0]["train_s"] + self.builds[0]["add_s"] < REBUILT_BELOW
 
     @property
     def name(self):
@@ -58,6 +65,8 @@ class Options:
     seconds: float = 0.5
     timeout: float = 3600
     environments: dict = field(default_factory=dict)  # system -> variables of its own
+    cache: str = ""         # a folder of indexes that are kept
+    build_threads: int = 0  # for filling it
 
 
 class Race:
@@ -92,7 +101,7 @@ class Race:
             work()
         except (Failed, Refused, scoring.WrongIds, OSError, KeyError, TypeError, ValueError) as error:
             row.failure = "%s" % error if not isinstance(error, (KeyError, TypeError)) else "its answer lacks something: %s" % error
-            say("%s: %s" % (row.name, row.failure.splitlines()[0]))
+            say("%s: %s" % (row.name, (row.failure.splitlines() or [""])[0]))
             if row.process:
                 row.process.end()
 
@@ -107,11 +116,7 @@ class SearchRace(Race):
     def run(self):
         dataset = self.plan.dataset
         self.judge = scoring.Judge(dataset.rows, dataset.queries, dataset.truth, dataset.metric)
-        for number in range(self.options.rounds):
-            for row in self.running():
-                if number == 0 or row.builds[0]["train_s"] + row.builds[0]["add_s"] < REBUILT_BELOW:
-                    say("build %d of %s" % (number + 1, row.name))
-                    self.guard(row, lambda: self.build(row))
+        self.build_all()
         for number in range(self.options.rounds):
             say("round %d of %d: %d systems" % (number + 1, self.options.rounds, len(self.running())))
             for at in range(max(len(row.entry.points) for row in self.rows)):
@@ -119,12 +124,37 @@ class SearchRace(Race):
         self.flag_suspicious()
         return self.rows
 
+    def build_all(self):
+        for number in range(self.options.rounds):
+            for row in self.running():
+                if number == 0 or row.rebuilt():
+                    say("build %d of %s" % (number + 1, row.name))
+                    self.guard(row, lambda: self.build(row))
+
+    def fill_cache(self):
+        """Builds what is not kept yet and measures nothing; one system at a time is in memory."""
+        for row in self.running():
+            say("build of %s" % row.name)
+            self.guard(row, lambda: self.build(row))
+            row.process.end()
+        return self.rows
+
+    def kept_in(self, row):
+        """The folder of this build: of this data, system, version, setting and machine. The threads that filled it are not asked for."""
+        dataset, entry = self.plan.dataset, row.entry
+        key = [data.digest(dataset.base), data.digest(dataset.train), dataset.metric, entry.factory, entry.settings,
+               row.identity.get("version"), machine.model()]
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        return os.path.join(self.options.cache, entry.system, name)
+
     def build(self, row):
         dataset, entry = self.plan.dataset, row.entry
         train = {} if dataset.train == dataset.base else {"train": dataset.train}
-        answer = self.ask(row, do="build", factory=entry.factory, settings=entry.settings, metric=dataset.metric, base=dataset.base,
-                          threads=self.options.threads, folder=row.folder, **train)
+        kept = {"cache": self.kept_in(row), "build_threads": self.options.build_threads} if self.options.cache else {}
+        answer = self.ask(row, do="build", factory=entry.factory, settings=entry.settings, storage=entry.storage, metric=dataset.metric,
+                          base=dataset.base, threads=self.options.threads, folder=row.folder, **train, **kept)
         row.builds.append({name: float(answer[name]) for name in ("train_s", "add_s", "peak_bytes", "bytes_per_vector")})
+        row.kept, row.build_threads = bool(answer.get("kept")), int(answer.get("threads", self.options.threads))
 
     def measure_all(self, at):
         for batch in self.plan.batches:

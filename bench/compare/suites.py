@@ -1,17 +1,18 @@
-"""suites.py: what is compared: for each suite its data, its entries (a system and what it builds) and its operating points."""
+"""suites.py: what is compared: for each suite its data, its entries (a system and what it builds) and its operating points.
+Standard library alone, as the suites are named and their systems installed before numpy is there."""
 
+from collections import namedtuple
 from dataclasses import dataclass, field
-
-from compare import data
 
 
 @dataclass
 class Entry:
-    """One row: a system, what it builds, and the settings it is searched with."""
+    """One row: a system, what it builds (factory, settings), and the points it is searched at."""
     system: str
     label: str
     factory: str = ""
     settings: dict = field(default_factory=dict)
+    storage: dict = field(default_factory=dict)  # how a graph made with these settings keeps its vectors
     points: list = field(default_factory=lambda: [{}])
 
 
@@ -19,7 +20,7 @@ class Entry:
 class Plan:
     """batches: queries in a call, 0 for all. levels: recalls at which rates are compared; empty: the best that all first
     points reach. joined: systems of which all entries together are one front, their best."""
-    dataset: data.DataSet
+    dataset: object
     entries: list
     batches: tuple = (0, 1)
     levels: tuple = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -30,7 +31,7 @@ class Plan:
 @dataclass
 class ClusterPlan:
     """rows [n, d] into k clusters, for each of the numbers of iterations."""
-    dataset: data.DataSet
+    dataset: object
     k: int
     iterations: tuple
     entries: list
@@ -140,21 +141,101 @@ def flat(open_set):
     return Plan(dataset, entries, levels=(0.999,), notes=["Exact search: every vector is looked at."])
 
 
-def pareto(open_set):
-    notes = []
-    dataset = open_set("sift", "l2")
-    nlist = nlist_for(1024, dataset.n, notes)
-    ef = [{"ef": e} for e in (10, 20, 40, 80, 160, 320)]
-    graph = {"M": 16, "ef_construction": 200}
-    entries = refined(dataset, nlist)
-    entries += [Entry("faiss", "HNSW16", "HNSW16", {"ef_construction": 200}, ef), Entry("hnswlib", "M=16 efC=200", settings=graph, points=ef),
-                Entry("usearch", "M=16 efC=200", settings=dict(graph, kind="graph"), points=ef)]
-    return Plan(dataset, entries, joined=tuple({entry.system for entry in entries}), notes=notes)
+# The frontier: of each system what can be on its front at recall@10 0.90 to 0.99. One front a system, over all of its entries.
+FRONTIER_LEVELS = (0.9, 0.95, 0.99)
+EF = [{"ef": e} for e in (16, 24, 36, 54, 80, 120, 180, 280, 450, 700)]  # of graphs: some 1.5 times more at each step
+WINDOWS = [{"window": point["ef"]} for point in EF]
+RERANKED = {4: (16, 24, 32, 48, 64, 96, 128), 8: (24, 48, 96, 160), 16: (48, 96, 192)}  # k_factor: numbers of lists visited
+PROBES = [{"nprobe": p} for p in (12, 18, 26, 38, 56, 80, 120, 180)]
+LEAVES = {40: (16, 24, 36, 54), 80: (24, 36, 54, 80, 120), 160: (54, 80, 120, 180)}  # reorder: numbers of leaves searched
+MOST_LEAVES = {20: (4, 8), 40: (8, 12, 16), 80: (16, 24, 36, 54), 200: (54, 80, 120, 200)}  # of word vectors
+
+
+def lists_of(system, factories, points):
+    return [Entry(system, factory, factory, points=points) for factory in factories]
+
+
+def graph_entries(dataset):
+    """hnswlib, usearch, faiss, pyglass, VSAG, SVS and SymphonyQG: graphs, each at the settings that its authors publish with."""
+    l2 = dataset.metric == "l2"
+    entries = [Entry("hnswlib", "M=%d efC=400" % m, settings={"M": m, "ef_construction": 400}, points=EF) for m in (16, 32)]
+    entries += [Entry("usearch", "%s M=16 efC=128" % kind, settings={"dtype": kind, "M": 16, "ef_construction": 128}, points=EF)
+                for kind in (("i8", "f16") if l2 else ("f32", "f16"))]
+    entries += [Entry("faiss", "HNSW32,SQ8", "HNSW32,SQ8", {"ef_construction": 200}, points=EF)]
+    built = {"kind": "HNSW", "quant": "FP32", "R": 32, "L": 200}
+    entries += [Entry("glass", "HNSW R=32 L=200 SQ8U%s" % (" + " + refine if refine else ""), settings=built,
+                      storage={"quant": "SQ8U", "refine": refine}, points=EF) for refine in ("", "FP32")]
+    entries += [Entry("vsag", "HGraph 32 efC=400 %s, reorder" % base, settings={"base": base, "max_degree": 32, "ef_construction": 400},
+                      points=EF) for base in (("sq8_uniform",) if l2 else ("sq8",))]
+    entries += [Entry("svs", "Vamana 64/128 %s" % form, settings={"kind": "graph", "degree": 64, "window": 128},
+                      storage={"form": form}, points=WINDOWS) for form in ("float16", "LVQ8", "LVQ4x8")]
+    return entries + [Entry("rabitq", "SymphonyQG %d efC=200%s" % (32, ", %d bits" % bits if bits else ""),
+                            settings={"kind": "graph", "degree": 32, "ef_construction": 200, "bits": bits}, points=EF) for bits in (0, 8)]
+
+
+def list_entries(dataset, nlist):
+    """SVS's and RaBitQ-Library's lists."""
+    entries = [Entry("svs", "IVF%d %s" % (nlist, form), settings={"kind": "lists", "nlist": nlist}, storage={"form": form},
+                     points=[{"nprobe": p["nprobe"], "k_reorder": 4.0} for p in fitting(PROBES, nlist)]) for form in ("float16", "LVQ8", "LVQ4x8")]
+    return entries + [Entry("rabitq", "IVF%d, %d bits" % (nlist, bits), settings={"kind": "lists", "nlist": nlist, "bits": bits},
+                            points=fitting(PROBES, nlist)) for bits in (5, 7, 32)]
+
+
+def fitting(points, nlist):
+    """Points of lists, none of them twice where there are fewer lists."""
+    return [dict(point) for point in dict.fromkeys(tuple(dict(p, nprobe=min(p["nprobe"], nlist)).items()) for p in points)]
+
+
+def scann_trees(dataset, numbers):
+    """Leaves; int8 rows are looked at again where memory traffic counts. Inner product: with SOAR and without."""
+    wanted, entries = MOST_LEAVES if dataset.metric == "ip" else LEAVES, []
+    for leaves in numbers:
+        for reorder in ("float32", "int8"):
+            for soar in ({}, SOAR) if dataset.metric == "ip" and reorder == "float32" else ({},):
+                label = "tree %d%s, AH 2, reorder %s" % (leaves, " SOAR" if soar else "", reorder)
+                entries.append(Entry("scann", label, settings=dict(soar, leaves=leaves, kind="ah", reorder=reorder),
+                                     points=steps("leaves", "reorder", wanted, leaves)))
+    return entries
+
+
+def sift_entries(dataset, notes):
+    some, many = nlist_for(1024, dataset.n, notes), nlist_for(4096, dataset.n, notes)
+    refined_points, half = steps("nprobe", "k_factor", RERANKED, many), dataset.d // 2
+    kinds = ((some, half, "x4fs"), (many, dataset.d // 4, "x4fsr"), (many, half, "x4fs"), (many, half, "x4fsr"))
+    codes = dict.fromkeys("IVF%d,PQ%d%s,RFlat" % kind for kind in kinds)
+    entries = []
+    for system in ("lutra", "faiss"):
+        entries += lists_of(system, ["IVF%d,Flat" % n for n in sorted({some, many})], fitting(PROBES, many)) + lists_of(system, codes, refined_points)
+    entries += lists_of("faiss", ["IVF%d,SQ8" % many], fitting(PROBES, many))
+    return entries + list_entries(dataset, many) + scann_trees(dataset, sorted({some, nlist_for(2000, dataset.n, []), many}))
+
+
+def words_entries(dataset, notes):
+    some, few = nlist_for(1024, dataset.n, notes), nlist_for(512, dataset.n, notes)
+    both, half = sorted({some, few}), dataset.d // 2
+    points, entries = steps("nprobe", "k_factor", FRONTIER_IP, some), []
+    for system, ending in (("lutra", "x4fsra"), ("faiss", "x4fsr")):
+        entries += lists_of(system, ["IVF%d,PQ%d%s,RFlat" % (n, half, ending) for n in both], points)
+        entries += lists_of(system, ["IVF%d,Flat" % n for n in both], fitting([{"nprobe": p} for p in (8, 16, 32, 64, 128, 256)], some))
+    entries += list_entries(dataset, some)
+    return entries + scann_trees(dataset, sorted({few, some, nlist_for(2000, dataset.n, [])}))
+
+
+FRONTIER_IP = {4: (8, 16, 32), 10: (8, 16, 32, 64, 128), 20: (32, 64, 128), 50: (64, 128, 256)}
+
+
+def frontier(name, metric, of_lists):
+    def plan(open_set):
+        notes = ["One front a system: the best of its settings at each recall."]
+        dataset = open_set(name, metric)
+        entries = of_lists(dataset, notes) + graph_entries(dataset)
+        return Plan(dataset, entries, levels=FRONTIER_LEVELS, joined=tuple({entry.system: 0 for entry in entries}), notes=notes)
+    return plan
 
 
 def kmeans(open_set):
     dataset = open_set("sift", "l2")
-    rows = data.np.load(dataset.train, mmap_mode="r")
+    rows = dataset.train_rows()
     notes = []
     k = 1024 if len(rows) >= 39 * 1024 else nlist_for(1024, len(rows), notes)
     notes = ["k = %d, on %s rows of d = %d, all of them used by every system." % (k, "{:,}".format(len(rows)), dataset.d)]
@@ -181,7 +262,7 @@ def guide(open_set):
 def compress(open_set):
     """Many rows to few, as before the index of a voice is built."""
     dataset = open_set("speech", "l2", train=200_000)
-    rows = data.np.load(dataset.train, mmap_mode="r")
+    rows = dataset.train_rows()
     k, batch = min(10_000, len(rows) // 20), 512
     notes = ["%s rows of d = %d to %s centroids. Mini-batches: 512 rows a step, random rows to begin with, 4 passes without an early stop; "
              "scikit-learn computes no labels." % ("{:,}".format(len(rows)), dataset.d, "{:,}".format(k))]
@@ -191,14 +272,18 @@ def compress(open_set):
     return ClusterPlan(dataset, k, (4,), entries, notes)
 
 
+Suite = namedtuple("Suite", "plan about systems")
+RIVALS = ("faiss", "hnswlib", "usearch", "glass", "vsag", "svs", "rabitq", "scann")
 SUITES = {
-    "sift-ivfpq": (ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat and IVF{n},Flat on SIFT descriptors"),
-    "speech-rvc": (speech_rvc, "IVF{N//39},Flat, nprobe 1, calls of 1, 50 and 1,000 speech frames: voice conversion"),
-    "speech-ivfpq": (ivfpq("speech", "l2"), "IVF1024,PQ128x4fs,RFlat and IVF{n},Flat on speech frames"),
-    "words-ip": (ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product"),
-    "flat": (flat, "exact search"),
-    "kmeans": (kmeans, "k-means: seconds at equal inertia"),
-    "guide": (guide, "what each part of IVF1024,PQ128x4fs,RFlat does, on speech frames"),
-    "compress": (compress, "many rows to few centroids: mini-batches and k-means on two levels"),
-    "pareto": (pareto, "each system at its own best settings: recall@10 against queries/s"),
+    "sift-ivfpq": Suite(ivfpq("sift", "l2"), "IVF1024,PQ64x4fs,RFlat and IVF{n},Flat on SIFT descriptors", ("lutra", "faiss", "scann")),
+    "speech-rvc": Suite(speech_rvc, "IVF{N//39},Flat, nprobe 1, calls of 1, 50 and 1,000 speech frames: voice conversion", ("lutra", "faiss")),
+    "speech-ivfpq": Suite(ivfpq("speech", "l2"), "IVF1024,PQ128x4fs,RFlat and IVF{n},Flat on speech frames", ("lutra", "faiss", "scann")),
+    "words-ip": Suite(ivfpq("words", "ip"), "IVF1024,PQ100x4fs,RFlat on words, inner product", ("lutra", "faiss", "scann")),
+    "flat": Suite(flat, "exact search", ("lutra", "faiss", "sklearn", "usearch", "scann")),
+    "kmeans": Suite(kmeans, "k-means: seconds at equal inertia", ("lutra", "faiss", "sklearn")),
+    "guide": Suite(guide, "what each part of IVF1024,PQ128x4fs,RFlat does, on speech frames", ("lutra",)),
+    "compress": Suite(compress, "many rows to few centroids: mini-batches and k-means on two levels", ("sklearn", "lutra")),
+    "frontier-sift": Suite(frontier("sift", "l2", sift_entries), "each system at the best of its settings, SIFT descriptors", ("lutra",) + RIVALS),
+    "frontier-words": Suite(frontier("words", "ip", words_entries), "each system at the best of its settings, words, inner product", ("lutra",) + RIVALS),
 }
+TOGETHER = {"frontier": ("frontier-sift", "frontier-words")}

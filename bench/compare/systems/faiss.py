@@ -6,45 +6,61 @@ import faiss
 import numpy as np
 
 from compare import blas
-from compare.protocol import System, serve
+from compare.protocol import Cached, serve
 
-PARAMETERS = {"nprobe": "nprobe", "k_factor": "k_factor_rf", "ef": "efSearch"}
+PARAMETERS = {"nprobe": "nprobe", "k_factor": "k_factor_rf"}
 
 
-class Faiss(System):
+def graph(index):
+    """The HNSW in an index, behind a refine stage, too."""
+    index = faiss.downcast_index(index)
+    return graph(index.base_index) if hasattr(index, "base_index") else index
+
+
+class Faiss(Cached):
     index = None
 
     def hello(self):
         simd = faiss.SIMDConfig.get_level_name() if hasattr(faiss, "SIMDConfig") else faiss.get_compile_options()
         return {"system": "faiss", "version": faiss.__version__, "isa": simd.strip(), "compiler": "wheel faiss-cpu",
-                "blas": blas.describe(blas.loaded("faiss"))}
+                "blas": blas.of_system("faiss")}
 
     def free(self):
         self.index = None
 
-    def train(self, rows, ask):
+    def trains(self, ask):
+        return self.made(np.load(ask["base"], mmap_mode="r").shape[1], ask).is_trained is False
+
+    def made(self, d, ask):
         faiss.omp_set_num_threads(ask["threads"])
         factory = "L2norm," + ask["factory"] if ask["metric"] == "cosine" else ask["factory"]
-        metric = faiss.METRIC_L2 if ask["metric"] == "l2" else faiss.METRIC_INNER_PRODUCT
-        self.index = faiss.index_factory(rows.shape[1], factory, metric)
+        index = faiss.index_factory(d, factory, faiss.METRIC_L2 if ask["metric"] == "l2" else faiss.METRIC_INNER_PRODUCT)
         if "ef_construction" in ask["settings"]:
-            faiss.downcast_index(self.index).hnsw.efConstruction = ask["settings"]["ef_construction"]
+            graph(index).hnsw.efConstruction = ask["settings"]["ef_construction"]
+        return index
+
+    def train(self, rows, ask):
+        self.index = self.made(rows.shape[1], ask)
         self.index.train(rows)
 
     def add(self, rows, ask):
+        self.index = self.index or self.made(rows.shape[1], ask)
         self.index.add(rows)
 
-    def saved_bytes(self, ask):
-        path = os.path.join(ask["folder"], "faiss.index")
-        faiss.write_index(self.index, path)
-        size = os.path.getsize(path)
-        os.remove(path)
-        return size
+    def save(self, folder):
+        faiss.write_index(self.index, os.path.join(folder, "faiss.index"))
+
+    def load(self, folder, ask):
+        faiss.omp_set_num_threads(ask["threads"])
+        self.index = faiss.read_index(os.path.join(folder, "faiss.index"))
 
     def set_params(self, params):
         space = faiss.ParameterSpace()
         for name, value in params.items():
-            space.set_index_parameter(self.index, PARAMETERS[name], value)
+            if name == "ef":
+                graph(self.index).hnsw.efSearch = value
+            else:
+                space.set_index_parameter(self.index, PARAMETERS[name], value)
 
     def prepare(self, rows, k, params):
         n = len(rows)

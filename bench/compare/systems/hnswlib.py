@@ -1,13 +1,15 @@
 """hnswlib: a graph, built from source for this machine. Settings M, ef_construction; parameter ef."""
 
 import importlib.metadata
+import os
 
 import hnswlib
+import numpy as np
 
-from compare.protocol import System, serve
+from compare.protocol import Cached, serve
 
 
-class Hnswlib(System):
+class Hnswlib(Cached):
     index = None
 
     def hello(self):
@@ -17,18 +19,20 @@ class Hnswlib(System):
     def free(self):
         self.index = None
 
-    def train(self, rows, ask):
-        self.threads = ask["threads"]
-        self.index = hnswlib.Index(space=ask["metric"], dim=rows.shape[1])
-        settings = ask["settings"]
-        self.index.init_index(max_elements=len(rows), M=settings["M"], ef_construction=settings["ef_construction"], random_seed=1234)
-        self.index.set_num_threads(self.threads)
-
     def add(self, rows, ask):
-        self.index.add_items(rows, num_threads=self.threads)
+        settings = ask["settings"]
+        self.index = hnswlib.Index(space=ask["metric"], dim=rows.shape[1])
+        self.index.init_index(max_elements=len(rows), M=settings["M"], ef_construction=settings["ef_construction"], random_seed=1234)
+        self.index.add_items(rows, num_threads=ask["threads"])
 
-    def saved_bytes(self, ask):
-        return self.index.index_file_size()
+    def save(self, folder):
+        self.index.save_index(os.path.join(folder, "hnswlib.index"))
+
+    def load(self, folder, ask):
+        self.threads = ask["threads"]
+        self.index = hnswlib.Index(space=ask["metric"], dim=np.load(ask["base"], mmap_mode="r").shape[1])
+        self.index.load_index(os.path.join(folder, "hnswlib.index"))
+        self.index.set_num_threads(self.threads)
 
     def set_params(self, params):
         self.index.set_ef(params["ef"])

@@ -1,5 +1,6 @@
-"""ScaNN: a tree over 4-bit codes with exact reordering (settings leaves and, for inner product, those of SOAR: a row is in two
-leaves; parameters leaves, reorder), or brute force."""
+"""ScaNN: a tree over 4-bit codes with reordering (settings leaves, reorder: float32 or int8 and, for inner product, those of SOAR:
+a row is in two leaves; parameters leaves, reorder), or brute force. The package is scann-core: the wheel named scann never looks at
+the processor and runs its SSE4 kernels (both install the module `scann`)."""
 
 import importlib.metadata
 import os
@@ -7,45 +8,41 @@ import os
 import numpy as np
 import scann
 
-from compare.protocol import System, serve, unit
+from compare.protocol import Cached, serve, unit
 
+KINDS = {"float32": scann.ReorderType.FLOAT32, "int8": scann.ReorderType.INT8}
 SOAR = ("soar_lambda", "overretrieve_factor")
 METRICS = {"l2": "squared_l2", "ip": "dot_product", "cosine": "dot_product"}
 
 
-class Scann(System):
+class Scann(Cached):
     index = None
 
     def hello(self):
-        return {"system": "scann", "version": importlib.metadata.version("scann"), "isa": "chosen when it runs", "compiler": "wheel"}
+        return {"system": "scann", "version": importlib.metadata.version("scann-core"), "isa": "chosen when it runs", "compiler": "wheel scann-core"}
 
     def free(self):
         self.index = None
 
-    def train(self, rows, ask):
-        """Done by add(): it trains on a sample of what it holds."""
-
     def add(self, rows, ask):
-        self.threads, self.cosine = ask["threads"], ask["metric"] == "cosine"
-        builder = scann.scann_ops_pybind.builder(unit(rows) if self.cosine else rows, 10, METRICS[ask["metric"]])
-        builder.set_n_training_threads(self.threads)
+        builder = scann.scann_ops_pybind.builder(unit(rows) if ask["metric"] == "cosine" else rows, 10, METRICS[ask["metric"]])
+        builder.set_n_training_threads(ask["threads"])
         if ask["settings"]["kind"] == "exact":
             builder.score_brute_force()
         else:
             leaves, soar = ask["settings"]["leaves"], {name: value for name, value in ask["settings"].items() if name in SOAR}
             builder.tree(num_leaves=leaves, num_leaves_to_search=min(10, leaves), training_sample_size=min(len(rows), 256 * leaves), **soar)
-            builder.score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)
+            builder.score_ah(2, anisotropic_quantization_threshold=0.2)
+            builder.reorder(100, quantize=KINDS[ask["settings"].get("reorder", "float32")])
         self.index = builder.build()
-        self.index.set_num_threads(self.threads)
 
-    def saved_bytes(self, ask):
-        folder = os.path.join(ask["folder"], "scann")
-        os.makedirs(folder, exist_ok=True)
-        self.index.serialize(folder)
-        size = sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
-        for name in os.listdir(folder):
-            os.remove(os.path.join(folder, name))
-        return size
+    def save(self, folder):
+        self.index.serialize(folder, relative_path=True)
+
+    def load(self, folder, ask):
+        self.threads, self.cosine = ask["threads"], ask["metric"] == "cosine"
+        self.index = scann.scann_ops_pybind.load_searcher(folder)
+        self.index.set_num_threads(self.threads)
 
     def prepare(self, rows, k, params):
         leaves, reorder, index = params.get("leaves", -1), params.get("reorder", -1), self.index

@@ -6,6 +6,7 @@ import sklearn
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.neighbors import NearestNeighbors
 
+from compare import blas
 from compare.protocol import System, serve
 
 METRICS = {"l2": "sqeuclidean", "cosine": "cosine"}
@@ -15,17 +16,16 @@ class ScikitLearn(System):
     index = None
 
     def hello(self):
-        return {"system": "scikit-learn", "version": sklearn.__version__, "isa": "as its BLAS chooses", "compiler": "wheel"}
+        return {"system": "scikit-learn", "version": sklearn.__version__, "isa": "as its BLAS", "compiler": "wheel",
+                "blas": blas.of_system("sklearn")}
 
     def free(self):
         self.index = None
 
-    def train(self, rows, ask):
+    def add(self, rows, ask):
         if ask["metric"] not in METRICS:
             raise ValueError("brute force has no metric %r" % ask["metric"])
         self.index = NearestNeighbors(algorithm="brute", metric=METRICS[ask["metric"]], n_jobs=ask["threads"])
-
-    def add(self, rows, ask):
         self.index.fit(rows)
 
     def saved_bytes(self, ask):

@@ -11,7 +11,19 @@ from compare import protocol, scoring
 WAY = sys.argv[1]
 
 
-class Broken(protocol.System):
+class Broken(protocol.Cached if WAY == "is kept" else protocol.System):
+    def trains(self, ask):
+        return True
+
+    def save(self, folder):
+        np.save(os.path.join(folder, "rows.npy"), self.rows)
+
+    def load(self, folder, ask):
+        self.rows = np.load(os.path.join(folder, "rows.npy"))
+
+    def free(self):
+        self.rows = None
+
     def hello(self):
         if WAY == "missing package":
             os.write(2, b"ModuleNotFoundError: No module named 'nosuch'\n")

@@ -1,7 +1,9 @@
-"""Run in bench/: python3 -m unittest compare.tests.test_compare   (numpy only; a few seconds)"""
+"""Run in bench/: python3 -m unittest compare.tests.test_compare   (numpy only; with matplotlib the pictures, too)"""
 
 import csv
+import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -10,7 +12,8 @@ from unittest import mock
 import numpy as np
 
 from compare import blas, data, main, report, scoring, suites
-from compare.rounds import ClusterRace, Options, SearchRace
+from compare import options as command_line
+from compare.rounds import ClusterRace, Options, Point, Row, SearchRace
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
@@ -124,9 +127,7 @@ class Data(unittest.TestCase):
             self.open(path="nothing")
 
 
-class Races(unittest.TestCase):
-    """Whole races among systems that work and systems that do not."""
-
+class RaceCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
@@ -136,15 +137,19 @@ class Races(unittest.TestCase):
             np.save(os.path.join(cls.folder.name, name + ".npy"), rng.standard_normal((n, 8)).astype("f"))
         cls.data = data.open_set(cls.folder.name, "sift", "l2", os.path.join(cls.folder.name, "cache"))
 
-    def options(self, ways, timeout=20, environments=()):
+    def options(self, ways, timeout=20, environments=(), **more):
         commands = {way: [sys.executable, "-m", "compare.tests.broken", way] for way in ways}
-        return Options(ROOT, self.folder.name, commands, rounds=3, seconds=0.01, timeout=timeout, environments=dict(environments))
+        return Options(ROOT, self.folder.name, commands, rounds=3, seconds=0.01, timeout=timeout, environments=dict(environments), **more)
 
     def search(self, ways, timeout=20, **options):
         entries = [suites.Entry(way, "x", "IVF2,Flat", points=[{"nprobe": 1}, {"nprobe": 2}]) for way in ways]
         self.plan = suites.Plan(self.data, entries)
         with SearchRace(self.plan, self.options(ways, timeout, **options)) as race:
             return {row.entry.system: row for row in race.run()}
+
+
+class Races(RaceCase):
+    """Whole races among systems that work and systems that do not."""
 
     def test_a_bad_system_has_a_row_that_says_so_and_the_others_go_on(self):
         said = {"crashes": "crashed: SIGABRT", "missing package": "No module named 'nosuch'", "no JSON": "no JSON object",
@@ -216,14 +221,60 @@ class Races(unittest.TestCase):
         self.assertTrue(any("too few centroids" in line and "wrong centroids" in line for line in report.cluster_report(plan, race.rows)[0]))
 
 
+class Cache(RaceCase):
+    """Indexes that are built once."""
+
+    def race(self, more=(), **settings):
+        """The row of an entry that is built into the cache, or found there."""
+        plan = suites.Plan(self.data, [suites.Entry("is kept", "x", settings=settings, points=[{"nprobe": 1}])])
+        cache = os.path.join(self.folder.name, "cache of " + self.id())
+        with SearchRace(plan, self.options(["is kept"], cache=cache, build_threads=2)) as race:
+            return (race.fill_cache() if "fill" in more else race.run())[0], cache
+
+    def builds(self, cache):
+        return sorted(os.listdir(os.path.join(cache, "is kept")))
+
+    def test_an_index_is_built_once_and_its_seconds_stay(self):
+        (first, cache), (second, _) = self.race(), self.race()
+        self.assertEqual((first.failure, second.failure, len(first.builds), len(self.builds(cache))), ("", "", 1, 1))
+        self.assertEqual(first.builds, second.builds)
+        self.assertEqual(second.points[0, 0].recalls[10], 1.0)
+        self.assertIn("| 2 threads, kept |", "\n".join(report.build_table([second])))
+
+    def test_another_setting_is_another_index(self):
+        _, cache = self.race(M=16)
+        self.race(M=32)
+        self.assertEqual(len(self.builds(cache)), 2)
+
+    def test_the_cache_can_be_filled_without_measuring(self):
+        row, cache = self.race(["fill"])
+        self.assertEqual((row.failure, row.points, len(self.builds(cache))), ("", {}, 1))
+
+    def test_an_interrupted_build_is_made_again(self):
+        _, cache = self.race()
+        folder = os.path.join(cache, "is kept", self.builds(cache)[0])
+        os.rename(folder, folder + ".part")
+        row, _ = self.race()
+        self.assertEqual((row.failure, self.builds(cache)), ("", [os.path.basename(folder)]))
+
+    def test_without_a_cache_nothing_stays(self):
+        row = self.search(["is kept"])["is kept"]
+        self.assertEqual((row.failure, row.kept, len(row.builds)), ("", False, 3))
+        self.assertFalse(os.path.exists(os.path.join(row.folder, "index")))
+
+
 class Blas(unittest.TestCase):
-    """A fake library: OPENBLAS_CORETYPE names its kernels, and the dictionary says what comes of each."""
+    """A fake program: OPENBLAS_CORETYPE names its kernels, and the dictionary says what comes of each."""
     AVX512 = "avx2 fma avx512f avx512cd avx512bw avx512dq avx512vl"
+    HELD = ["Haswell", "Zen", "SkylakeX"]
+
+    def choice(self, flags, held=HELD, **results):
+        program = "import json, os\nresult = %r.get(os.environ.get('OPENBLAS_CORETYPE', 'none'), 'crash')\n" % results
+        program += "os.abort() if result == 'crash' else print(json.dumps({'seconds': result, 'held': %r}))" % (held,)
+        return blas.fastest([sys.executable, "-c", program], flags=flags)
 
     def fastest(self, flags, **results):
-        program = "import os, sys\nresult = %r.get(os.environ.get('OPENBLAS_CORETYPE', 'none'), 'crash')\n" % results
-        program += "os.abort() if result == 'crash' else print(result)"
-        return blas.fastest("faiss", flags=flags, command=[sys.executable, "-c", program])
+        return self.choice(flags, **results).own
 
     def test_the_fastest_kernels_are_asked_for(self):
         self.assertEqual(self.fastest(self.AVX512, none=4, Haswell=2, Zen=3, SkylakeX=1), {"OPENBLAS_CORETYPE": "SkylakeX"})
@@ -231,18 +282,61 @@ class Blas(unittest.TestCase):
 
     def test_nothing_is_asked_for_where_the_default_is_fastest_or_nothing_runs(self):
         self.assertEqual(self.fastest(self.AVX512, none=1, Haswell=2, Zen=3, SkylakeX=4), {})
-        self.assertEqual(self.fastest(self.AVX512), {})
+        self.assertEqual(self.choice(self.AVX512), blas.Choice())
 
     def test_kernels_that_crash_or_print_nonsense_are_not_taken(self):
         self.assertEqual(self.fastest(self.AVX512, none=4, Haswell="-", Zen=3), {"OPENBLAS_CORETYPE": "Zen"})
 
-    def test_only_what_the_processor_can_run_is_tried(self):
+    def test_only_what_the_processor_can_run_and_the_library_has_is_tried(self):
         self.assertEqual(self.fastest("avx2 fma", none=4, Haswell=2, SkylakeX=1), {"OPENBLAS_CORETYPE": "Haswell"})
         self.assertEqual(self.fastest("ssse3", none=4, Haswell=2, SkylakeX=1), {})
+        self.assertEqual(self.fastest(self.AVX512, held=["Zen"], none=4, Zen=2, SkylakeX=1), {"OPENBLAS_CORETYPE": "Zen"})
 
     def test_what_was_set_before_changes_nothing(self):
         with mock.patch.dict(os.environ, {"OPENBLAS_CORETYPE": "Zen"}):
             self.assertEqual(self.fastest("avx2 fma", none=2, Haswell=3, Zen=1), {"OPENBLAS_CORETYPE": "Zen"})
+
+    def test_what_needs_a_blas_is_not_published_without(self):
+        row = Row(suites.Entry("faiss", "Flat"), identity={"blas": "OpenBLAS 0.3.15, Haswell"})
+        timed, not_timed = {"faiss": blas.Choice({}, {None: 1.0})}, {"faiss": blas.Choice()}
+        main.check_blas([row], timed)
+        with self.assertRaisesRegex(main.NoBlas, "BLAS of faiss"):
+            main.check_blas([row], not_timed)
+        row.identity = {}
+        with self.assertRaisesRegex(main.NoBlas, "BLAS of faiss"):
+            main.check_blas([row], timed)
+        row.failure = "does not run"
+        main.check_blas([row], not_timed)
+
+
+class CommandLine(unittest.TestCase):
+    def parse(self, *arguments):
+        with mock.patch("sys.stderr"):
+            return command_line.parse(arguments)
+
+    def test_a_suite_needs_its_own_systems_only(self):
+        self.assertEqual(command_line.needed(self.parse("--suite", "guide")), ["lutra"])
+        self.assertEqual(command_line.needed(self.parse("--suite", "guide", "--suite", "speech-rvc")), ["lutra", "faiss"])
+        self.assertEqual(command_line.needed(self.parse("--suite", "flat", "--systems", "faiss,glass")), ["faiss"])
+
+    def test_suites_that_go_together_are_each_run_once(self):
+        self.assertEqual(command_line.chosen(self.parse("--suite", "frontier", "--suite", "frontier-sift")), ["frontier-sift", "frontier-words"])
+        self.assertEqual(command_line.chosen(self.parse("--suite", "all", "--suite", "frontier")), list(suites.SUITES))
+
+    def test_every_system_has_its_requirements(self):
+        folder = os.path.join(ROOT, "bench", "compare", "requirements")
+        self.assertEqual({name[:-4] for name in os.listdir(folder)}, set(command_line.SYSTEMS) - {"lutra"} | {"runner"})
+
+    def test_wrong_arguments_are_refused(self):
+        for wrong in (["--suite", "nosuch"], [], ["--suite", "flat", "--build-only"], ["--suite", "flat", "--systems", "nosuch"],
+                      ["--suite", "flat", "--rounds", "2"]):
+            with self.assertRaises(SystemExit):
+                self.parse(*wrong)
+
+    def test_the_list_needs_no_package(self):
+        program = "import sys; sys.modules['numpy'] = None; from compare import setup; setup.main(['--list'])"
+        said = subprocess.run([sys.executable, "-c", program], cwd=os.path.join(ROOT, "bench"), capture_output=True, text=True, check=True)
+        self.assertIn("frontier-sift", said.stdout)
 
 
 class Suites(unittest.TestCase):
@@ -262,11 +356,44 @@ class Suites(unittest.TestCase):
 
                 def open_set(name, metric, queries=None, train=None):
                     return data.open_set(os.path.join(folder, str(n)), name, metric, os.path.join(folder, "cache"), queries, train)
-                for name, (plan, _) in suites.SUITES.items():
+                for name, suite in suites.SUITES.items():
                     with self.subTest(suite=name, n=n):
-                        entries = plan(open_set).entries
+                        entries = suite.plan(open_set).entries
+                        self.assertEqual({entry.system for entry in entries}, set(suite.systems))
                         self.assertEqual(len(entries), len({(entry.system, entry.label) for entry in entries}))
                         self.assertTrue(all(entry.points for entry in entries))
+
+
+class Tables(unittest.TestCase):
+    def test_a_step_that_is_not_there_has_no_seconds(self):
+        self.assertEqual([report.seconds(values) for values in ([0], [3.97e-06], [0.0004, 0.0002], [12.94], [1.5, 2.5, 2])],
+                         ["-", "-", "-", "12.9", "2 (1.5..2.5)"])
+
+    def test_the_fastest_setting_that_reaches_a_recall_is_named(self):
+        row = Row(suites.Entry("faiss", "IVF4,Flat"))
+        for at, (nprobe, recall, rate) in enumerate(((1, 0.8, 900), (2, 0.93, 500), (4, 0.97, 200))):
+            point = Point({"nprobe": nprobe}, 0, {10: recall}, [{"batch_qps": rate, "p50_us": 1, "p99_us": 1}])
+            row.points[0, at] = point
+        plan = suites.Plan(None, [row.entry], (0,), (0.9, 0.95, 0.99), ("faiss",))
+        self.assertIn("| faiss | all queries in one call | IVF4,Flat: nprobe=2 | IVF4,Flat: nprobe=4 | not reached |", report.front_settings(plan, [row]))
+
+
+@unittest.skipUnless(importlib.util.find_spec("matplotlib"), "needs matplotlib")
+class Pictures(unittest.TestCase):
+    def test_no_two_lines_look_alike_without_color_either(self):
+        from compare import plots
+        names = ["%s %d" % (system, at) for system in command_line.SYSTEMS for at in range(2)]
+        for some in (names, names[:1] + names[1:2]):
+            looks = plots.style(some).values()
+            self.assertEqual(len({(look["marker"], look["fillstyle"]) for look in looks}), len(some))
+        self.assertEqual(len({look["color"] for look in looks}), 2)  # entries of one system alone
+        self.assertEqual(set(plots.COLORS), set(command_line.SYSTEMS))
+        self.assertEqual(len(set(plots.COLORS.values())), len(plots.COLORS))
+
+    def test_the_caption_names_machine_threads_and_date(self):
+        from compare import plots
+        said = plots.caption([("machine", "A, 2 cores"), ("date", "2026-01-02")], 2, [Row(None, identity={"blas": "OpenBLAS 1, Zen"})])
+        self.assertEqual(said, "A, 2 cores · 2 threads · OpenBLAS 1, Zen · 2026-01-02")
 
 
 class Publishing(unittest.TestCase):
