@@ -23,7 +23,7 @@ files; other CPUs may differ in the last bits of the float sets.
 
 What the machine needs (Debian 12: run with /usr/bin/python3):
     apt-get update
-    apt-get install --no-install-recommends python3-numpy python3-scipy python3-opencv ffmpeg
+    apt-get install --no-install-recommends libopenblas0-pthread python3-numpy python3-scipy python3-opencv ffmpeg
 The packages named in IMAGE_SOURCES, SPEECH_SOURCES and TEXT_SOURCES below are fetched
 by this script (about 2.1 GB; unpacked about 3.5 GB).  Full size needs about 8 GB of disk, 8 GB of
 memory and, on two cores, some 20 minutes (sift 14, speech 4, words 5).  The ground truth is
@@ -1047,7 +1047,7 @@ def main():
         parser.error("unknown set: " + " ".join(args.what))
     if np is None:
         parser.error("numpy is missing: apt-get install --no-install-recommends "
-                     "python3-numpy python3-scipy python3-opencv ffmpeg, and run it with /usr/bin/python3")
+                     "libopenblas0-pthread python3-numpy python3-scipy python3-opencv ffmpeg, and run it with /usr/bin/python3")
     out = os.path.abspath(args.out)
     work = os.path.join(out, "work")
     os.makedirs(work, exist_ok=True)

@@ -24,7 +24,7 @@ std::vector<std::uint32_t> near(const ByteRows& rows, std::size_t n, const float
     Arena arena;
     std::vector<std::uint32_t> found(n + lutra::kByteGroup);
     lutra::RowsNear near{found.data()};
-    rows.may_be_near<1>({q}, 0, n, k, &near, arena);
+    rows.may_be_near({&q, 1}, 0, n, k, &near, arena);
     found.resize(near.n);
     return found;
 }

@@ -3,7 +3,9 @@
 
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/random.hpp>
+#include <lutra/core/workspace.hpp>
 #include <lutra/kernels/byte_scan.hpp>
+#include <lutra/kernels/byte_tiles.hpp>
 
 #include <algorithm>
 #include <array>
@@ -55,8 +57,8 @@ void check_dots() {
                 if (n != 0) rows.bytes[byte_offset(0, t)] = std::byte{0}, rows.bytes[byte_offset(15, t)] = std::byte{255};
             AlignedVector<float> want(n * kByteGroup), got(n * kByteGroup);
             const ByteCodes queries[1] = {codes_of(q)};
-            byte_products(scalar{}, queries, rows.groups, want.data());
-            byte_products(Lanes{}, queries, rows.groups, got.data());
+            byte_products<1>(scalar{}, queries, rows.groups, want.data());
+            byte_products<1>(Lanes{}, queries, rows.groups, got.data());
             CHECK(got == want);
         }
 }
@@ -154,6 +156,55 @@ void check_lanes() {
         check_scan<false, Lanes::kQueries, Lanes>();
     }
 }
+
+#if LUTRA_HAS_TILES
+/// Queries for tiles, and each by itself.
+struct Batch {
+    AlignedVector<std::int8_t> codes;
+    std::vector<ByteQuery> each;
+    TileQueries all;
+
+    Batch(std::size_t n, std::size_t padded, Rng& rng) : codes(round_up(n, TileQueries::kTile) * TileQueries::pitch_for(padded)) {
+        all.n = n, all.pitch = TileQueries::pitch_for(padded), all.codes = codes.data();
+        for (std::size_t q = 0; q < n; ++q) {
+            std::int8_t* const own = codes.data() + q * all.pitch;
+            const std::vector<std::int8_t> random = random_query(padded, rng);
+            std::copy(random.begin(), random.end(), own);
+            TileQueries::pad(own, padded);
+            const float threshold = q % 7 == 2 ? 1e30F : float(rng.below(2000)) - 1000;
+            each.push_back({codes_of(random), q % 2 == 0 ? 2.F : 0.5F, float(q % 3), threshold});
+            each.back().codes.codes = own;
+            all.set(q, each.back());
+        }
+    }
+};
+
+template <bool Whole>
+void check_tile_scan(const ByteGroups& rows, const Batch& batch) {
+    const Tiles tiles;
+    Arena arena;
+    const std::size_t room = (rows.n + 2) * kByteGroup;
+    std::vector<Found> got(batch.all.n, {std::vector<std::uint32_t>(room), std::vector<std::int32_t>(room)});
+    std::vector<ByteSurvivors> found;
+    for (Found& f : got) found.push_back({f.offsets.data(), f.dots.data(), 7});
+    byte_scan<Whole>(tiles, rows, batch.all, found.data(), arena);
+    for (std::size_t q = 0; q < batch.all.n; ++q) {
+        got[q].offsets.resize(found[q].n), got[q].dots.resize(found[q].n);
+        CHECK(got[q] == scan<Whole>(scalar{}, rows, std::array{batch.each[q]})[0]);
+    }
+}
+
+void check_tile_products(const ByteGroups& rows, const Batch& batch) {
+    Arena arena;
+    const std::size_t n = rows.n * kByteGroup;
+    AlignedVector<float> got(batch.all.n * n), want(n);
+    byte_products(Tiles(), batch.all, rows, got.data(), arena);
+    for (std::size_t q = 0; q < batch.all.n; ++q) {
+        byte_products<1>(scalar{}, &batch.each[q].codes, rows, want.data());
+        CHECK(std::equal(want.begin(), want.end(), got.begin() + std::ptrdiff_t(q * n)));
+    }
+}
+#endif
 }  // namespace
 
 TEST_CASE("byte_offset: each code of each row has a byte of its own") {
@@ -200,4 +251,20 @@ TEST_CASE("byte kernels: AVX2 gives what the definition does") { check_lanes<Avx
 #endif
 #if defined(__aarch64__) && !defined(LUTRA_SCALAR_ONLY)
 TEST_CASE("byte kernels: NEON without dot products gives what the definition does") { check_lanes<NeonBytes>(); }
+#endif
+#if LUTRA_HAS_TILES
+TEST_CASE("byte kernels: tiles give what the definition does, for any number of queries, groups and columns") {
+    if (!tiles_granted()) return;
+    Rng rng(6);
+    for (const std::size_t n : {0, 1, 2, 5})
+        for (const std::size_t padded : {4, 60, 64, 68, 200}) {
+            const Rows whole(n, padded, 1, rng), any(n, padded, 3, rng);
+            for (const std::size_t n_queries : {1, 15, 16, 17, 32}) {
+                const Batch batch(n_queries, padded, rng);
+                check_tile_scan<true>(whole.groups, batch);
+                check_tile_scan<false>(any.groups, batch);
+                check_tile_products(any.groups, batch);
+            }
+        }
+}
 #endif

@@ -13,7 +13,16 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 #include <vector>
+#if LUTRA_HAS_TILES
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+#include <cerrno>
+#include <cstddef>
+#endif
 
 namespace {
 using namespace lutra;
@@ -156,9 +165,25 @@ bool machine_has_it() {
     return true;
 #endif
 }
+
+/// From now on the system refuses what tiles are asked for by; false if it cannot be made to.
+bool refuse_tiles() {
+#if LUTRA_HAS_TILES
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_arch_prctl, 0, 1),
+                          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_fprog filter = {std::size(code), code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0 &&
+           !tiles_granted();
+#else
+    return false;
+#endif
+}
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
     if (!machine_has_it()) return std::puts("this machine does not have the instructions"), 0;
+    if (argc > 1 && argv[1] == std::string_view("refuse_tiles") && !refuse_tiles())
+        return std::puts("this machine cannot refuse tiles"), 0;
     return print_all(Metric::l2) && print_all(Metric::inner_product) ? 0 : 1;
 }

@@ -1,17 +1,25 @@
-# cmake -DPROGRAMS=a|b|c -P compare.cmake: programs that print the same text, of what this machine can run. The first is the
-# definition.
+# cmake -DPROGRAMS=a|b|c [-DWITHOUT_TILES=b] -P compare.cmake: programs that print the same text, of what this machine can run. The
+# first is the definition. WITHOUT_TILES is run once more on a system that refuses tiles.
 string(REPLACE "|" ";" programs "${PROGRAMS}")
 list(POP_FRONT programs definition)
 execute_process(COMMAND ${definition} OUTPUT_VARIABLE want RESULT_VARIABLE code)
 if(NOT code EQUAL 0)
   message(FATAL_ERROR "${definition} failed: ${code}\n${want}")
 endif()
-foreach(program IN LISTS programs)
-  execute_process(COMMAND ${program} OUTPUT_VARIABLE got RESULT_VARIABLE code)
+
+function(compare)
+  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE got RESULT_VARIABLE code)
   if(got MATCHES "^this machine")
-    message("${program}: ${got}")
+    message("${ARGN}: ${got}")
   elseif(NOT code EQUAL 0 OR NOT got STREQUAL want)
-    message(FATAL_ERROR "${program} (${code}):\n${got}\n${definition}:\n${want}")
+    message(FATAL_ERROR "${ARGN} (${code}):\n${got}\n${definition}:\n${want}")
   endif()
+endfunction()
+
+foreach(program IN LISTS programs)
+  compare("${program}")
 endforeach()
+if(WITHOUT_TILES)
+  compare("${WITHOUT_TILES}" refuse_tiles)
+endif()
 message("${want}")

@@ -15,7 +15,6 @@
 #include <lutra/kernels/top_rows.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -175,12 +174,14 @@ private:
         const std::size_t room = round_up(k_, kByteGroup);
         // So many exact scores of a query, 25 ns each, take what bytes save, about 2.5 ns a centroid (1,024 of d = 128, Zen 4).
         const std::size_t many = nprobe + nprobe / 2 + k_ / 10;
-        const auto rows = arena.take<std::uint32_t>(kByteQueries * room);
-        RowsNear near[kByteQueries];
-        for (std::size_t j = 0; j < kByteQueries; ++j) near[j].rows = rows.data() + j * room;
+        const std::size_t most = std::min(ByteRows::most_together(), q.n);
+        const auto queries = arena.take<const float*>(most);
+        const auto near = arena.take<RowsNear>(most);
+        for (RowsNear& found : near) found.rows = arena.take<std::uint32_t>(room).data();
         for (std::size_t i = 0; i < q.n;) {
-            const std::size_t n = q.n - i >= kByteQueries ? kByteQueries : 1;
-            n == 1 ? find_near<1>(q, i, nprobe, near, arena) : find_near<kByteQueries>(q, i, nprobe, near, arena);
+            const std::size_t n = std::min(most, q.n - i);
+            for (std::size_t j = 0; j < n; ++j) queries[j] = q.row(i + j);
+            centroids_.bytes().may_be_near(queries.first(n), 0, k_, nprobe, near.data(), arena);
             std::size_t compared = 0;
             for (std::size_t j = 0; j < n; ++j, ++i) {
                 compared += near[j].n;
@@ -192,12 +193,6 @@ private:
             if (compared > n * many) return i;
         }
         return q.n;
-    }
-    template <std::size_t Q>
-    void find_near(MatrixView q, std::size_t i, std::size_t nprobe, RowsNear* near, Arena& arena) const {
-        std::array<const float*, Q> queries;
-        for (std::size_t j = 0; j < Q; ++j) queries[j] = q.row(i + j);
-        centroids_.bytes().may_be_near(queries, 0, k_, nprobe, near, arena);
     }
 
     // If all lists are asked for, none may be missing because the query or a centroid has NaN.

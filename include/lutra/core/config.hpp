@@ -14,7 +14,7 @@
 //   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, exceptions and assertions mode. Two object files
 //                       built with different flags then never share an inline function: without it a baseline main()
 //                       linked with an AVX-512 object would run the AVX-512 body.
-//   LUTRA_HAS_EXCEPTIONS
+//   LUTRA_HAS_EXCEPTIONS, LUTRA_HAS_TILES
 #pragma once
 #include <cassert>
 
@@ -30,8 +30,18 @@
 #define LUTRA_TAG_EXCEPTIONS _noexcept
 #endif
 
+// Tiles of bytes (AMX): where the compiler may use them and there is a system to ask for them, Linux (kernels/byte_tiles.hpp).
+#if (defined(__AMX_INT8__) || defined(__AMXINT8__)) && defined(__AVX512VBMI__) && defined(__AVX512VNNI__) && defined(__linux__) && \
+    defined(__x86_64__) && !defined(LUTRA_SCALAR_ONLY) && !defined(LUTRA_NO_BYTES)
+#define LUTRA_HAS_TILES 1
+#else
+#define LUTRA_HAS_TILES 0
+#endif
+
 #if defined(LUTRA_SCALAR_ONLY)
 #define LUTRA_TAG_ISA scalar
+#elif LUTRA_HAS_TILES
+#define LUTRA_TAG_ISA avx512vnni_amx
 #elif defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
 #define LUTRA_TAG_ISA avx512vnni
 #elif defined(__AVX512BW__) && defined(__AVX512VNNI__)

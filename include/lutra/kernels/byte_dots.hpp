@@ -48,9 +48,9 @@ inline std::int32_t byte_dot(const ByteCodes& query, const ByteGroups& rows, std
 
 /// products [Q, n * kByteGroup]: each query times each row.
 template <std::size_t Q>
-void byte_products(scalar, const ByteCodes (&queries)[Q], const ByteGroups& rows, float* products) {
-    for (const ByteCodes& query : queries)
-        for (std::size_t j = 0; j < rows.n * kByteGroup; ++j) *products++ = float(byte_dot(query, rows, j));
+void byte_products(scalar, const ByteCodes* queries, const ByteGroups& rows, float* products) {
+    for (std::size_t q = 0; q < Q; ++q)
+        for (std::size_t j = 0; j < rows.n * kByteGroup; ++j) *products++ = float(byte_dot(queries[q], rows, j));
 }
 
 namespace detail {
@@ -127,8 +127,8 @@ template <std::size_t Groups, class Lanes, std::size_t Q>
 
 }  // namespace detail
 
-template <class Lanes, std::size_t Q>
-void byte_products(Lanes lanes, const ByteCodes (&queries)[Q], const ByteGroups& rows, float* products) {
+template <std::size_t Q, class Lanes>
+void byte_products(Lanes lanes, const ByteCodes* queries, const ByteGroups& rows, float* products) {
     constexpr std::size_t kTogether = Q > 1 ? Lanes::kGroups : 1;
     const ByteCodes* pointers[Q];
     for (std::size_t q = 0; q < Q; ++q) pointers[q] = &queries[q];

@@ -15,14 +15,16 @@
 #include <lutra/core/workspace.hpp>
 #include <lutra/kernels/byte_bounds.hpp>
 #include <lutra/kernels/byte_code.hpp>
+#include <lutra/kernels/byte_tiles.hpp>
 #include <lutra/kernels/column_medians.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -75,26 +77,31 @@ public:
         slacks_[j] = slack(metric_ == Metric::l2 ? double(centred.length) : double(centred.squared) + origin_squared_);
     }
 
+    /// So many queries are best asked for together.
+    static std::size_t most_together() {
+#if LUTRA_HAS_TILES
+        if (tiles_granted()) return TileQueries::kMost;
+#endif
+        return kByteQueries;
+    }
+
     /// Finds all rows of [begin, end) that may be among the k nearest of those, for each query (pointers to d floats); numbers
-    /// found are less begin. Needs: begin a multiple of 16, end too or size(), 1 <= k <= end - begin.
-    template <std::size_t Q>
-    void may_be_near(const std::array<const float*, Q>& queries, std::size_t begin, std::size_t end, std::size_t k, RowsNear* found,
+    /// found are less begin. Needs: at most most_together() queries, begin a multiple of 16, end too or size(), 1 <= k <= end -
+    /// begin.
+    void may_be_near(std::span<const float* const> queries, std::size_t begin, std::size_t end, std::size_t k, RowsNear* found,
                      Arena& arena) const {
         LUTRA_ASSERT(begin % kByteGroup == 0 && (end % kByteGroup == 0 || end == n_));
         const Arena::Frame frame(arena);
-        const auto codes = arena.take<std::int8_t>(Q * padded_);
-        ByteCodes coded[Q];
-        Query asked[Q];
-        for (std::size_t q = 0; q < Q; ++q) asked[q] = quantize(queries[q], codes.data() + q * padded_, coded[q], arena);
-        for (std::size_t q = 0; q < Q; ++q) found[q].n = 0;
-        if (k == 1) return find_nearest(coded, asked, begin, end, found, arena);
+        const Asked asked = quantize_all(queries, arena);
+        for (std::size_t q = 0; q < queries.size(); ++q) found[q].n = 0;
+        if (k == 1) return find_nearest(asked, begin, end, found, arena);
         const std::size_t n = round_up(end - begin, kByteGroup);
-        const auto products = arena.take<float>(Q * n), most = arena.take<float>(n);
-        byte_products(BestBytes{}, coded, groups(begin, n), products.data());
-        for (std::size_t q = 0; q < Q; ++q) {
-            if (!asked[q].usable) continue;
+        const auto products = arena.take<float>(asked.n * n), most = arena.take<float>(n);
+        multiply(asked, groups(begin, n), products.data(), arena);
+        for (std::size_t q = 0; q < asked.n; ++q) {
+            if (!asked.targets[q].usable) continue;
             float* const least = products.data() + q * n;  // becomes bounds; slots behind the rows are infinitely far
-            byte_bounds(best{}, terms(begin, n), asked[q].bound, least, most.data());
+            byte_bounds(best{}, terms(begin, n), asked.targets[q].bound, least, most.data());
             const float limit = kth(most.data(), end - begin, k, arena);
             found[q].n = std::min(end - begin, find_up_to(best{}, least, n, limit, found[q].rows));
         }
@@ -104,6 +111,13 @@ private:
     struct Query {
         ByteBoundQuery bound;
         bool usable = false;
+    };
+    // Queries in bytes: codes [n, pitch()], coded [n], targets [n].
+    struct Asked {
+        std::size_t n = 0;
+        std::span<std::int8_t> codes;
+        std::span<ByteCodes> coded;
+        std::span<Query> targets;
     };
 
     static bool fit(const float* rows, std::size_t n, std::size_t d) {
@@ -117,7 +131,7 @@ private:
     Query quantize(const float* q, std::int8_t* codes, ByteCodes& coded, Arena& arena) const {
         const Arena::Frame frame(arena);
         coded = {codes, 0};
-        std::fill_n(codes, padded_, std::int8_t{0});
+        std::fill_n(codes, pitch(), std::int8_t{0});
         const bool l2 = metric_ == Metric::l2;
         const auto x = arena.take<float>(d_);
         const Centred centred = centre(best{}, q, l2 ? origin_.data() : nullptr, d_, x.data());
@@ -126,6 +140,42 @@ private:
         coded.bias = kByteZero * query.sum;
         const float factor = l2 ? 2.F : 1.F;
         return {{factor * query.scale, factor * detail::byte_reach(query), slack(double(centred.length))}, true};
+    }
+
+#if LUTRA_HAS_TILES
+    std::size_t pitch() const { return TileQueries::pitch_for(padded_); }
+    static bool by_tiles(std::size_t n) { return n >= TileQueries::kLeast && tiles_granted(); }
+#else
+    std::size_t pitch() const { return padded_; }
+#endif
+
+    Asked quantize_all(std::span<const float* const> queries, Arena& arena) const {
+        const std::size_t n = queries.size();
+        Asked asked{n, arena.take<std::int8_t>(round_up(n, kByteGroup) * pitch()), arena.take<ByteCodes>(n), arena.take<Query>(n)};
+        for (std::size_t q = 0; q < n; ++q)
+            asked.targets[q] = quantize(queries[q], asked.codes.data() + q * pitch(), asked.coded[q], arena);
+        return asked;
+    }
+
+    // products [asked.n, rows.n * kByteGroup]
+    void multiply(const Asked& asked, const ByteGroups& rows, float* products, Arena& arena) const {
+#if LUTRA_HAS_TILES
+        if (by_tiles(asked.n)) {
+            TileQueries queries;
+            queries.n = asked.n, queries.pitch = pitch(), queries.codes = asked.codes.data();
+            for (std::size_t q = 0; q < asked.n; ++q) queries.set(q, {asked.coded[q]});
+            return byte_products(Tiles(), queries, rows, products, arena);
+        }
+#else
+        static_cast<void>(arena);
+#endif
+        std::size_t q = 0;
+        const auto next = [&]<std::size_t Q>(std::integral_constant<std::size_t, Q>) {
+            byte_products<Q>(BestBytes{}, asked.coded.data() + q, rows, products + q * rows.n * kByteGroup);
+            q += Q;
+        };
+        while (q + kByteQueries <= asked.n) next(std::integral_constant<std::size_t, kByteQueries>());
+        while (q < asked.n) next(std::integral_constant<std::size_t, 1>());
     }
 
     ByteGroups groups(std::size_t begin, std::size_t n) const {
@@ -137,21 +187,20 @@ private:
 
     // may_be_near() for k = 1, in runs of rows whose products stay in the L1 cache: the least upper bound so far is the limit of a
     // run, the last one that of all.
-    template <std::size_t Q>
-    void find_nearest(const ByteCodes (&coded)[Q], const Query (&asked)[Q], std::size_t begin, std::size_t end, RowsNear* found,
-                      Arena& arena) const {
-        constexpr std::size_t kRun = 1024;
-        const std::size_t room = round_up(end - begin, kByteGroup), run = std::min(kRun, room);
-        const auto products = arena.take<float>(Q * run), least = arena.take<float>(Q * room);
-        float limits[Q];
-        std::fill_n(limits, Q, std::numeric_limits<float>::infinity());
+    void find_nearest(const Asked& asked, std::size_t begin, std::size_t end, RowsNear* found, Arena& arena) const {
+        constexpr std::size_t kProducts = 6 * 1024;  // 24 KB
+        const std::size_t room = round_up(end - begin, kByteGroup);
+        const std::size_t run = std::min(kProducts / asked.n / kByteGroup * kByteGroup, room);
+        const auto products = arena.take<float>(asked.n * run), least = arena.take<float>(asked.n * room);
+        const auto limits = arena.take<float>(asked.n);
+        std::ranges::fill(limits, std::numeric_limits<float>::infinity());
         for (std::size_t first = begin; first < end; first += run) {
             const std::size_t n = round_up(std::min(run, end - first), kByteGroup);
-            byte_products(BestBytes{}, coded, groups(first, n), products.data());
-            for (std::size_t q = 0; q < Q; ++q) {
-                if (!asked[q].usable) continue;
+            multiply(asked, groups(first, n), products.data(), arena);
+            for (std::size_t q = 0; q < asked.n; ++q) {
+                if (!asked.targets[q].usable) continue;
                 float* const values = products.data() + q * n;
-                limits[q] = std::min(limits[q], byte_bounds(best{}, terms(first, n), asked[q].bound, values, nullptr));
+                limits[q] = std::min(limits[q], byte_bounds(best{}, terms(first, n), asked.targets[q].bound, values, nullptr));
                 std::uint32_t* const rows = found[q].rows + found[q].n;
                 const std::size_t count = find_up_to(best{}, values, n, limits[q], rows);
                 for (std::size_t i = 0; i < count; ++i) {
@@ -160,7 +209,7 @@ private:
                 }
             }
         }
-        for (std::size_t q = 0; q < Q; ++q) keep_up_to(limits[q], least.data() + q * room, end - begin, found[q]);
+        for (std::size_t q = 0; q < asked.n; ++q) keep_up_to(limits[q], least.data() + q * room, end - begin, found[q]);
     }
     // Of the found rows those below n whose bound is at or below a limit.
     static void keep_up_to(float limit, const float* least, std::size_t n, RowsNear& found) {

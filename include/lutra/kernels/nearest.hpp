@@ -242,23 +242,23 @@ inline std::int32_t nearest_of(const CentroidsView& c, const float* x, const Row
 template <class Unclear>
 std::size_t nearest_by_bytes(MatrixView x, const CentroidsView& c, Arena& arena, std::int32_t* ids, float* scores,
                              Unclear&& unclear) {
-    constexpr std::size_t kTrial = 16;  // calls between two looks
+    constexpr std::size_t kTrial = 96;  // points between two looks, at least
     // So many exact scores of a point, 25 ns each (d = 128, Zen 4), take what bytes save, about 0.5 ns a centroid.
-    const std::size_t many = (2 + c.k / 64) * kTrial * kByteQueries, room = round_up(c.k, kByteGroup);
+    const std::size_t many = 2 + c.k / 64, room = round_up(c.k, kByteGroup);
+    const std::size_t together = std::min(ByteRows::most_together(), x.n);
     const Arena::Frame frame(arena);
-    const auto rows = arena.take<std::uint32_t>(kByteQueries * room);
-    RowsNear found[kByteQueries];
-    for (std::size_t q = 0; q < kByteQueries; ++q) found[q].rows = rows.data() + q * room;
-    std::size_t compared = 0;
-    for (std::size_t i = 0; i < x.n; i += kByteQueries) {
-        if (i % (kTrial * kByteQueries) == 0 && std::exchange(compared, 0) > many) return i;
-        const std::size_t n = std::min(kByteQueries, x.n - i);
-        std::array<const float*, kByteQueries> points;
-        for (std::size_t q = 0; q < kByteQueries; ++q) points[q] = x.row(i + std::min(q, n - 1));
-        if (n == 1)
-            c.bytes->may_be_near<1>({points[0]}, c.first_byte_row, c.first_byte_row + c.k, 1, found, arena);
-        else
-            c.bytes->may_be_near(points, c.first_byte_row, c.first_byte_row + c.k, 1, found, arena);
+    const auto points = arena.take<const float*>(together);
+    const auto found = arena.take<RowsNear>(together);
+    for (RowsNear& f : found) f.rows = arena.take<std::uint32_t>(room).data();
+    std::size_t compared = 0, looked = 0;
+    for (std::size_t i = 0, n; i < x.n; i += n) {
+        if (i - looked >= kTrial) {
+            if (compared > many * (i - looked)) return i;
+            compared = 0, looked = i;
+        }
+        n = std::min(together, x.n - i);
+        for (std::size_t q = 0; q < n; ++q) points[q] = x.row(i + q);
+        c.bytes->may_be_near(points.first(n), c.first_byte_row, c.first_byte_row + c.k, 1, found.data(), arena);
         for (std::size_t q = 0; q < n; ++q) {
             compared += found[q].n;
             if (found[q].n == 0)

@@ -7,6 +7,7 @@
 #pragma once
 #include <lutra/core/prefetch.hpp>
 #include <lutra/encodings/flat/flat.hpp>
+#include <lutra/kernels/byte_tiles.hpp>
 #include <lutra/kernels/scan_rows.hpp>
 
 #include <algorithm>
@@ -56,6 +57,10 @@ void Flat::scan_floats(Metric metric, std::span<const State* const> queries, Lis
 template <bool Whole, Collector C>
 void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
                       Arena& arena) const {
+#if LUTRA_HAS_TILES
+    if (queries.size() >= TileQueries::kLeast && tiles_granted())
+        return scan_tiles<Whole, C>(metric, queries, list, collectors, arena);
+#endif
     constexpr std::size_t kMost = kByteQueries, kHalf = (kMost + 1) / 2;
     const Arena::Frame frame(arena);
     const std::size_t run = rows_at_once(queries.size());
@@ -85,6 +90,40 @@ void Flat::scan_some(Metric metric, const State* const* queries, const ListView&
     for (std::size_t q = 0; q < Q; ++q)
         if (found[q].n != 0) offer<Whole>(metric, *queries[q], part, found[q], *collectors[q], arena);
 }
+
+#if LUTRA_HAS_TILES
+template <bool Whole, Collector C>
+void Flat::scan_tiles(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
+                      Arena& arena) const {
+    constexpr std::size_t kMost = TileQueries::kMost;
+    const Arena::Frame frame(arena);
+    const Tiles tiles;
+    const std::size_t run = rows_at_once(queries.size()), pitch = TileQueries::pitch_for(code_.padded());
+    const auto codes = arena.take<std::int8_t>(round_up(queries.size(), TileQueries::kTile) * pitch);
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+        std::memcpy(codes.data() + i * pitch, queries[i]->query.codes.codes, code_.padded());
+        TileQueries::pad(codes.data() + i * pitch, code_.padded());
+    }
+    std::array<ByteSurvivors, kMost> found;
+    for (ByteSurvivors& f : found)
+        f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};
+    TileQueries some;
+    some.pitch = pitch;
+    for (std::size_t j = 0; j < list.size; j += run) {
+        const std::size_t n = std::min(run, list.size - j);
+        const ListView part{from(list.codes, j), list.ids + j, n};
+        const ByteGroups rows{part.codes.blocks, (n + kBlock - 1) / kBlock, block_bytes(), code_.padded()};
+        for (std::size_t i = 0; i < queries.size(); i += kMost) {
+            some.n = std::min(kMost, queries.size() - i);
+            some.codes = codes.data() + i * pitch;
+            for (std::size_t q = 0; q < some.n; ++q) some.set(q, queries[i + q]->at(collectors[i + q]->threshold()));
+            byte_scan<Whole>(tiles, rows, some, found.data(), arena);
+            for (std::size_t q = 0; q < some.n; ++q)
+                if (found[q].n != 0) offer<Whole>(metric, *queries[i + q], part, found[q], *collectors[i + q], arena);
+        }
+    }
+}
+#endif
 
 // Scores survivors exactly. Those behind the end of the list are slots without a row.
 template <bool Whole, Collector C>
