@@ -864,6 +864,11 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
             ("build --factory --metric l2", "--factory: its value is missing; --metric follows"),
             ("build x --factory", "--factory: its value is missing"),
             ("info x --json=3", "--json takes no value"),
+            ("search x y --param nprobe 8", '"nprobe": name=value is expected, as in --param nprobe=8'),
+            ("search x y z", '"z" is one too many: lutra search [FLAGS] INDEX QUERIES'),
+            ("autotune x", '"x" is one too many: lutra autotune [FLAGS]'),
+            ("build x", "--factory is required: lutra build --factory SPEC -o FILE [FLAGS] INPUT ..."),
+            ("build x --factory Flat --factory Flat -o y", "--factory is given more than once"),
         ]:
             with self.subTest(line=line):
                 done = self.run_lutra(*line.split(), code=2)

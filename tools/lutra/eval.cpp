@@ -110,6 +110,7 @@ Work add_eval(CLI::App& lutra) {
         ->option_text("FILE ...");
     verb->add_option("--param", flags->params, "A setting to measure; may be repeated. Default: the index's own")
         ->allow_extra_args(false)
+        ->check(name_and_value())
         ->option_text("NAME=VALUE,... ...");
     add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);

@@ -51,6 +51,13 @@ CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs) {
         ->option_text("...");
 }
 
+CLI::Validator name_and_value() {
+    return {[](std::string& text) {
+                return text.find('=') != text.npos ? "" : "\"" + text + "\": name=value is expected, as in --param nprobe=8";
+            },
+            ""};
+}
+
 CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options) {
     return verb->add_flag_callback(
         "--no-byte-copies", [&options] { options.byte_copies = false; },

@@ -27,6 +27,8 @@ CLI::Option* add_threads(CLI::App* verb, std::size_t& threads);
 CLI::Option* add_k(CLI::App* verb, std::size_t& k);
 CLI::Option* add_seed(CLI::App* verb, std::uint32_t& seed, const std::string& of);
 CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs);
+/// For --param: a first look, as the index tells which names there are.
+CLI::Validator name_and_value();
 CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options);
 /// How a verb that writes files tells what it did.
 struct ReportFlags {

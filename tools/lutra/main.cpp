@@ -67,10 +67,17 @@ struct Command {
 
     /// The error in the command line; CLI11's own text names no verbs.
     std::string complaint(const CLI::ParseError& e) const {
-        if (!app.get_subcommands().empty()) return printable(e.what());
         std::vector<std::string> names;
         for (const Verb& verb : describe_verbs(app)) names.push_back(verb.name);
-        return fmt::format("a verb is missing; {} are accepted", listed(names, "and"));
+        if (app.get_subcommands().empty()) return fmt::format("a verb is missing; {} are accepted", listed(names, "and"));
+        const CLI::App& verb = *app.get_subcommands().front();
+        const std::string text = printable(e.what()), accepted = fmt::format("lutra {} {}", verb.get_name(), usage(describe(verb)));
+        if (e.get_exit_code() == int(CLI::ExitCodes::RequiredError)) return fmt::format("{}: {}", text, accepted);
+        if (e.get_exit_code() == int(CLI::ExitCodes::ExtrasError))
+            return fmt::format("\"{}\" is one too many: {}", printable(verb.remaining().front()), accepted);
+        if (e.get_exit_code() == int(CLI::ExitCodes::ArgumentMismatch))
+            return text.substr(0, text.find(':')) + " is given more than once";
+        return text;
     }
 };
 

@@ -156,6 +156,7 @@ Work add_search(CLI::App& lutra) {
     add_k(verb, flags->k);
     verb->add_option("--param", flags->params,
                      "nprobe=8: lists visited; k_factor=4: candidates compared per neighbour; default: the index's own settings")
+        ->check(name_and_value())
         ->option_text("NAME=VALUE,...");
     add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);
