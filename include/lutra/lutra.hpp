@@ -9,6 +9,7 @@
 
 #include <lutra/cluster/kmeans.hpp>         // Lloyd's k-means
 #include <lutra/core/concepts.hpp>          // the contracts CoarseQuantizer, Encoding, Transform, SearchIndex
+#include <lutra/core/id_set.hpp>            // sets of ids that combine, for filters and removal
 #include <lutra/core/params.hpp>            // arguments of a call: nprobe, k_factor, id filter; threads, memory, progress
 #include <lutra/core/result.hpp>            // errors as values: Status, Result
 #include <lutra/core/storage.hpp>           // memory first: IndexOptions; what vectors take: Storage

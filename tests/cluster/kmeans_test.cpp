@@ -225,7 +225,7 @@ TEST_CASE("kmeans: a NaN or an infinity is refused and its row named") {
     }
 }
 
-TEST_CASE("kmeans: k = 0, no columns, no rows, no runs and bad weights are refused") {
+TEST_CASE("kmeans: k = 0, no columns, no rows, no runs, cosine and bad weights are refused") {
     const Matrix x = normal_matrix(10, 4, 10);
     CHECK(lutra::kmeans(x, 0).status().code() == Errc::bad_argument);
     CHECK(lutra::kmeans({x.row(0), 10, 0}, 2).status().code() == Errc::bad_argument);
@@ -233,6 +233,8 @@ TEST_CASE("kmeans: k = 0, no columns, no rows, no runs and bad weights are refus
     CHECK(lutra::kmeans({nullptr, 10, 4}, 2).status().code() == Errc::bad_argument);
     KMeansConfig config;
     config.redo = 0;
+    CHECK(lutra::kmeans(x, 2, config).status().code() == Errc::bad_argument);
+    config.redo = 1, config.metric = lutra::Metric::cosine;  // rows are to be scaled before
     CHECK(lutra::kmeans(x, 2, config).status().code() == Errc::bad_argument);
     for (const float bad : {-1.F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
         std::vector<float> weights(10, 1);

@@ -83,6 +83,7 @@ struct AnyTransform {
     static constexpr const char* kName = "Any";
     static constexpr Fourcc kRecord = "VTAn";
     static constexpr bool kReverses = false;
+    static constexpr bool kUnitRows = false;
 
     AnyTransform() = delete;
 

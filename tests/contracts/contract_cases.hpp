@@ -31,6 +31,7 @@ struct Case {
     Metric metric;
     std::size_t d;
     bool byte_copies = true;
+    bool cosine = false;  // the factory's metric, with L2norm in front of RFlat, too; metric is inner_product
 
     bool normalises() const { return spec.substr(0, 7) == "L2norm,"; }
     bool has_lists() const { return spec.find("IVF") != std::string_view::npos; }
@@ -53,6 +54,7 @@ struct Kind {
     std::string_view spec;
     std::vector<std::size_t> dims = {1, 3, 32, 100};
     bool byte_copies = true;
+    bool cosine = false;
 };
 
 /// f(case) for every kind of index.
@@ -91,20 +93,22 @@ void for_each_case(F&& f) {
                           {"IVF16(PQ8x4fsa,RFlat),PQ8x4fsa", {32}},
                           {"IVF16,PQ25x4fsra_64", {100}},
                           {"L2norm,IVF16,PQ3x4fsra", {3}},
-                          {"IVF16,PQ8x4fsra,RFlat", {32}}};
+                          {"IVF16,PQ8x4fsra,RFlat", {32}},
+                          {"L2norm,IVF16,Flat,RFlat", {3, 32}, true, true},
+                          {"L2norm,IVF16,PQ8x4fsra,RFlat", {32}, true, true}};
     for (const Kind& kind : kinds)
         for (const Metric metric : {Metric::l2, Metric::inner_product})
             for (const std::size_t d : kind.dims) {
-                const Case c{kind.spec, metric, d, kind.byte_copies};
+                const Case c{kind.spec, metric, d, kind.byte_copies, kind.cosine};
                 CAPTURE(c);
-                if (metric == Metric::inner_product || !c.is_score_aware()) f(c);
+                if (metric == Metric::inner_product || !(c.is_score_aware() || c.cosine)) f(c);
             }
 }
 
 inline void require_ok(const lutra::Status& status) { REQUIRE_MESSAGE(status.ok(), status.message()); }
 
 inline lutra::Index untrained(const Case& c) {
-    lutra::Result<lutra::Index> index = lutra::index_factory(c.d, c.spec, c.metric, c.options());
+    lutra::Result<lutra::Index> index = lutra::index_factory(c.d, c.spec, c.cosine ? Metric::cosine : c.metric, c.options());
     require_ok(index.status());
     return std::move(*index);
 }

@@ -212,7 +212,7 @@ TEST_CASE("save: what is loaded answers the same, bit for bit, and saves the sam
             lutra::Index again = loaded(c, saved(index));
             CHECK(saved(again) == saved(index));
             CHECK(again.spec() == c.spec);
-            CHECK(again.metric() == c.metric);
+            CHECK(again.metric() == index.metric());
             CHECK(again.dim() == c.d);
             CHECK(again.is_trained());
             CHECK(again.nprobe() == index.nprobe());

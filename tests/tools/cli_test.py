@@ -241,7 +241,7 @@ class CommandTest(unittest.TestCase):
     def test_metrics_mean_what_they_say(self):
         for metric in ["l2", "ip", "cosine"]:
             want = [nearest(self.base, q, 10, metric) for q in self.queries]
-            for spec in ["Flat", "L2norm,Flat"] if metric == "cosine" else ["Flat"]:
+            for spec in ["Flat", "L2norm,Flat", "Flat,RFlat"] if metric == "cosine" else ["Flat"]:
                 with self.subTest(metric=metric, spec=spec):
                     index, truth = self.out / "x.index", self.out / "truth.ivecs"
                     self.run_lutra("build", "--factory", spec, "--metric", metric, "-o", index, self.data / "base.fvecs")
@@ -249,7 +249,7 @@ class CommandTest(unittest.TestCase):
                     self.assertEqual(self.search(index), want)
                     self.assertEqual(read_texmex(truth, "i"), want)
                     about = json.loads(self.run_lutra("info", "--json", index).stdout)
-                    self.assertEqual((about["metric"], about["factory"]), (metric, "L2norm,Flat" if metric == "cosine" else "Flat"))
+                    self.assertEqual((about["metric"], about["factory"]), (metric, "L2norm," + spec.removeprefix("L2norm,") if metric == "cosine" else spec))
 
     def test_eval_prints_a_row_for_each_setting(self):
         done = self.eval("--param", "nprobe=1", "--param", "nprobe=8")
@@ -389,7 +389,7 @@ class CommandTest(unittest.TestCase):
                 text = self.run_lutra("advise", "--n", "300000", "--d", D, "--metric", metric, "--memory", memory).stdout
                 build, search = (line.split()[1:] for line in text.splitlines() if line.startswith("  lutra "))
                 spec = build[build.index("--factory") + 1]
-                self.assertEqual("RFlat" in spec, metric != "cosine" and memory == "1G")
+                self.assertEqual("RFlat" in spec, memory == "1G")
                 build[build.index(spec)] = re.sub("IVF[0-9]+", "IVF8", spec)  # 600 rows here
                 files = {"my.index": str(self.out / f"{metric}{memory}.index"), "vectors.npy": str(self.data / "base.fvecs"), "queries.npy": str(self.data / "queries.fvecs")}
                 self.run_lutra(*(files.get(word, word) for word in build))
@@ -929,13 +929,6 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         self.refuse(2, "search", self.data / "flat.index", queries, "--param", "nprobe=1", says="Flat takes no parameters")
         for params, says in [("k_factor=0.5", "a number from 1"), ("ef=3", "takes nprobe, k_factor"), ("k_factor=2 k_factor_rf=3", "twice")]:
             self.refuse(2, "search", self.data / "refined.index", queries, "--param", params, says=says)
-
-    def test_cosine_is_not_refined_by_inner_products(self):
-        self.refuse(2, "build", "--factory", "IVF8,Flat,RFlat", "--metric", "cosine", "-o", self.out / "x.index", self.data / "base.fvecs",
-                    says=["IVF8,Flat,RFlat", "not by cosine", "leave RFlat out"])
-        self.run_lutra("build", "--factory", "L2norm,Flat,RFlat", "--metric", "ip", "-o", self.out / "x.index", self.data / "base.fvecs")
-        about = json.loads(self.run_lutra("info", "--json", self.out / "x.index").stdout)
-        self.assertEqual((about["metric"], about["factory"]), ("ip", "L2norm,Flat,RFlat"))
 
     def test_an_input_is_never_overwritten(self):
         copy = self.out / "base.fvecs"

@@ -18,6 +18,7 @@ public:
     static constexpr std::string_view kName = "First2";
     static constexpr lutra::Fourcc kRecord = "Frst";
     static constexpr bool kReverses = true;
+    static constexpr bool kUnitRows = false;
 
     FirstColumns(std::size_t d, std::size_t n) : d_(d), n_(n) {}
     static std::optional<lutra::Result<FirstColumns>> parse(std::string_view token, std::size_t d) {

@@ -168,6 +168,17 @@ TEST_CASE("explain: RFlat behind L2norm does not compare by cosine, whatever the
     }
 }
 
+TEST_CASE("explain: for the metric cosine RFlat compares by cosine, too") {
+    const lutra::Result<Explanation> refined = lutra::explain("IVF64,PQ8x4fs,RFlat", {10000, 16, Metric::cosine});
+    REQUIRE(refined.ok());
+    CHECK(refined->spec == "L2norm,IVF64,PQ8x4fs,RFlat");
+    CHECK(refined->parts[0].token == "L2norm");
+    CHECK(refined->parts[0].sentence.find("the distances are cosines") != std::string::npos);
+    CHECK(refined->parts.back().sentence.find("scaled to length 1") != std::string::npos);
+    CHECK(!warns(*refined, "cosine"));
+    CHECK(refined->bytes == explained("IVF64,PQ8x4fs,RFlat", 10000, 16).bytes);
+}
+
 TEST_CASE("explain: settings that make no sense are refused, those without effect are named") {
     const auto code = [](float k_factor) {
         return lutra::explain("Flat,RFlat", {9, 4, Metric::l2, 10, 0, k_factor}).status().code();
@@ -189,7 +200,6 @@ TEST_CASE("explain and advise: nothing to explain, and strings that do not parse
     CHECK(lutra::advise({0, 4}).status().code() == Errc::bad_argument);
     CHECK(lutra::advise({4, 4, Metric::l2, 1.5}).status().code() == Errc::bad_argument);
     CHECK(lutra::advise({4, 4, Metric::l2, 0.5, -1}).status().code() == Errc::bad_argument);
-    CHECK(lutra::advise({4, 4, Metric::l2, 0.5, 0, true}).status().code() == Errc::bad_argument);
 }
 
 TEST_CASE("advise: an index that can be built, fits the memory, and follows the rules") {
@@ -237,14 +247,14 @@ TEST_CASE("advise: what is advised can be trained, few rows too, and wants nothi
     CHECK(lutra::advise({5, 256, Metric::l2, 0.95, 4000}).status().message().find(text) != std::string_view::npos);
 }
 
-TEST_CASE("advise: for cosine what can be built, so no RFlat behind L2norm") {
+TEST_CASE("advise: for cosine as for inner product, behind L2norm") {
     const auto advised = [](std::size_t n, double memory) {
-        return lutra::advise({n, 256, Metric::inner_product, 0.95, memory, true}).value().index;
+        return lutra::advise({n, 256, Metric::cosine, 0.95, memory}).value().index;
     };
     CHECK(advised(1000, 0).spec == "L2norm,Flat");
-    CHECK(advised(300000, 0).spec == "L2norm,IVF2048,Flat");
+    CHECK(advised(300000, 0).spec == "L2norm,IVF2048,PQ128x4fsra,RFlat");
     CHECK(advised(300000, 0).warnings.empty());
-    CHECK(advised(300000, 0).k_factor == 0);
+    CHECK(advised(300000, 0).k_factor == 8);
     CHECK(advised(300000, 100e6).spec == "L2norm,IVF2048,PQ128x4fsra");
 }
 

@@ -18,7 +18,7 @@ namespace command {
 namespace {
 struct WorkFlags {
     std::size_t n = 0, d = 0;
-    MetricFlag metric = MetricFlag::l2;
+    Metric metric = Metric::l2;
 };
 
 struct AdviseFlags {
@@ -73,9 +73,8 @@ std::string search_settings(const Explanation& e) {
 }
 
 void advise_verb(const AdviseFlags& flags) {
-    const bool cosine = flags.work.metric == MetricFlag::cosine, ip = flags.work.metric == MetricFlag::ip;
-    const Result<Advice> advice =
-        advise({flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.recall, double(flags.memory), cosine});
+    const Metric metric = flags.work.metric;
+    const Result<Advice> advice = advise({flags.work.n, flags.work.d, metric, flags.recall, double(flags.memory)});
     check(advice.status());
     if (flags.json) {
         Json line = explanation_json(advice->index);
@@ -87,17 +86,14 @@ void advise_verb(const AdviseFlags& flags) {
     print_field("advice", advice->reason);
     print_explanation(advice->index);
     fmt::print("\n  lutra build --factory {}{} -o my.index vectors.npy\n", advice->index.spec,
-               cosine ? " --metric cosine"
-               : ip   ? " --metric ip"
-                      : "");
+               metric == Metric::l2 ? "" : " --metric " + metric_word(metric));
     fmt::print("  lutra search my.index queries.npy{}{}\n", settings.empty() ? "" : " --param " + settings,
                advice->options.byte_copies ? "" : " --no-byte-copies");
 }
 
 void explain_verb(const ExplainFlags& flags) {
-    const std::string spec = spec_for(flags.spec, flags.work.metric);
-    const Result<Explanation> explanation = explain(spec, {flags.work.n, flags.work.d, library_metric(flags.work.metric), flags.k,
-                                                           flags.nprobe, flags.k_factor, flags.options});
+    const Result<Explanation> explanation =
+        explain(flags.spec, {flags.work.n, flags.work.d, flags.work.metric, flags.k, flags.nprobe, flags.k_factor, flags.options});
     if (!explanation.ok()) throw BadUsage(explanation.status());
     flags.json ? print_json(explanation_json(*explanation)) : print_explanation(*explanation);
 }

@@ -34,7 +34,7 @@ struct AutotuneFlags {
     std::string index, queries, truth, output;
     std::vector<std::string> base;
     bool search_factory = false;
-    MetricFlag metric = MetricFlag::l2;
+    Metric metric = Metric::l2;
     CLI::Option* metric_given = nullptr;
     AutotuneConfig config;
     std::size_t threads = 1;
@@ -70,7 +70,7 @@ void read_truth(Questions& q, const std::string& path, std::size_t k) {
     q.truth.assign(truth.ids.begin(), truth.ids.begin() + std::ptrdiff_t(q.n * q.k));
 }
 
-void find_truth(Questions& q, MatrixView base, MetricFlag metric, std::size_t k, const Resources& resources) {
+void find_truth(Questions& q, MatrixView base, Metric metric, std::size_t k, const Resources& resources) {
     Index flat = make_index(base.d, "Flat", metric);
     check(flat.add(base, resources));
     q.k = k;
@@ -151,18 +151,13 @@ void check_truth(const Questions& q, const std::string& path, const Index& index
                            *wrong, path_text(index_path), Id(index.ntotal()) - 1});
 }
 
-MetricFlag metric_of(const Index& index) {
-    const std::string word = metric_word(index);
-    return word == "l2" ? MetricFlag::l2 : word == "ip" ? MetricFlag::ip : MetricFlag::cosine;
-}
-
 void get_truth(Questions& q, const AutotuneFlags& flags, const Index& index, const Inputs* base, const Resources& resources) {
     if (!flags.truth.empty()) {
         read_truth(q, flags.truth, flags.config.k);
         return check_truth(q, flags.truth, index, flags.index);
     }
     const AlignedVector<float> rows = base->read_all();
-    find_truth(q, {rows.data(), base->n(), base->d()}, metric_of(index), flags.config.k, resources);
+    find_truth(q, {rows.data(), base->n(), base->d()}, index.metric(), flags.config.k, resources);
 }
 
 bool in_place(const AutotuneFlags& flags) {
@@ -199,21 +194,20 @@ void tune_file(const AutotuneFlags& flags, const Resources& resources) {
     print_report(flags, index.spec(), tuned, points);
 }
 
-std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, MetricFlag metric) {
+std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, Metric metric) {
     std::vector<std::string> specs{"Flat"};
-    const std::string codes = lutra::detail::codes_for(d, 2, library_metric(metric), true);
+    const std::string codes = lutra::detail::codes_for(d, 2, metric, true);
     const std::size_t lists = lutra::detail::lists_for(n);
     for (std::size_t nlist : {lists / 2, lists, std::min(2 * lists, n / 39)}) {
         if (nlist < 2) continue;
         for (const std::string& spec : {fmt::format("IVF{},Flat", nlist), fmt::format("IVF{},{},RFlat", nlist, codes)}) {
-            if (metric == MetricFlag::cosine && spec.ends_with("RFlat")) continue;  // refines by inner product, not by cosine
             if (std::find(specs.begin(), specs.end(), spec) == specs.end()) specs.push_back(spec);
         }
     }
     return specs;
 }
 
-Index build(const std::string& spec, MetricFlag metric, IndexOptions options, MatrixView rows, const Resources& resources) {
+Index build(const std::string& spec, Metric metric, IndexOptions options, MatrixView rows, const Resources& resources) {
     Index index = make_index(rows.d, spec, metric, options);
     if (!index.is_trained()) check(index.train(rows, resources));
     check(index.add(rows, resources));

@@ -26,7 +26,7 @@ constexpr std::size_t kLeastRowsPerList = 39;  // with fewer, lists are poor
 
 struct BuildFlags {
     std::string factory, train, output;
-    MetricFlag metric = MetricFlag::l2;
+    Metric metric = Metric::l2;
     std::size_t threads = 1;
     std::uint32_t seed = 1234;
     CLI::Option* seed_given = nullptr;
@@ -94,7 +94,7 @@ void save(const Index& index, FileWriter& file, Built& built) {
 void print_report_json(const BuildFlags& flags, const Index& index, const Built& built) {
     print_json({{"path", flags.output},
                 {"factory", index.spec()},
-                {"metric", metric_word(index)},
+                {"metric", metric_word(index.metric())},
                 {"n", index.ntotal()},
                 {"d", index.dim()},
                 {"train_rows", built.train_rows},
@@ -107,7 +107,7 @@ void print_report_json(const BuildFlags& flags, const Index& index, const Built&
 void print_report(const BuildFlags& flags, const Index& index, const Built& built) {
     if (flags.report.json) return print_report_json(flags, index, built);
     if (flags.report.quiet) return;
-    print_field("index", fmt::format("{}, {}", index.spec(), metric_word(index)));
+    print_field("index", fmt::format("{}, {}", index.spec(), metric_word(index.metric())));
     print_field("vectors", fmt::format("{} of d = {}", with_commas(index.ntotal()), index.dim()));
     if (built.train_rows != 0)
         print_field("trained", fmt::format("{} on {} rows", seconds_text(built.train_seconds), with_commas(built.train_rows)));

@@ -64,7 +64,7 @@ private:
 class NearRows {
 public:
     NearRows(std::size_t d, float threshold, const Executor& executor)
-        : kept_(make_index(d, "Flat", MetricFlag::l2)), squared_(threshold * threshold), resources_{executor, &workspace_, {}} {}
+        : kept_(make_index(d, "Flat", Metric::l2)), squared_(threshold * threshold), resources_{executor, &workspace_, {}} {}
 
     /// The numbers, among x [n, d], of the rows that stay; these are kept.
     std::vector<std::size_t> keep(MatrixView x) {

@@ -84,8 +84,8 @@ void eval(const EvalFlags& flags) {
     Workspace workspace;
     std::optional<Table> table;  // none for JSON
     if (!flags.json) {
-        fmt::print("{}, {}: {} vectors of d = {}; {} queries\n", index.spec(), metric_word(index), with_commas(index.ntotal()),
-                   index.dim(), with_commas(queries.file.n()));
+        fmt::print("{}, {}: {} vectors of d = {}; {} queries\n", index.spec(), metric_word(index.metric()),
+                   with_commas(index.ntotal()), index.dim(), with_commas(queries.file.n()));
         table.emplace(
             std::vector<std::string>{"nprobe", "k_factor", "recall@1", "recall@10", "queries/s", "p50 us", "p99 us", "threads"});
     }

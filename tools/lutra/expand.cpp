@@ -61,7 +61,7 @@ AlignedVector<float> read_directions(const Inputs& inputs) {
 }
 
 Index index_for(const ExpandFlags& flags, std::size_t d) {
-    Index index = make_index(d, flags.factory, MetricFlag::cosine);
+    Index index = make_index(d, flags.factory, Metric::cosine);
     if (flags.nprobe != 0 && index.nlist() == 0)
         throw BadUsage(Status{Errc::bad_argument, "--nprobe has no effect: {} has no lists", flags.factory});
     return index;

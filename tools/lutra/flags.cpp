@@ -6,24 +6,19 @@
 #include <algorithm>
 #include <limits>
 #include <thread>
+#include <utility>
 
 namespace command {
 
-lutra::Metric library_metric(MetricFlag metric) {
-    return metric == MetricFlag::l2 ? lutra::Metric::l2 : lutra::Metric::inner_product;
-}
-
-std::string spec_for(const std::string& spec, MetricFlag metric) {
-    const bool normalized = spec.starts_with("L2norm,") || spec.starts_with("L2Norm,");
-    return metric == MetricFlag::cosine && !normalized ? "L2norm," + spec : spec;
-}
+std::string metric_word(Metric metric) { return metric == Metric::l2 ? "l2" : metric == Metric::cosine ? "cosine" : "ip"; }
 
 std::size_t all_cores() { return std::max(1U, std::thread::hardware_concurrency()); }
 
-CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric) {
-    return add_choice<MetricFlag>(verb, "--metric", metric,
-                                  {{"l2", MetricFlag::l2}, {"ip", MetricFlag::ip}, {"cosine", MetricFlag::cosine}},
-                                  "l2 (default), ip (inner product) or cosine (ip of unit vectors)");
+CLI::Option* add_metric(CLI::App* verb, Metric& metric) {
+    std::vector<std::pair<std::string, Metric>> choices;
+    for (const Metric choice : {Metric::l2, Metric::inner_product, Metric::cosine})
+        choices.emplace_back(metric_word(choice), choice);
+    return add_choice<Metric>(verb, "--metric", metric, choices, "l2 (default), ip (inner product) or cosine (ip of unit vectors)");
 }
 
 CLI::Option* add_threads(CLI::App* verb, std::size_t& threads) {

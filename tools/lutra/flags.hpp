@@ -13,16 +13,14 @@
 
 namespace command {
 
-/// What `--metric` may be.
-enum class MetricFlag { l2, ip, cosine };
+using lutra::Metric;
 
-lutra::Metric library_metric(MetricFlag metric);
-/// The factory string that gives this metric: cosine is L2norm in front of an inner product, once.
-std::string spec_for(const std::string& spec, MetricFlag metric);
+/// The word of `--metric`: "l2", "ip" or "cosine".
+std::string metric_word(Metric metric);
 
 std::size_t all_cores();
 
-CLI::Option* add_metric(CLI::App* verb, MetricFlag& metric);
+CLI::Option* add_metric(CLI::App* verb, Metric& metric);
 CLI::Option* add_threads(CLI::App* verb, std::size_t& threads);
 CLI::Option* add_k(CLI::App* verb, std::size_t& k);
 CLI::Option* add_seed(CLI::App* verb, std::uint32_t& seed, const std::string& of);

@@ -39,16 +39,8 @@ std::string plain_numbers(std::string text) {
 }
 }  // namespace
 
-Index make_index(std::size_t d, const std::string& spec, MetricFlag metric, IndexOptions options) {
-    // Parses the text as typed, so that errors show it; --metric cosine puts L2norm in front afterwards.
-    or_bad_usage(parse_spec(spec, d, library_metric(metric)));
-    Index index = or_bad_usage(index_factory(d, spec_for(spec, metric), library_metric(metric), options));
-    if (metric == MetricFlag::cosine && index.k_factor() != 0)
-        throw BadUsage(Status{Errc::unsupported,
-                              "--metric cosine with {}: RFlat compares vectors as they were before L2norm, so by inner product and "
-                              "not by cosine; leave RFlat out, or give unit vectors and --metric ip",
-                              spec});
-    return index;
+Index make_index(std::size_t d, const std::string& spec, Metric metric, IndexOptions options) {
+    return or_bad_usage(index_factory(d, spec, metric, options));
 }
 
 Index open_index(const std::string& path, IndexOptions options) { return load_index(path, options).value(); }
@@ -75,11 +67,6 @@ BaseVectors base_vectors(const Inputs& base, const Index& index, const std::stri
 
 SearchParams read_params(const Index& index, const std::string& text) {
     return or_bad_usage(parse_search_params(index, plain_numbers(text)));
-}
-
-std::string metric_word(const Index& index) {
-    if (index.metric() == Metric::l2) return "l2";
-    return index.spec().starts_with("L2norm,") && index.k_factor() == 0 ? "cosine" : "ip";
 }
 
 }  // namespace command

@@ -14,7 +14,7 @@ namespace command {
 using namespace lutra;
 
 /// BadUsage if the factory string is wrong.
-Index make_index(std::size_t d, const std::string& spec, MetricFlag metric, IndexOptions options = {});
+Index make_index(std::size_t d, const std::string& spec, Metric metric, IndexOptions options = {});
 Index open_index(const std::string& path, IndexOptions options = {});
 /// Of an index that is built for its file, which holds no 8-bit copies, and not searched.
 inline constexpr IndexOptions kForFile{.byte_copies = false};
@@ -25,7 +25,5 @@ void check_queries(const Index& index, const std::string& index_path, std::size_
 BaseVectors base_vectors(const Inputs& base, const Index& index, const std::string& index_path);
 /// BadUsage if the parameters are wrong.
 SearchParams read_params(const Index& index, const std::string& text);
-/// The word of --metric: "l2", "ip", or "cosine" for an inner product behind L2norm.
-std::string metric_word(const Index& index);
 
 }  // namespace command

@@ -42,7 +42,7 @@ Json describe_index(const std::string& path, IndexOptions options) {
     return {{"path", path},
             {"kind", "index"},
             {"factory", index.spec()},
-            {"metric", metric_word(index)},
+            {"metric", metric_word(index.metric())},
             {"d", index.dim()},
             {"n", index.ntotal()},
             {"trained", index.is_trained()},

@@ -86,7 +86,7 @@ Files file_names(const RvcFlags& flags, const Index& index, const std::string& v
 Index index_for(const RvcFlags& flags, std::size_t n, std::size_t d) {
     const std::size_t nlist = lists_for(n);
     const std::string codes = flags.fast ? fmt::format("PQ{}x4fs,RFlat", d / 2) : "Flat";
-    Index index = make_index(d, fmt::format("IVF{},{}", nlist, codes), MetricFlag::l2, kForFile);
+    Index index = make_index(d, fmt::format("IVF{},{}", nlist, codes), Metric::l2, kForFile);
     check(index.set_nprobe(flags.guide_nprobe ? std::size_t(std::pow(double(nlist), 0.3)) : 1));
     if (flags.fast) check(index.set_k_factor(4));
     return index;

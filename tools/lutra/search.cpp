@@ -133,7 +133,7 @@ void show_first(const SearchFlags& flags, Search& search, const Inputs& queries)
     const std::size_t shown = std::min(queries.n(), kShownQueries);
     AlignedVector<float> rows(shown * queries.d());
     queries.read(0, shown, rows.data());
-    show_hits(search({rows.data(), shown, search.index.dim()}, flags.k), metric_word(search.index));
+    show_hits(search({rows.data(), shown, search.index.dim()}, flags.k), metric_word(search.index.metric()));
     if (!flags.report.quiet && (shown < queries.n() || flags.k > kShownNeighbours))
         fmt::print("{} of {} queries, {} of {} neighbours shown; -o FILE.npy or FILE.ivecs writes all\n", shown,
                    with_commas(queries.n()), std::min(flags.k, kShownNeighbours), flags.k);

@@ -29,7 +29,7 @@ namespace {
 struct TruthFlags {
     std::vector<std::string> inputs;
     std::string queries, output;
-    MetricFlag metric = MetricFlag::l2;
+    Metric metric = Metric::l2;
     std::size_t k = 100, threads = 1;
     ReportFlags report;
 };
@@ -41,8 +41,8 @@ public:
     /// queries [nq, d] stay with the caller.
     NearestSoFar(MatrixView queries, const TruthFlags& flags)
         : queries_(queries),
-          metric_(library_metric(flags.metric)),
-          normalizes_(flags.metric == MetricFlag::cosine),
+          metric_(without_norm(flags.metric)),
+          normalizes_(flags.metric == Metric::cosine),
           flat_(queries.d),
           pool_(flags.threads),
           hits_(queries.n, flags.k) {

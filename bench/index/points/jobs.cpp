@@ -12,6 +12,7 @@
 #include <lutra/io/vectors.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace points {
 
@@ -44,12 +45,10 @@ AlignedVector<float> centroids_of(MatrixView x, const KMeansJob& job, const Reso
 }
 
 Index make_index(std::size_t d, const BuildJob& job) {
-    const bool cosine = job.metric == "cosine";
-    if (!cosine && job.metric != "l2" && job.metric != "ip")
-        throw Error(Status{Errc::bad_argument, "metric \"{}\"; l2, ip and cosine are accepted", job.metric});
-    const bool normalized = job.factory.starts_with("L2norm,") || job.factory.starts_with("L2Norm,");
-    const std::string spec = cosine && !normalized ? "L2norm," + job.factory : job.factory;
-    return index_factory(d, spec, job.metric == "l2" ? Metric::l2 : Metric::inner_product).value();
+    for (const auto& [word, metric] :
+         {std::pair("l2", Metric::l2), std::pair("ip", Metric::inner_product), std::pair("cosine", Metric::cosine)})
+        if (job.metric == word) return index_factory(d, job.factory, metric).value();
+    throw Error(Status{Errc::bad_argument, "metric \"{}\"; l2, ip and cosine are accepted", job.metric});
 }
 
 class CountingWriter final : public Writer {

@@ -25,7 +25,7 @@ struct Rows {
 Rows load_rows(const std::string& path);
 
 struct BuildJob {
-    std::string factory, metric = "l2";  ///< metric: l2, ip, or cosine (L2norm in front of an inner product)
+    std::string factory, metric = "l2";  ///< metric: l2, ip or cosine
     std::string base, train;             ///< files; train may be empty: the base
     std::size_t threads = 1;
 };

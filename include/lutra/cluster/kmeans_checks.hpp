@@ -41,6 +41,9 @@ inline Status check_kmeans(MatrixView x, std::size_t k, const KMeansConfig& conf
                 k,
                 k,
                 x.n};
+    if (config.metric == Metric::cosine)
+        return {Errc::bad_argument, "{}: by cosine; accepted: l2, or inner_product of rows of length 1 with .spherical = true",
+                config.stage};
     if (config.redo == 0 || config.max_points_per_centroid == 0)
         return {Errc::bad_argument, "{}: redo = {}, max_points_per_centroid = {}; both must be at least 1", config.stage,
                 config.redo, config.max_points_per_centroid};

@@ -22,7 +22,7 @@ struct KMeansConfig {
     std::size_t redo = 1;  ///< runs from different seeds; the one with the best objective is kept
     std::uint32_t seed = 1234;
     std::size_t max_points_per_centroid = 256;  ///< more rows than k times this are sampled
-    Metric metric = Metric::l2;                 ///< what "nearest" means
+    Metric metric = Metric::l2;                 ///< what "nearest" means; l2 or inner_product
     bool spherical = false;                     ///< centroids have length 1 (for inner product)
     Assignment assignment = Assignment::automatic;
     const float* weights = nullptr;             ///< [n], each >= 0, or null: all equal

@@ -237,7 +237,7 @@ concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, 
 ///   kName, parse(token, d), token(), untrained()   as an encoding's; d is dim_in(). parse() takes what token() gives, never ""
 ///   repair(token, d)    optional, as an encoding's
 ///   train(x, resources) trains on x [n, dim_in], n >= 1, of which it uses training_rows(); 0: nothing to train
-///   apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone. Const, thread-safe, after train()
+///   apply(x, out)       x [n, dim_in] into out [n, dim_out], each row alone; of length 1 if kUnitRows. Const, thread-safe
 ///   kReverses           true: reverse(y, out) maps y [n, dim_out] back into out [n, dim_in]; false: reconstruct() returns the
 ///                       stored row, and dim_out() is dim_in()
 ///   same(other)         true if the other gives the same result for every row
@@ -249,7 +249,7 @@ concept Transform = std::copyable<T> &&
              std::string_view token, Writer& writer, Reader& reader) {
     { T::kName } -> std::convertible_to<std::string_view>;
     { T::kRecord } -> std::convertible_to<const Fourcc&>;
-    { T::kReverses } -> std::convertible_to<bool>;
+    { T::kReverses&& T::kUnitRows } -> std::convertible_to<bool>;
     { T::parse(token, n) } -> std::same_as<std::optional<Result<T>>>;
     { ct.token() } -> std::same_as<std::string>;
     { ct.untrained() } -> std::same_as<T>;

@@ -16,8 +16,12 @@ inline constexpr Id kNoId = -1;
 /// How the distance of two vectors is computed. The numbers are those of faiss's files.
 ///   l2              squared Euclidean distance, smallest first
 ///   inner_product   dot product, largest first
-/// Cosine is not a metric of its own: it is L2norm + inner_product.
-enum class Metric : std::int32_t { inner_product = 0, l2 = 1 };
+///   cosine          inner product of the vectors scaled to length 1, largest first. index_factory() makes such an index as L2norm
+///                   in front of one by inner product, and files hold it as these two. Parts, such as Ivf, take the other metrics
+enum class Metric : std::int32_t { inner_product = 0, l2 = 1, cosine = -1 };
+
+/// The metric by which an index compares vectors behind its L2norm, and which files name: inner_product for cosine.
+constexpr Metric without_norm(Metric m) { return m == Metric::cosine ? Metric::inner_product : m; }
 
 /// The order in which the hits of a query are written.
 ///   best_first   nearest first; equal distances: lower id first
@@ -27,7 +31,9 @@ enum class Metric : std::int32_t { inner_product = 0, l2 = 1 };
 ///                every row it visits. Encodings with exact scores treat rough as any
 enum class Order : std::uint8_t { best_first, any, rough };
 
-constexpr std::string_view metric_name(Metric m) { return m == Metric::l2 ? "l2" : "inner product"; }
+constexpr std::string_view metric_name(Metric m) {
+    return m == Metric::l2 ? "l2" : m == Metric::cosine ? "cosine" : "inner product";
+}
 
 /// Read-only rows of floats, [n, d] row-major, owned by the caller.
 ///   {values, d}      a vector, array or span of n * d floats

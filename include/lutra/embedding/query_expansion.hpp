@@ -31,7 +31,7 @@ struct ExpansionConfig {
 /// out [q.n, d] = queries q, expanded by rows of a database: the sum of the num_expand nearest, each scaled to length 1 and times
 /// max(similarity, 0)^alpha, scaled to length 1. A query without a positive similarity is only scaled.
 ///
-///   neighbours   an index whose distances are cosines: "L2norm,..." with inner product, or rows of length 1; id i is row i of
+///   neighbours   an index whose distances are cosines: by Metric::cosine, or by inner product with rows of length 1; id i is row i of
 ///   database     [n, d], of any length
 ///
 /// Cost: the search, and num_expand d multiply-adds a query. Memory: 12 num_expand bytes for some thousand queries at a time. out
@@ -76,9 +76,10 @@ inline Status check_expansion(MatrixView database, MatrixView q, const Expansion
                 database.d,
                 q.n,
                 q.d};
-    if (metric != Metric::inner_product)
+    if (metric == Metric::l2)
         return {Errc::bad_argument,
-                "expand: the index compares by {}; similarities are cosines, so it must be \"L2norm,...\" by inner product",
+                "expand: the index compares by {}; similarities are cosines, so it must be by cosine or, for rows of length 1, by "
+                "inner product",
                 metric_name(metric)};
     if (config.num_expand == 0 || config.num_expand > most)
         return {Errc::bad_argument, "expand: num_expand = {}; accepted: 1 to {}, the rows there are", config.num_expand, most};

@@ -67,7 +67,7 @@ public:
 
     /// Makes one of an index loaded from a file.
     static Result<IndexCoarse> of(Index index, const IndexHeader& header, std::size_t nlist) {
-        if (index.dim() != header.d || index.metric() != header.metric)
+        if (index.dim() != header.d || without_norm(index.metric()) != header.metric)
             return Status{Errc::bad_file, "coarse quantizer of d = {} ({}) in an index of d = {} ({})",
                           index.dim(),    metric_name(index.metric()),
                           header.d,       metric_name(header.metric)};
@@ -81,6 +81,8 @@ public:
     }
 
 private:
+    Metric metric() const { return without_norm(index_.metric()); }
+
     Status keep_centroids() {
         centroids_.resize(index_.ntotal() * index_.dim());
         return index_.reconstruct_n(0, index_.ntotal(), centroids_.data());
@@ -96,13 +98,13 @@ private:
     }
 
     float distance_to(const float* q, std::size_t list) const {
-        return distance_of(index_.metric(), score_row(index_.metric(), q, centroid(list), index_.dim()));
+        return distance_of(metric(), score_row(metric(), q, centroid(list), index_.dim()));
     }
 
     // The list of a row whose search met only empty lists of the inner index; -1 if the row has NaN.
     Id nearest_list(const float* x, Arena& arena) const {
         Id list = kNoId;
-        nearest_by_exact_scores(index_.metric(), {centroids_.data(), nullptr, nlist(), index_.dim()}, {&x, 1}, &list, arena);
+        nearest_by_exact_scores(metric(), {centroids_.data(), nullptr, nlist(), index_.dim()}, {&x, 1}, &list, arena);
         return list;
     }
 

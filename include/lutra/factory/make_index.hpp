@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -38,21 +39,42 @@ inline Index put_before(const TransformSpec& spec, Index index) {
         .value();
 }
 
+inline void put_norm_first(std::vector<TransformSpec>& transforms, std::size_t d) {
+    TransformSpec norm;
+    norm.token.text = norm.canonical = L2norm::kName;
+    norm.d = norm.d_out = d;
+    transforms.insert(transforms.begin(), std::move(norm));
+}
+
+/// Puts transforms and refine stages around the index: RFlat is outermost, but for cosine the first transform is.
+inline void wrap(const Spec& spec, Metric metric, Index& index) {
+    const std::size_t outside = metric == Metric::cosine ? 1 : 0;
+    for (std::size_t i = spec.transforms.size(); i-- > outside;) index = put_before(spec.transforms[i], std::move(index));
+    for (std::size_t i = 0; i < spec.refine.size(); ++i) index = Index(Refine<Index>(std::move(index)));
+    for (std::size_t i = outside; i-- > 0;) index = put_before(spec.transforms[i], std::move(index));
+}
+
 Result<Index> make_index(std::size_t d, std::string_view text, Metric metric, IndexOptions options);
 
 }  // namespace detail
 
 LUTRA_INLINE Result<Spec> parse_spec(std::string_view text, std::size_t d, Metric metric) {
-    return parse_spec(text, d, metric, kSpecWords);
+    return guarded("factory string", [&] {
+        Result<Spec> spec = parse_spec(text, d, metric, kSpecWords);
+        if (spec.ok() && metric == Metric::cosine && !detail::begins_with_norm(text)) detail::put_norm_first(spec->transforms, d);
+        return spec;
+    });
 }
 
 LUTRA_INLINE SpecCosts spec_costs(const Spec& spec, std::size_t d, Metric metric, std::size_t training_rows, IndexOptions options) {
     SpecCosts costs;
     const auto cost = [&](const auto& part) { return part.cost(metric, training_rows); };
+    const auto encoding_cost = [&](const auto& part) { return part.cost(without_norm(metric), training_rows); };
     for (const TransformSpec& transform : spec.transforms)
         costs.transforms.push_back(with_transform(transform.canonical, transform.d, cost, Transforms{}).value());
     costs.encoding =
-        with_encoding(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), options, cost, Encodings{}).value();
+        with_encoding(spec.encoding.text, columns_behind(spec, d), spec.coarse.has_value(), options, encoding_cost, Encodings{})
+            .value();
     return costs;
 }
 
@@ -67,17 +89,16 @@ inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Me
     LUTRA_TRY(spec.status());
     d = columns_behind(*spec, d);
     const std::size_t nlist = spec->coarse ? spec->coarse->nlist : 1;
-    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, metric, options) : AnyCoarse(OneList());
+    const Metric scored_by = without_norm(metric);
+    Result<AnyCoarse> coarse = spec->coarse ? detail::make_coarse(*spec->coarse, d, scored_by, options) : AnyCoarse(OneList());
     LUTRA_TRY(coarse.status());
     const auto make = [&]<class E>(E encoding) -> Result<Index> {
-        return Index(Ivf<AnyCoarse, E>(d, metric, nlist, std::move(*coarse), std::move(encoding)));
+        return Index(Ivf<AnyCoarse, E>(d, scored_by, nlist, std::move(*coarse), std::move(encoding)));
     };
     auto made = with_encoding(spec->encoding.text, d, spec->coarse.has_value(), options, make, Encodings{});
     if (!made) return Status{Errc::bad_spec, "no encoding is called {}", spec->encoding.text};
     Result<Index> index = std::move(*made);
-    for (std::size_t i = spec->transforms.size(); index.ok() && i-- > 0;)
-        index = put_before(spec->transforms[i], std::move(*index));
-    for (std::size_t i = 0; index.ok() && i < spec->refine.size(); ++i) index = Index(Refine<Index>(std::move(*index)));
+    if (index.ok()) wrap(*spec, metric, *index);
     return index;
 }
 

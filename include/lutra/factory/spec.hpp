@@ -59,7 +59,8 @@ struct Spec {
 inline constexpr std::size_t kMaxSpecLength = 1024;
 
 /// Parses a factory string and checks every part. Accepts any bytes without crashing.
-///   d, metric   of the vectors, for encodings that divide d or support one metric only
+///   d, metric   of the vectors, for encodings that divide d or support one metric only; cosine is as inner_product with L2norm
+///               around it all
 ///   words       the encodings and transforms of the catalog; the parser knows none itself
 /// Errors, as text with a caret (spec_error.hpp): Errc::bad_spec for text that no version parses, Errc::unsupported for a word of
 /// faiss that this version does not build, or the code of the error that an encoding or transform gave for its own token.
@@ -113,10 +114,20 @@ inline std::size_t find_close(std::string_view text, std::size_t begin) {
     return i - begin;
 }
 
+/// Whether the string has the transform itself that the metric cosine puts in front.
+inline bool begins_with_norm(std::string_view text) { return text.starts_with("L2norm,") || text.starts_with("L2Norm,"); }
+
 class SpecParser {
 public:
     SpecParser(std::string_view text, std::size_t d, Metric metric, const SpecWords& words)
-        : text_(text), begin_(0), end_(text.size()), d_in_(d), d_(d), metric_(metric), words_(words) {}
+        : text_(text),
+          begin_(0),
+          end_(text.size()),
+          d_in_(d),
+          d_(d),
+          metric_(without_norm(metric)),
+          words_(words),
+          around_(metric == Metric::cosine && !begins_with_norm(text) ? 2 : 1) {}
     /// Parses a part of a string; errors point into the whole.
     SpecParser(const SpecParser& whole, std::size_t begin, std::size_t end)
         : text_(whole.text_),
@@ -298,7 +309,7 @@ private:
     std::size_t d_in_, d_;  // of the whole string; at the token to read next
     Metric metric_;
     const SpecWords& words_;
-    std::size_t around_ = 1;  // nesting around this part; outermost the id map that a file may have
+    std::size_t around_;  // nesting around this part; outermost the id map that a file may have, then an L2norm for cosine
     std::vector<SpecToken> tokens_;
     std::size_t next_ = 0;
     Spec spec_;

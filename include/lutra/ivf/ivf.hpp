@@ -40,10 +40,10 @@ class Ivf {
     using Candidates = typename E::Candidates;
 
 public:
-    /// An index of vectors [d] in nlist lists; d, nlist >= 1. For OneList nlist is 1.
+    /// An index of vectors [d] in nlist lists; d, nlist >= 1; metric: l2 or inner_product. For OneList nlist is 1.
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
         : d_(d), metric_(metric), nlist_(coarse.learns() ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
-        LUTRA_ASSERT(d >= 1 && nlist >= 1);
+        LUTRA_ASSERT(d >= 1 && nlist >= 1 && metric != Metric::cosine);
         if (!is_trained()) return;
         set_centroids(coarse_, encoding_);
         lists_ = empty_lists(encoding_), spreads_ = empty_spreads(coarse_);

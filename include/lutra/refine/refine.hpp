@@ -43,7 +43,9 @@ public:
     static constexpr float kMaxFactor = 1000;  ///< accepted in files, too
 
     /// Refines a base, trained or not. Removes the base's vectors: their original rows are lost.
-    explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(d_) { base_.reset(); }
+    explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(without_norm(base_.metric())), rows_(d_) {
+        base_.reset();
+    }
 
     Refine untrained() const {
         Refine index(base_.untrained());
@@ -121,9 +123,8 @@ public:
             for (std::size_t i = 0; i < q.n; i += tile) {
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.range_search(part, everywhere, visited, p, r));
-                r.executor.for_each(part.n, [&](std::size_t j, std::size_t) {
-                    keep_near(part.row(j), visited, j, params.order, found[i + j]);
-                });
+                r.executor.for_each(
+                    part.n, [&](std::size_t j, std::size_t) { keep_near(part.row(j), visited, j, params.order, found[i + j]); });
             }
             write_range(metric(), found, out);
             return Status{};
@@ -166,7 +167,11 @@ public:
 
 private:
     Refine(Base base, RowStore rows)  // places and their rows
-        : base_(std::move(base)), d_(base_.dim()), metric_(base_.metric()), rows_(std::move(rows)), next_id_(Id(base_.ntotal())) {}
+        : base_(std::move(base)),
+          d_(base_.dim()),
+          metric_(without_norm(base_.metric())),
+          rows_(std::move(rows)),
+          next_id_(Id(base_.ntotal())) {}
 
     static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;  // visited rows of a tile: 117 MB, with the base's
     static constexpr std::size_t kAheadBytes = 4096;
@@ -259,9 +264,9 @@ private:
     void move_rows(std::span<const Id> to);
     void drop_ids_if_places();
 
-    Base base_;      // its ids are places
-    std::size_t d_;  // base_.dim(), which may be an indirect call
-    Metric metric_;
+    Base base_;            // its ids are places
+    std::size_t d_;        // base_.dim(), which may be an indirect call
+    Metric metric_;        // of the rows as they were before an L2norm in the base: l2 or inner_product
     RowStore rows_;        // [ntotal, d], by place
     std::vector<Id> ids_;  // [ntotal], or empty: an id is its place
     NextId next_id_;

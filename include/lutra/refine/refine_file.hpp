@@ -90,7 +90,7 @@ auto read_refine(Reader& in, ReadBase&& read_base) -> Result<Refine<std::remove_
     LUTRA_TRY(read_header(in, header));
     Result<Base> base = read_base();
     LUTRA_TRY(base.status());
-    if (base->dim() != header.d || base->ntotal() != header.ntotal || base->metric() != header.metric)
+    if (base->dim() != header.d || base->ntotal() != header.ntotal || without_norm(base->metric()) != header.metric)
         return Status{Errc::bad_file,
                       "refine record of {} vectors of d = {} ({}) around {} of d = {} ({}); they must be alike",
                       header.ntotal,

@@ -18,6 +18,7 @@ public:
     static constexpr std::string_view kName = "L2norm";
     static constexpr Fourcc kRecord = "VNrm";
     static constexpr bool kReverses = false;  // lengths are lost
+    static constexpr bool kUnitRows = true;
 
     explicit L2norm(std::size_t d) : d_(d) {}
 
@@ -42,8 +43,9 @@ public:
         PartCost cost;
         cost.sentence = "rows and queries are scaled to length 1";
         cost.unrefined = l2 ? "squared L2 distances are then 2 - 2 cosine" : "with inner product the distances are cosines";
-        cost.refined =
-            detail::joined({"RFlat compares the rows before L2norm: by ", l2 ? "L2 distance" : "inner product", ", not by cosine"});
+        if (metric != Metric::cosine)
+            cost.refined = detail::joined({"RFlat compares the rows before L2norm: by ", l2 ? "L2 distance" : "inner product",
+                                           ", not by cosine; with the metric cosine it does"});
         return cost;
     }
 

@@ -33,7 +33,11 @@ public:
     const Base& base() const { return base_; }
     std::size_t dim() const { return transform_.dim_in(); }
     std::size_t ntotal() const { return base_.ntotal(); }
-    Metric metric() const { return base_.metric(); }
+    /// cosine behind a transform to unit rows, if the base compares by inner product.
+    Metric metric() const {
+        const Metric metric = without_norm(base_.metric());
+        return T::kUnitRows && metric == Metric::inner_product ? Metric::cosine : metric;
+    }
     bool is_trained() const { return transform_.is_trained() && base_.is_trained(); }
     std::size_t nlist() const { return base_.nlist(); }
     std::size_t nprobe() const { return base_.nprobe(); }
@@ -99,7 +103,7 @@ public:
     Status save(Writer& out) const {
         return guarded("save", [&]() -> Status {
             LUTRA_TRY(write_fourcc(out, "IxPT"));
-            LUTRA_TRY(write_header(out, {dim(), ntotal(), is_trained(), metric()}));
+            LUTRA_TRY(write_header(out, {dim(), ntotal(), is_trained(), without_norm(metric())}));
             LUTRA_TRY(write_value(out, std::int32_t{1}));
             LUTRA_TRY(transform_.save(out));
             return base_.save(out);

@@ -29,7 +29,6 @@ struct Wish {
     Metric metric = Metric::l2;
     double recall = 0.95;
     double memory = 0;
-    bool cosine = false;  ///< with inner_product: L2norm in front, and no RFlat, which compares rows as they were before it
 };
 
 struct Advice {
@@ -39,7 +38,7 @@ struct Advice {
 };
 
 /// Recommends an index that the n rows can train and that fits the memory. Errors: bad_argument (n or d is 0, recall outside 0 ..
-/// 1, memory below 0, cosine without inner_product), unsupported (not even the smallest index fits).
+/// 1, memory below 0), unsupported (not even the smallest index fits).
 inline Result<Advice> advise(const Wish& wish);
 
 namespace detail {
@@ -53,7 +52,7 @@ inline std::size_t piece_for(std::size_t d, std::size_t most) {
 /// 4-bit codes of pieces of `most` floats, or of fewer where that does not divide d; for inner product score-aware, and of
 /// residuals in lists.
 inline std::string codes_for(std::size_t d, std::size_t most, Metric metric, bool in_lists) {
-    const bool inner = metric == Metric::inner_product;
+    const bool inner = metric != Metric::l2;
     Pq4Token token{d / piece_for(d, most)};
     token.by_residual = inner && in_lists;
     token.score_aware = inner && score_aware_weight(d) > 0.01;  // less changes no codes
@@ -101,16 +100,15 @@ private:
     // Best first; the first that fits is taken.
     void propose() {
         const std::size_t n = wish_.n, lists = lists_for(n), fine = piece_for(wish_.d, 2), coarse = piece_for(wish_.d, 4);
-        in_lists_ = wish_.cosine ? "L2norm," : "";
+        in_lists_ = wish_.metric == Metric::cosine ? "L2norm," : "";
         const std::string alone = in_lists_;
         if (lists > 1) in_lists_.append("IVF").append(std::to_string(lists)).append(",");
         if (n < 10000 || wish_.recall >= 0.9995)
             candidates_.push_back(
                 {alone + "Flat", 0, 1, n < 10000 ? "exact search is fast enough for so few rows" : "only this is exact"});
-        else if (!wish_.cosine)
+        else
             candidates_.push_back({in_lists_ + codes(2) + ",RFlat", factor(), 0.999, reason_for_codes()});
-        propose_rows(wish_.cosine ? "lists of uncompressed rows: RFlat behind codes would not compare by cosine"
-                                  : "lists of uncompressed rows, without codes");
+        propose_rows("lists of uncompressed rows, without codes");
         if (n < kPq4Centroids) return;
         propose_codes(fine, 0.7, "rows do not fit the memory: codes of ");
         if (coarse != fine) propose_codes(coarse, 0.5, "rows do not fit the memory, nor do fine codes: codes of ");
@@ -168,8 +166,6 @@ inline Result<Advice> advise(const Wish& wish) {
         return Status{Errc::bad_argument, "advise: recall = {}; accepted: above 0, at most 1", wish.recall};
     if (!(wish.memory >= 0))
         return Status{Errc::bad_argument, "advise: memory = {}; accepted: 0 for any, or the most bytes", wish.memory};
-    if (wish.cosine && wish.metric != Metric::inner_product)
-        return Status{Errc::bad_argument, "advise: cosine is the inner product of unit vectors; accepted with inner_product"};
     return guarded("advise", [&] { return detail::Adviser(wish).run(); });
 }
 

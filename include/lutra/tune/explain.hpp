@@ -102,8 +102,8 @@ private:
         out_.train_seconds += cost.train_seconds;
         out_.add_seconds += double(work_.n) * cost.add_seconds;
         out_.search_seconds += cost.search_seconds;
-        const std::string_view rest =
-            spec_.refine.empty() ? std::string_view(cost.unrefined) : "RFlat compares the rows as they were";
+        const bool as_they_were = !spec_.refine.empty() && work_.metric != Metric::cosine;
+        const std::string_view rest = as_they_were ? "RFlat compares the rows as they were" : std::string_view(cost.unrefined);
         say(transform.token.text, joined({cost.sentence, rest.empty() ? "" : "; ", rest}));
     }
 
@@ -136,10 +136,15 @@ private:
     void explain_refine() {
         const double candidates = double(work_.k) * double(out_.k_factor);
         out_.search_seconds += candidates * kFarRow;
-        say(spec_.refine.back().text,
-            joined({"the original rows are kept, too, ", bytes_text(row_bytes()),
-                    " each (whole numbers 0 to 255: ", bytes_text(row_bytes() / sizeof(float)),
-                    "); the best k * k_factor = ", count_text(candidates), " candidates are compared exactly"}));
+        say(spec_.refine.back().text, joined({work_.metric == Metric::cosine ? "the rows scaled to length 1 are kept, too, "
+                                                                             : "the original rows are kept, too, ",
+                                              bytes_text(row_bytes()), " each", whole_rows_text(), "; the best k * k_factor = ",
+                                              count_text(candidates), " candidates are compared exactly"}));
+    }
+
+    std::string whole_rows_text() const {
+        if (work_.metric == Metric::cosine) return {};  // of length 1 they are not whole
+        return joined({" (whole numbers 0 to 255: ", bytes_text(row_bytes() / sizeof(float)), ")"});
     }
 
     void warn() {

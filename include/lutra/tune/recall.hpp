@@ -50,6 +50,11 @@ inline bool keeps_vectors(const Index& index) {
     return rest == "Flat" || rest.ends_with(",RFlat") || (rest.starts_with("IVF") && rest.ends_with(",Flat"));
 }
 
+/// True for cosine, and for L2 distances behind L2norm; RFlat in front of those compares vectors as they were before.
+inline bool compares_unit_rows(const Index& index) {
+    return index.metric() == Metric::cosine || (index.spec().starts_with("L2norm,") && index.k_factor() == 0);
+}
+
 /// Judges searches for the same queries against one truth.
 ///
 /// The first `at` true ids that are not -1 are wanted. A hit among the first `at` is right if its id is wanted or, if distances are
@@ -77,7 +82,7 @@ private:
     };
 
     RecallJudge(const Index& index, MatrixView queries, std::span<const Id> truth, std::size_t most, BaseVectors base)
-        : metric_(index.metric()),
+        : metric_(without_norm(index.metric())),
           queries_(queries),
           truth_(truth),
           k_(truth.size() / queries.n),
@@ -117,8 +122,7 @@ inline Result<RecallJudge> RecallJudge::make(const Index& index, MatrixView quer
                       index.dim()};
     return guarded("recall", [&]() -> Result<RecallJudge> {
         RecallJudge judge(index, queries, truth, most, std::move(base));
-        // RFlat compares vectors as they were before L2norm.
-        if (index.spec().starts_with("L2norm,") && index.k_factor() == 0) judge.normalize_queries();
+        if (compares_unit_rows(index)) judge.normalize_queries();
         if (judge.base_.n != 0 || keeps_vectors(index)) LUTRA_TRY(judge.know_distances(index));
         return judge;
     });
