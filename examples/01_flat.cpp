@@ -9,17 +9,16 @@ int main() {
     const std::vector<float> queries = {0.9F, 0.2F, 4, 4};
 
     lutra::Index index = lutra::index_factory(2, "Flat", lutra::Metric::l2).value();
-    if (const lutra::Status s = index.add({points.data(), 4, 2}); !s.ok()) return std::puts(s.c_str()), 1;
+    if (const lutra::Status s = index.add({points, 2}); !s.ok()) return std::puts(s.c_str()), 1;
 
     // k = 2 neighbours of each query, best first; distances are squared.
-    const lutra::Hits hits = lutra::search(index, {queries.data(), 2, 2}, 2).value();
+    const lutra::Hits hits = lutra::search(index, {queries, 2}, 2).value();
     for (std::size_t i = 0; i < hits.nq; ++i)
-        for (std::size_t j = 0; j < hits.k; ++j)
-            std::printf("query %zu, neighbour %zu: id %lld, squared distance %.2f\n", i, j,
-                        static_cast<long long>(hits.ids[i * hits.k + j]), double(hits.distances[i * hits.k + j]));
+        for (const auto [id, distance] : hits.row(i))
+            std::printf("query %zu: id %lld, squared distance %.2f\n", i, static_cast<long long>(id), double(distance));
 
     // What goes wrong is said in words, not thrown: here the queries have three columns.
     const lutra::Result<lutra::Hits> wrong = lutra::search(index, {queries.data(), 1, 3}, 2);
     std::printf("a query of another dimension: %s\n", wrong.status().c_str());
-    return hits.ids[0] == 1 && hits.ids[2] == 3 && !wrong.ok() ? 0 : 1;
+    return hits.row(0)[0].id == 1 && hits.row(1)[0].id == 3 && !wrong.ok() ? 0 : 1;
 }
