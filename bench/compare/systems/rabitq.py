@@ -20,13 +20,13 @@ class Rabitq(Cached):
         self.index = self.clusters = None
 
     def trains(self, ask):
-        return ask["settings"]["kind"] == "lists"
+        return False
 
-    def train(self, rows, ask):
-        """Its own k-means on all rows; the last assignment is exact."""
+    def cluster(self, rows, ask):
+        """Its own k-means of the rows that are added: it takes their assignment, too, and the last one is exact."""
         settings, mode = ask["settings"], rabitqlib.FinalAssignmentMode.Exact
         self.clusters = rabitqlib.RaBitQKMeans(rows.shape[1], settings["nlist"], num_threads=ask["threads"], seed=1234, final_assignment=mode)
-        self.clusters.train(self.fitted(rows, ask))
+        self.clusters.train(rows)
 
     def fitted(self, rows, ask):
         return unit(rows) if ask["metric"] == "cosine" else rows
@@ -38,6 +38,7 @@ class Rabitq(Cached):
             self.index = rabitqlib.SymqgIndex(d, settings["degree"], metric, settings["bits"])
             self.index.build(rows, settings["ef_construction"], ask["threads"])
         else:
+            self.cluster(rows, ask)
             self.index = rabitqlib.IvfIndex(d, len(rows), settings["nlist"], settings["bits"], metric)
             self.index.build(rows, self.clusters.centroids, self.clusters.assignments, ask["threads"])
 
