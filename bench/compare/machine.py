@@ -15,7 +15,7 @@ def cpu_fields():
 
 
 def instruction_sets(words):
-    known = ("ssse3", "avx2", "fma", "avx512f", "avx512bw", "avx512vbmi", "avx512_vnni", "asimd", "sve")
+    known = ("ssse3", "avx2", "fma", "avx512f", "avx512bw", "avx512vbmi", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "sve")
     return " ".join(name for name in known if name in words.split())
 
 

@@ -2,11 +2,10 @@
 Main path: main() -> run_suite() -> SearchRace or ClusterRace -> report and plots -> publish()."""
 
 import os
-import re
 import shutil
 import sys
 
-from compare import blas, data, machine, report, setup, suites
+from compare import blas, data, headline, machine, report, setup, suites
 from compare import options as command_line
 from compare.rounds import ClusterRace, Options, SearchRace, say
 
@@ -106,17 +105,9 @@ def publish(root, name, folder, shown, pictures):
     with open(readme) as file:
         old = file.read()
     with open(readme, "w") as file:
-        file.write(with_section(old, name, text))
-    say("published in bench/README.md")
-
-
-def with_section(readme, name, text):
-    """The text between <!-- begin NAME --> and <!-- end NAME -->, new at the end if there is none yet."""
-    begin, end = "<!-- begin %s -->" % name, "<!-- end %s -->" % name
-    section = "%s\n%s\n%s" % (begin, text.strip(), end)
-    if begin not in readme:
-        return readme.rstrip() + "\n\n" + section + "\n"
-    return re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: section, readme, flags=re.S)
+        file.write(report.with_section(old, name, text))
+    headline.publish(root)
+    say("published in bench/README.md, and its headline in README.md")
 
 
 def main(arguments):

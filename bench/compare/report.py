@@ -4,6 +4,7 @@ Rates are compared at equal recall: on each system's front of (recall, queries/s
 
 import csv
 import os
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -273,3 +274,12 @@ def write(folder, lines, detail, pictures):
     with open(os.path.join(folder, "report.md"), "w") as file:
         file.write("\n".join(shown + ["#### Every point", ""] + detail))
     return shown
+
+
+def with_section(readme, name, text):
+    """The text between <!-- begin NAME --> and <!-- end NAME -->, new at the end if there is none yet."""
+    begin, end = "<!-- begin %s -->" % name, "<!-- end %s -->" % name
+    section = "%s\n%s\n%s" % (begin, text.strip(), end)
+    if begin not in readme:
+        return readme.rstrip() + "\n\n" + section + "\n"
+    return re.sub(re.escape(begin) + ".*?" + re.escape(end), lambda _: section, readme, flags=re.S)

@@ -19,9 +19,6 @@ class Rabitq(Cached):
     def free(self):
         self.index = self.clusters = None
 
-    def trains(self, ask):
-        return False
-
     def cluster(self, rows, ask):
         """Its own k-means of the rows that are added: it takes their assignment, too, and the last one is exact."""
         settings, mode = ask["settings"], rabitqlib.FinalAssignmentMode.Exact

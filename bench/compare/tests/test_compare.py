@@ -11,7 +11,7 @@ from unittest import mock
 
 import numpy as np
 
-from compare import blas, data, main, report, scoring, suites
+from compare import blas, data, headline, main, report, scoring, suites
 from compare import options as command_line
 from compare.rounds import ClusterRace, Options, Point, Row, SearchRace
 
@@ -398,13 +398,31 @@ class Pictures(unittest.TestCase):
 
 class Publishing(unittest.TestCase):
     def test_a_section_is_replaced_and_only_that(self):
-        once = main.with_section("# Title\n", "flat", "old \\1 table")
-        both = main.with_section(once, "kmeans", "other")
-        again = main.with_section(both, "flat", "new")
+        once = report.with_section("# Title\n", "flat", "old \\1 table")
+        both = report.with_section(once, "kmeans", "other")
+        again = report.with_section(both, "flat", "new")
         self.assertIn("old \\1 table", both)
         self.assertNotIn("old", again)
         self.assertIn("<!-- begin flat -->\nnew\n<!-- end flat -->", again)
         self.assertIn("other", again)
+
+    def test_the_headline_has_each_system_that_reaches_the_recall_fastest_first(self):
+        fields = ("system", "label", "params", "batch", "recall@10", "batch_qps", "p50_us", "state")
+        values = [("slow", "a", "n=1", "all", 0.96, 100, 9, "ok"), ("slow", "a", "n=1", "1", 0.96, 50, 20, "ok"),
+                  ("fast", "b", "n=1", "all", 0.90, 400, 9, "ok"), ("fast", "b", "n=2", "all", 0.95, 200, 9, "ok"),
+                  ("fast", "b", "n=2", "all", 0.95, 300, 9, "ok"), ("fast", "b", "n=2", "1", 0.95, 100, 10, "ok"),
+                  ("poor", "c", "n=1", "all", 0.94, 999, 1, "ok"), ("poor", "c", "n=1", "1", 0.94, 999, 1, "ok"),
+                  ("gone", "d", "", "", "", "", "", "does not install")]
+        builds = [{"system": system, "label": label, "train_s": "1", "add_s": "2", "bytes_per_vector": "8"}
+                  for system, label in (("slow", "a"), ("fast", "b"), ("poor", "c"))]
+        with tempfile.TemporaryDirectory() as folder:
+            for name, rows in (("points", [dict(zip(fields, line)) for line in values]), ("builds", builds)):
+                with open(os.path.join(folder, "sift-ivfpq-x-%s.csv" % name), "w", newline="") as file:
+                    out = csv.DictWriter(file, list(rows[0]))
+                    out.writeheader()
+                    out.writerows(rows)
+            lines = [line for line in headline.table(folder, "x") if line][2:]
+        self.assertEqual(lines, ["| SIFT, 1M x 128 | fast | b | 250 | 10 | 3 | 8 |", "|  | slow | a | ≥ 100 | ≤ 20 | 3 | 8 |"])
 
 
 if __name__ == "__main__":
