@@ -1,4 +1,7 @@
-"""Conan 2: conan create lutra/tools/packaging/conan --build=missing  (of the checkout it lies in).  SPDX-License-Identifier: MIT"""
+"""Conan 2, of the checkout it lies in: conan create lutra/tools/packaging/conan -s compiler.cppstd=20 --build=missing
+
+SPDX-License-Identifier: MIT
+"""
 import re
 from pathlib import Path
 
