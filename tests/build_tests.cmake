@@ -181,7 +181,7 @@ set_tests_properties(consumer.find_package consumer.find_package_compiled PROPER
 
 # What the first minutes with CMake or pkg-config bring: defaults, what is said where a package is missing, presets.
 add_test(NAME consumer.configure COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/consumer/configure_test.py)
-set_tests_properties(consumer.configure PROPERTIES LABELS build FIXTURES_REQUIRED installed ENVIRONMENT
+set_tests_properties(consumer.configure PROPERTIES LABELS build COST 45 FIXTURES_REQUIRED installed ENVIRONMENT
                      "CMAKE=${CMAKE_COMMAND};CXX=${CMAKE_CXX_COMPILER};FLAGS=${CMAKE_CXX_FLAGS};INSTALLED=${consumer_dir}/installed")
 
 # README's blocks: its program compiles and runs, its commands and its project work as pasted.
@@ -195,5 +195,5 @@ lutra_run_test(readme_program)
 if(TARGET lutra_command)
   add_test(NAME readme COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/readme/readme_test.py $<TARGET_FILE:lutra_command>
                                ${CMAKE_CXX_COMPILER})
-  set_tests_properties(readme PROPERTIES LABELS build)
+  set_tests_properties(readme PROPERTIES LABELS build COST 30)
 endif()

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import textwrap
 import unittest
 from pathlib import Path
 
@@ -38,6 +39,15 @@ class ConfigureTest(unittest.TestCase):
         self.assertEqual(done.returncode != 0, code != 0, done.stdout + done.stderr)
         return " ".join((done.stdout + done.stderr).split())
 
+    def write(self, path, text):
+        path = self.build / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+
+    def in_project(self, path):
+        """The option by which the project includes this file first."""
+        return f"-DCMAKE_PROJECT_consumer_INCLUDE={self.build / path}"
+
     def cached(self, name):
         lines = (self.build / "CMakeCache.txt").read_text().splitlines()
         return next(line.split("=", 1)[1] for line in lines if line.startswith(f"{name}:"))
@@ -52,6 +62,9 @@ class ConfigureTest(unittest.TestCase):
             self.assertIn(NO_BUILD_TYPE, self.configure(HERE, how))
             self.assertNotIn(NO_BUILD_TYPE, self.configure(HERE, how, "-DCMAKE_BUILD_TYPE=Release"))
             self.assertNotIn(NO_BUILD_TYPE, self.configure(HERE, how, "-DCMAKE_BUILD_TYPE=", "-DCMAKE_CXX_FLAGS=-Wall -O2"))
+            for options in ["-O3", "-Wall;$<$<COMPILE_LANGUAGE:CXX>:-O2>"]:
+                self.write("options.cmake", f'add_compile_options("{options}")')
+                self.assertNotIn(NO_BUILD_TYPE, self.configure(HERE, how, "-DCMAKE_CXX_FLAGS=", self.in_project("options.cmake")))
 
     def test_without_xsimd_is_said_what_to_install_or_to_choose(self):
         for how in [ADDED, FOUND]:
@@ -61,6 +74,44 @@ class ConfigureTest(unittest.TestCase):
             self.assertIn("-DLUTRA_SCALAR_ONLY=ON", says)
         shutil.rmtree(self.build)
         self.configure(HERE, ADDED, NO_XSIMD, "-DLUTRA_SCALAR_ONLY=ON")
+
+    def test_a_version_of_xsimd_that_is_too_old_is_named_and_any_later_one_will_do(self):
+        found = self.build / "xsimd" / "share" / "cmake" / "xsimd"
+        self.write(found / "xsimdConfig.cmake", """
+            add_library(xsimd INTERFACE IMPORTED)
+            set_target_properties(xsimd PROPERTIES INTERFACE_INCLUDE_DIRECTORIES /usr)
+            """)
+        for version, code in [("7.6.0", 1), ("8.1.0", 0), ("13.0.0", 0)]:  # as xsimd has it: no other major version is compatible
+            self.write(found / "xsimdConfigVersion.cmake", f"""
+                set(PACKAGE_VERSION {version})
+                string(REGEX MATCH "^[0-9]+" major {version})
+                if("${{PACKAGE_FIND_VERSION_MAJOR}}" STREQUAL major)
+                  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+                endif()
+                """)
+            for how in [ADDED, FOUND]:
+                (self.build / "CMakeCache.txt").unlink(missing_ok=True)
+                says = self.configure(HERE, how, f"-Dxsimd_DIR={found}", code=code)
+                self.assertEqual(f"lutra needs xsimd 8.1 or later; {found} has {version}: install it" in says, code == 1, says)
+
+    def test_headers_may_be_installed_elsewhere(self):
+        prefix = self.build / "prefix"
+        nothing = [f"-DLUTRA_BUILD_{what}=OFF" for what in ["TESTS", "BENCH", "EXAMPLES", "TOOLS"]]
+        self.configure(LUTRA, "-DCMAKE_INSTALL_INCLUDEDIR=inc", *nothing)
+        install = [CMAKE, "--install", self.build, "--component", "headers", "--prefix", prefix]
+        subprocess.run(install, check=True, capture_output=True)
+        self.assertTrue((prefix / "inc/lutra/lutra.hpp").exists())
+        (self.build / "CMakeCache.txt").unlink()
+        self.configure(HERE, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release")
+        self.assertIn(f"{prefix}/inc", (self.build / "build.ninja").read_text())
+
+    def test_a_command_that_does_not_run_here_has_no_pages_and_is_no_error(self):
+        pages = self.build / "pages"
+        all_of_them = ["_lutra", "lutra", "lutra.1", "lutra.fish"]
+        for program, left in [("true", all_of_them), ("false", []), ("/none", [])]:
+            script = [f"-DLUTRA={program}", f"-DPAGES={pages}", "-P", LUTRA / "tools/cmake/lutra-pages.cmake"]
+            subprocess.run([CMAKE, *script], check=True, capture_output=True)
+            self.assertEqual(sorted(path.name for path in pages.glob("*")), left)
 
     def test_our_own_project_is_optimised_by_default(self):
         self.assertIn("no build type was given: Release", self.configure(LUTRA, *without("doctest", "benchmark", "CLI11")))
@@ -85,7 +136,8 @@ class ConfigureTest(unittest.TestCase):
     def test_the_vcpkg_port_is_found(self):
         for features, defines in [("simd", []), ("", ["LUTRA_SCALAR_ONLY"])]:
             packages = self.build / f"packages-{features}"
-            script = [f"-DPACKAGES={packages}", f"-DFEATURES={features}", f"-DCXX={CXX}", "-P", HERE.parent / "packaging/vcpkg_port.cmake"]
+            options = [f"-DPACKAGES={packages}", f"-DFEATURES={features}", f"-DCXX={CXX}"]
+            script = [*options, "-P", HERE.parent / "packaging/vcpkg_port.cmake"]
             subprocess.run([CMAKE, *script], check=True, capture_output=True, timeout=300)
             self.assertTrue((packages / "share/lutra/copyright").exists())
             self.configure(HERE, f"-DCMAKE_PREFIX_PATH={packages}", "-DCMAKE_BUILD_TYPE=Release", "-Ulutra_DIR")

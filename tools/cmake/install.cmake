@@ -1,6 +1,5 @@
 # `cmake --install`: the headers, the licence, and what find_package(lutra) and pkg-config read. The component "headers" is this and no
 # program.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/lutra)
