@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -243,12 +244,15 @@ TEST_CASE("search: allocates nothing once its workspace is warm") {
         resources.workspace = &workspace;
         lutra::Hits hits(q.n, 10);
         const auto odd = [](Id id) { return id % 2 == 1; };
+        const std::vector<std::uint8_t> bits(32, 0b10101010);
+        const std::array<lutra::IdFilter, 4> filters{lutra::IdFilter(), lutra::IdFilter::predicate(odd),
+                                                     lutra::IdSet::bitmap(bits.data(), 256),
+                                                     lutra::IdFilter::bitmap(bits.data(), 256)};
         const auto all_kinds = [&] {
             bool good = true;
-            for (std::size_t nprobe : {1, 4, 16, 17}) {
+            for (std::size_t i = 0; i < 4; ++i) {
                 lutra::SearchParams params;
-                params.nprobe = nprobe;
-                if (nprobe % 2 != 0) params.filter = lutra::IdFilter::predicate(odd);
+                params.nprobe = std::array<std::size_t, 4>{4, 1, 16, 17}[i], params.filter = filters[i];
                 good &= index.search(q, 10, hits.view(), params, resources).ok();
                 good &= index.search(q.view().rows(0, 1), 10, hits.view(), params, resources).ok();
             }

@@ -76,3 +76,20 @@ TEST_CASE("IdFilter: of a set that it owns, and copies share") {
     CHECK_FALSE(IdFilter(lutra::IdSet()).accepts(0));  // the empty set, unlike no filter
     CHECK(IdFilter(~lutra::IdSet()).accepts(0));
 }
+
+TEST_CASE("IdFilter: of places asks about their ids, in every form and of places of places, too") {
+    const std::array<Id, 4> ids{7, 4, 100, 9}, again{3, 0, 1, 2};  // places of ids, and places of those
+    const auto odd = [](Id id) { return id % 2 != 0; };
+    const std::array<std::uint8_t, 2> bits{0b10101010, 0b10101010};
+    for (const IdFilter& filter : {IdFilter::predicate(odd), IdFilter::bitmap(bits.data(), 16),
+                                   IdFilter(lutra::IdSet::bitmap(bits.data(), 16)), IdFilter(~lutra::IdSet::of({{4, 100}}))}) {
+        const IdFilter places = filter.of_places(ids.data()), places_again = places.of_places(again.data());
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            CAPTURE(i);
+            CHECK(places.accepts(Id(i)) == filter.accepts(ids[i]));
+            CHECK(places_again.accepts(Id(i)) == filter.accepts(ids[std::size_t(again[i])]));
+        }
+    }
+    CHECK_FALSE(IdFilter().of_places(ids.data()).active());
+    CHECK(IdFilter().of_places(ids.data()).accepts(50));
+}

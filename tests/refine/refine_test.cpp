@@ -320,6 +320,8 @@ TEST_CASE("Refine: filters speak in the caller's ids and narrow the candidates, 
         for (const Id id : kept_ids) bits[std::size_t(id) / 8] = std::uint8_t(bits[std::size_t(id) / 8] | 1 << (id % 8));
         params.filter = lutra::IdFilter::bitmap(bits.data(), 1480);
         CHECK(find(index, q, 5, 40, params) == find(alone, q, 5, 40));
+        params.filter = lutra::IdSet::of(kept_ids);
+        CHECK(find(index, q, 5, 40, params) == find(alone, q, 5, 40));
         lutra::RangeHits some, all;
         const float radius = metric == Metric::l2 ? 5.F : 0.5F;
         require_ok(index.range_search(q, radius, some, params));
@@ -497,13 +499,16 @@ TEST_CASE("Refine: search allocates nothing once its workspace is warm, with til
     const auto odd = [](Id id) { return id % 2 == 1; };
     lutra::SearchParams params = all_lists(index);
     params.k_factor = 40, params.filter = lutra::IdFilter::predicate(odd);
+    lutra::SearchParams of_set = params;
+    of_set.filter = lutra::IdSet::where(5001, odd);
     lutra::Workspace workspace;
     lutra::Resources resources;
     resources.workspace = &workspace;
     lutra::Hits hits(300, 20);
     const auto both = [&] {
         return index.search(q, 20, hits.view(), params, resources).ok() &&
-               index.search(q.view().rows(0, 1), 20, hits.view(), params, resources).ok();
+               index.search(q.view().rows(0, 1), 20, hits.view(), params, resources).ok() &&
+               index.search(q, 20, hits.view(), of_set, resources).ok();
     };
     CHECK(both());
     const std::size_t before = lutra_test::allocations();

@@ -14,12 +14,13 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// A set of its own, or a view of the caller's bitmap or function; by default every id passes.
 ///
 /// The filter is asked only about vectors whose score could still enter the result: k log(n / k) of n scanned, if many pass; if few
-/// pass and the best k are not found yet, most. A set or a bitmap answers in place; a predicate costs an indirect call each time.
-/// Copies share the set: they allocate nothing.
+/// pass and the best k are not found yet, most. A set or a bitmap answers in place, with RFlat, too; a predicate costs an indirect
+/// call each time. Copies share the set: they allocate nothing.
 class IdFilter {
 public:
     IdFilter() = default;
-    /// An id passes if the set contains it. Owns the set, so that `.filter = a & ~b` is safe. Allocates.
+    /// An id passes if the set contains it. Owns the set, so that `.filter = a & ~b` is safe. Allocates, and copies a set that has
+    /// a name: make the filter once, `const IdFilter live = tenant & ~deleted;`, and give it to every search.
     IdFilter(IdSet set) : set_(std::make_shared<const IdSet>(std::move(set))), active_(true) {}
 
     /// Id i passes if bit i is set (in byte i / 8, lowest bit first). Ids outside [0, n_bits) do not pass.
@@ -39,9 +40,21 @@ public:
     template <class F>
     static IdFilter predicate(const F&& f) = delete;
 
+    /// A filter of places: place i passes if ids[i] passes this one. Both must outlive the search. Allocates nothing. A call of a
+    /// function only if this is one of places, too, whose ids are the places of another index.
+    IdFilter of_places(const Id* ids) const {
+        IdFilter filter = *this;
+        filter.ids_ = ids;
+        if (ids_ == nullptr) return filter;
+        filter.context_ = this;
+        filter.accepts_ = [](const void* c, Id id) { return static_cast<const IdFilter*>(c)->accepts(id); };
+        return filter;
+    }
+
     bool active() const { return active_; }
     bool accepts(Id id) const {
         if (!active_) return true;
+        if (ids_ != nullptr) id = ids_[id];
         if (accepts_ != nullptr) return accepts_(context_, id);
         if (set_ != nullptr) return set_->contains(id);
         return std::uint64_t(id) < n_bits_ && (bits_[std::size_t(id) / 8] >> (id % 8) & 1) != 0;
@@ -53,6 +66,7 @@ private:
     std::size_t n_bits_ = 0;
     const void* context_ = nullptr;
     bool (*accepts_)(const void*, Id) = nullptr;
+    const Id* ids_ = nullptr;
     bool active_ = false;
 };
 

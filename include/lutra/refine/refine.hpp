@@ -201,8 +201,7 @@ private:
             BorrowedWorkspace workspace(resources);
             SearchParams by_place = params;
             by_place.k_factor = 0, by_place.order = Order::rough;
-            const auto accepts = [&](Id place) { return params.filter.accepts(ids_[std::size_t(place)]); };
-            if (params.filter.active() && !ids_.empty()) by_place.filter = IdFilter::predicate(accepts);
+            if (!ids_.empty()) by_place.filter = params.filter.of_places(ids_.data());
             return f(by_place, workspace.resources());
         });
     }
