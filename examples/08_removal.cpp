@@ -10,7 +10,8 @@ const std::vector<float> rows = lutra::Rng(5).normal(n * d);
 // The id under which the index finds row i.
 lutra::Id id_of_row(const lutra::Index& index, std::size_t i) {
     const lutra::MatrixView all(rows, d);
-    return lutra::search(index, all.rows(i, i + 1), 1, {.nprobe = 8}).value().row(0)[0].id;
+    const lutra::Hits hits = lutra::search(index, all.rows(i, i + 1), 1, {.nprobe = 8}).value();
+    return hits.row(0)[0].id;
 }
 
 // Removes ids 0 to 99 of an index of all rows, and adds one row again.

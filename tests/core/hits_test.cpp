@@ -3,6 +3,13 @@
 
 #include <lutra/core/hits.hpp>
 
+namespace {
+template <class H>
+concept HasRow = requires(H&& hits) {
+    static_cast<H&&>(hits).row(0);
+};
+}  // namespace
+
 TEST_CASE("Hits: has k slots for every query, and a view that starts at any of them") {
     lutra::Hits hits(3, 5);
     CHECK(hits.distances.size() == 15);
@@ -32,10 +39,16 @@ TEST_CASE("Hits: row(i) has the neighbours of query i and no empty slots, of a v
 }
 
 TEST_CASE("Hits: row(i) of no slots, and of a range search") {
-    CHECK(lutra::Hits(2, 0).row(1).empty());
+    const lutra::Hits none(2, 0);
+    CHECK(none.row(1).empty());
     const lutra::RangeHits hits{{0, 2, 2, 3}, {1, 2, 3}, {5, 6, 7}};
     CHECK(hits.row(0).size() == 2);
     CHECK(hits.row(0)[1].id == 6);
     CHECK(hits.row(1).empty());
     CHECK(hits.row(2)[0].distance == 3);
+}
+
+TEST_CASE("Hits: a row of hits that would be gone before it is read does not compile") {
+    static_assert(HasRow<lutra::Hits&> && HasRow<const lutra::Hits&> && HasRow<const lutra::RangeHits&>);
+    static_assert(!HasRow<lutra::Hits> && !HasRow<const lutra::Hits> && !HasRow<lutra::RangeHits>);
 }

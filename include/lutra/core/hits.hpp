@@ -75,8 +75,10 @@ struct Hits {
         : nq(queries), k(neighbours), distances(queries * neighbours), ids(queries * neighbours) {}
 
     HitsView view() { return {distances.data(), ids.data()}; }
-    /// The neighbours of query i < nq, at most k. Needs: a search has filled the hits.
-    HitRow row(std::size_t i) const { return detail::row_of(ids.data() + i * k, distances.data() + i * k, k); }
+    /// The neighbours of query i < nq, at most k. Needs: a search has filled the hits. They must outlive the row, so that of a
+    /// temporary does not compile: `const Hits hits = search(...).value(); for (const auto [id, distance] : hits.row(i)) ...`.
+    HitRow row(std::size_t i) const& { return detail::row_of(ids.data() + i * k, distances.data() + i * k, k); }
+    HitRow row(std::size_t i) const&& = delete;
 
     std::size_t nq = 0, k = 0;
     std::vector<float> distances;  // [nq, k]
@@ -89,11 +91,13 @@ struct RangeHits {
     std::vector<float> distances;
     std::vector<Id> ids;
 
-    /// The hits of query i.
-    HitRow row(std::size_t i) const {
+    /// The hits of query i < nq. Needs: a search has filled the hits, which must outlive the row, as with Hits.
+    HitRow row(std::size_t i) const& {
+        LUTRA_ASSERT(i + 1 < lims.size());
         const std::size_t begin = lims[i], n = lims[i + 1] - begin;
         return {{ids.data() + begin, n}, {distances.data() + begin, n}};
     }
+    HitRow row(std::size_t i) const&& = delete;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG
