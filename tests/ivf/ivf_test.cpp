@@ -231,3 +231,16 @@ TEST_CASE("Ivf: describes itself") {
     CHECK(IvfFlat(5, Metric::l2, 16, lutra::FlatCoarse{}, lutra::Flat(5)).spec() == "IVF16,Flat");
     CHECK(IvfFlat(5, Metric::l2, 16, lutra::FlatCoarse{}, lutra::Flat(5)).code_size() == 20);
 }
+
+TEST_CASE("Ivf: cosine is refused by train() and add(), as parts compute it only behind L2norm") {
+    const lutra_test::Matrix x = lutra_test::normal_matrix(100, 6, 1);
+    IvfFlat index(6, Metric::cosine, 4, lutra::FlatCoarse{}, lutra::Flat(6));
+    lutra::Ivf<lutra::OneList, lutra::Flat> flat(6, Metric::cosine, 1, lutra::OneList{}, lutra::Flat(6));
+    for (const lutra::Status& status : {index.train(x), flat.add(x)}) {
+        CHECK(status.code() == lutra::Errc::bad_argument);
+        CHECK(status.message().find("accepted: l2 or inner_product") != std::string_view::npos);
+    }
+    lutra::FlatCoarse coarse;
+    CHECK(coarse.build(lutra::AlignedVector<float>(24), 4, 6, Metric::cosine).code() == lutra::Errc::bad_argument);
+    CHECK(coarse.nlist() == 0);
+}

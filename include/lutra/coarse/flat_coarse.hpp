@@ -9,6 +9,7 @@
 #pragma once
 #include <lutra/coarse/centroid_search.hpp>
 #include <lutra/coarse/list_order.hpp>
+#include <lutra/core/validate.hpp>
 #include <lutra/io/flat_record.hpp>
 
 #include <cstddef>
@@ -24,7 +25,9 @@ public:
 
     FlatCoarse untrained() const { return {}; }
 
+    /// Takes the centroids [nlist, d]. Errors: bad_argument (cosine).
     Status build(AlignedVector<float> centroids, std::size_t nlist, std::size_t d, Metric metric, const Resources& = {}) {
+        LUTRA_TRY(check_part_metric("coarse quantizer", metric));
         const bool by_length = metric == Metric::inner_product && !have_unit_length({centroids.data(), nlist, d});
         order_ = by_length ? ListOrder({centroids.data(), nlist, d}) : ListOrder();
         near_ = CentroidSearch(by_length ? Metric::l2 : metric, std::move(centroids), nlist, d, by_length);

@@ -1,4 +1,5 @@
-// lutra/core/validate.hpp: checks of the rows given to a call: shape, null pointers, finite values.  SPDX-License-Identifier: MIT
+// lutra/core/validate.hpp: checks of the rows given to a call (shape, null pointers, finite values) and of the metric of a part.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
@@ -29,6 +30,13 @@ inline Status check_some_rows(std::string_view call, MatrixView x, std::size_t d
     LUTRA_TRY(check_shape(call, x, d));
     if (x.n == 0) return {Errc::bad_argument, "{}: no rows given; at least one is needed", call};
     return {};
+}
+
+/// bad_argument for cosine, which parts such as Ivf do not compute.
+inline Status check_part_metric(std::string_view call, Metric metric) {
+    if (metric != Metric::cosine) return {};
+    return {Errc::bad_argument, "{}: by cosine; accepted: l2 or inner_product, of rows of length 1 as L2norm in front makes them",
+            call};
 }
 
 namespace detail {

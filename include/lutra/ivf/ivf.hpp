@@ -40,10 +40,11 @@ class Ivf {
     using Candidates = typename E::Candidates;
 
 public:
-    /// An index of vectors [d] in nlist lists; d, nlist >= 1; metric: l2 or inner_product. For OneList nlist is 1.
+    /// An index of vectors [d] in nlist lists; d, nlist >= 1; metric: l2 or inner_product, as train() and add() refuse cosine. For
+    /// OneList nlist is 1.
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
         : d_(d), metric_(metric), nlist_(coarse.learns() ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
-        LUTRA_ASSERT(d >= 1 && nlist >= 1 && metric != Metric::cosine);
+        LUTRA_ASSERT(d >= 1 && nlist >= 1);
         if (!is_trained()) return;
         set_centroids(coarse_, encoding_);
         lists_ = empty_lists(encoding_), spreads_ = empty_spreads(coarse_);
@@ -84,9 +85,9 @@ public:
     }
 
     /// Trains the centroids (10 iterations of k-means; spherical for inner product, unless lengths_matter()) and the encoding, on
-    /// residuals if it is by_residual(). Errors: bad_argument (shapes, an index that holds vectors, an encoding that is not for the
-    /// metric), too_few_rows (n < nlist), not_finite, cancelled. Memory, beside that of k-means: the encoding's training rows, 4 d
-    /// bytes each, and as much again for their residuals.
+    /// residuals if it is by_residual(). Errors: bad_argument (shapes, cosine, an index that holds vectors, an encoding that is not
+    /// for the metric), too_few_rows (n < nlist), not_finite, cancelled. Memory, beside that of k-means: the encoding's training
+    /// rows, 4 d bytes each, and as much again for their residuals.
     Status train(MatrixView x, const Resources& resources = {});
 
     Status add(MatrixView x, const Resources& resources = {});
@@ -175,6 +176,7 @@ private:
     }
     Status check_add(MatrixView x) const {
         LUTRA_TRY(check_shape("add", x, d_));
+        LUTRA_TRY(check_part_metric("add", metric_));
         LUTRA_TRY(check_trained("add"));
         return check_finite("add", x);
     }

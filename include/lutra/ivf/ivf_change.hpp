@@ -24,6 +24,7 @@ template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::train(MatrixView x, const Resources& resources) {
     return guarded("train", [&]() -> Status {
         LUTRA_TRY(check_some_rows("train", x, d_));
+        LUTRA_TRY(check_part_metric("train", metric_));
         LUTRA_TRY(encoding_.check_metric(metric_));
         if (ntotal_ != 0)
             return {Errc::bad_argument, "train: the index holds {} vectors of its present training; reset() it first", ntotal_};
