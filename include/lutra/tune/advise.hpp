@@ -100,12 +100,9 @@ private:
     // Best first; the first that fits is taken.
     void propose() {
         const std::size_t n = wish_.n, lists = lists_for(n), fine = piece_for(wish_.d, 2), coarse = piece_for(wish_.d, 4);
-        in_lists_ = wish_.metric == Metric::cosine ? "L2norm," : "";
-        const std::string alone = in_lists_;
         if (lists > 1) in_lists_.append("IVF").append(std::to_string(lists)).append(",");
         if (n < 10000 || wish_.recall >= 0.9995)
-            candidates_.push_back(
-                {alone + "Flat", 0, 1, n < 10000 ? "exact search is fast enough for so few rows" : "only this is exact"});
+            candidates_.push_back({"Flat", 0, 1, n < 10000 ? "exact search is fast enough for so few rows" : "only this is exact"});
         else
             candidates_.push_back({in_lists_ + codes(2) + ",RFlat", factor(), 0.999, reason_for_codes()});
         propose_rows("lists of uncompressed rows, without codes");
@@ -142,7 +139,9 @@ private:
         Workload work{wish_.n, wish_.d, wish_.metric, 10, 0, candidate.k_factor, candidate.options};
         if (candidate.spec.find("IVF") != std::string::npos)
             work.nprobe = nprobe_for(lists_for(wish_.n), wish_.recall + (1 - wish_.recall) / 4);  // some are lost to codes
-        return explain(candidate.spec, work);
+        Result<Explanation> index = explain(candidate.spec, work);
+        if (index.ok()) index->spec = candidate.spec;  // without the L2norm that cosine puts in front by itself
+        return index;
     }
 
     void warn_of_recall(const Candidate& candidate, Explanation& index) const {
@@ -153,7 +152,7 @@ private:
     }
 
     const Wish& wish_;
-    std::string in_lists_;  // the spec before the encoding: transform, and lists if the rows make two
+    std::string in_lists_;  // the spec before the encoding: lists, if the rows make two
     std::vector<Candidate> candidates_;
 };
 
