@@ -2,7 +2,6 @@
 // value types model them; no base class. The contracts of collectors are in collector.hpp.  SPDX-License-Identifier: MIT
 //
 //   "L2norm,IVF1024,Flat"       one pipeline: Transform, CoarseQuantizer, Encoding; and a SearchIndex over all
-//
 // Ivf<Coarse, Encoding>, Transformed<Base, Transform> and Refine<Base> compose the parts and are SearchIndexes; Index owns any
 // SearchIndex and is one. Comments say what the compiler cannot check; tests/contracts checks it.
 #pragma once
@@ -249,7 +248,8 @@ concept Transform = std::copyable<T> &&
              std::string_view token, Writer& writer, Reader& reader) {
     { T::kName } -> std::convertible_to<std::string_view>;
     { T::kRecord } -> std::convertible_to<const Fourcc&>;
-    { T::kReverses&& T::kUnitRows } -> std::convertible_to<bool>;
+    { T::kReverses } -> std::convertible_to<bool>;
+    { T::kUnitRows } -> std::convertible_to<bool>;
     { T::parse(token, n) } -> std::same_as<std::optional<Result<T>>>;
     { ct.token() } -> std::same_as<std::string>;
     { ct.untrained() } -> std::same_as<T>;

@@ -38,8 +38,9 @@ constexpr std::string_view metric_name(Metric m) {
 /// Read-only rows of floats, [n, d] row-major, owned by the caller.
 ///   {values, d}      a vector, array or span of n * d floats
 ///   {data, n, d}     a pointer to them
-/// A length that is not a multiple of d is an error of the call the view is given to (bad_argument, with both numbers); n counts the
-/// whole rows, and `rest` the floats behind them.
+/// A length that is not a multiple of d is an error of the call the view is given to (bad_argument, with both numbers); n counts
+/// the whole rows, and `rest` the floats behind them. A view that has a name needs a vector that has one, too: that of a
+/// temporary is good for the call it is written in only.
 struct MatrixView {
     MatrixView() = default;
     MatrixView(const float* rows, std::size_t n_rows, std::size_t columns) : data(rows), n(n_rows), d(columns) {}

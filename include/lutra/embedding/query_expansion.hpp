@@ -31,7 +31,8 @@ struct ExpansionConfig {
 /// out [q.n, d] = queries q, expanded by rows of a database: the sum of the num_expand nearest, each scaled to length 1 and times
 /// max(similarity, 0)^alpha, scaled to length 1. A query without a positive similarity is only scaled.
 ///
-///   neighbours   an index whose distances are cosines: by Metric::cosine, or by inner product with rows of length 1; id i is row i of
+///   neighbours   an index whose distances are cosines: by Metric::cosine, or by inner product with rows of length 1; id i is
+///                row i of database
 ///   database     [n, d], of any length
 ///
 /// Cost: the search, and num_expand d multiply-adds a query. Memory: 12 num_expand bytes for some thousand queries at a time. out
