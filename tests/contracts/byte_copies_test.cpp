@@ -144,3 +144,16 @@ TEST_CASE("byte copies: storage() counts them, and says what else is kept") {
     CHECK(filled({"PQ32x4fs,RFlat", Metric::l2, d}, whole_numbers(n, d)).storage().form ==
           "4-bit codes; rows to compare: whole numbers as bytes");
 }
+
+TEST_CASE("search: a filter may search itself, of a batch too") {
+    constexpr std::size_t kRows = 600, kDim = 64;
+    const Matrix x = lutra_test::normal_matrix(kRows, kDim, 31), q = lutra_test::normal_matrix(40, kDim, 32);
+    lutra::Index index = lutra::index_factory(kDim, "Flat", lutra::Metric::l2).value();
+    REQUIRE(index.add(x).ok());
+    const lutra::Hits alone = lutra::search(index, q, 3).value();
+    const auto searches = [&](lutra::Id) { return lutra::search(index, q, 3).value().ids == alone.ids; };
+    lutra::SearchParams filtered;
+    filtered.filter = lutra::IdFilter::predicate(searches);
+    CHECK(lutra::search(index, q.view().rows(0, 20), 3, filtered).value().ids ==
+          std::vector<lutra::Id>(alone.ids.begin(), alone.ids.begin() + 60));
+}

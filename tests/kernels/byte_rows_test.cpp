@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "support/matrices.hpp"
@@ -26,6 +27,18 @@ std::vector<std::uint32_t> near(const ByteRows& rows, std::size_t n, const float
     lutra::RowsNear near{found.data()};
     rows.may_be_near({&q, 1}, 0, n, k, &near, arena);
     found.resize(near.n);
+    return found;
+}
+
+/// The same for several queries at once.
+std::vector<std::vector<std::uint32_t>> near_together(const ByteRows& rows, std::size_t n, std::span<const float* const> q,
+                                                      std::size_t k) {
+    Arena arena;
+    std::vector<std::vector<std::uint32_t>> found(q.size(), std::vector<std::uint32_t>(n + lutra::kByteGroup));
+    std::vector<lutra::RowsNear> near;
+    for (auto& f : found) near.push_back({f.data()});
+    rows.may_be_near(q, 0, n, k, near.data(), arena);
+    for (std::size_t i = 0; i < q.size(); ++i) found[i].resize(near[i].n);
     return found;
 }
 
@@ -150,4 +163,21 @@ TEST_CASE("ByteRows: a row that becomes too long may always be near, and is like
     for (const auto row : before) CHECK(std::binary_search(with_far.begin(), with_far.end(), row));
     rows.set_row(99, x.row(99));
     CHECK(near(rows, x.n, q.row(0), 3) == before);
+}
+
+TEST_CASE("ByteRows: several queries together find what each finds alone") {
+    constexpr std::size_t kRows = 1100, kDim = 70;
+    const Matrix x = lutra_test::normal_matrix(kRows, kDim, 21), q = lutra_test::normal_matrix(ByteRows::most_together(), kDim, 22);
+    std::vector<const float*> queries;
+    for (std::size_t i = 0; i < q.n; ++i) queries.push_back(q.row(i));
+    std::vector<float> endless(kDim, std::numeric_limits<float>::infinity());
+    queries[queries.size() / 2] = endless.data();
+    for (const Metric metric : kMetrics) {
+        const ByteRows rows(x.row(0), kRows, kDim, metric);
+        for (const std::size_t k : {1, 20})
+            for (const std::size_t n : {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, queries.size()}) {
+                const auto together = near_together(rows, kRows, std::span(queries).first(n), k);
+                for (std::size_t i = 0; i < n; ++i) CHECK(together[i] == near(rows, kRows, queries[i], k));
+            }
+    }
 }

@@ -31,13 +31,13 @@ using ListsFlat = Ivf<FlatCoarse, Flat>;
 using ListsCodes = Ivf<FlatCoarse, Pq4FastScan>;
 using Codes = Ivf<OneList, Pq4FastScan>;
 
-constexpr std::size_t kDim = 48, kRows = 1000, kQueries = 70, kNeighbours = 10, kCentroids = 300;
+constexpr std::size_t kDim = 80, kRows = 1000, kQueries = 70, kNeighbours = 10, kCentroids = 300;
 
-/// Each near one of four values, so that two columns together are sixteen clusters.
+/// Each near one of four values, so that two columns together are sixteen clusters; sums of squared differences are below 2^24.
 AlignedVector<float> whole_numbers(std::size_t n, std::uint32_t seed) {
     Rng rng(seed);
     AlignedVector<float> x(n * kDim);
-    for (float& v : x) v = float(160 * rng.below(4) + rng.below(61)) - 270;
+    for (float& v : x) v = float(130 * rng.below(4) + rng.below(41)) - 215;
     return x;
 }
 
@@ -137,17 +137,17 @@ bool print_all(Metric metric) {
     const bool whole = metric == Metric::l2;
     FlatIndex flat(kDim, metric, 1, OneList{}, Flat(kDim));
     ListsFlat lists(kDim, metric, 8, FlatCoarse{}, Flat(kDim));
-    Codes codes(kDim, metric, 1, OneList{}, Pq4FastScan(kDim, 24));
-    Refine<ListsCodes> refined(ListsCodes(kDim, metric, 8, FlatCoarse{}, Pq4FastScan(kDim, 24)));
+    Codes codes(kDim, metric, 1, OneList{}, Pq4FastScan(kDim, 40));
+    Refine<ListsCodes> refined(ListsCodes(kDim, metric, 8, FlatCoarse{}, Pq4FastScan(kDim, 40)));
     if (!fill(flat) || !fill(lists) || !fill(codes) || !fill(refined)) return false;
     SearchParams some, refine;
     some.nprobe = refine.nprobe = 3, refine.k_factor = 10;
     if (!print_partition(metric)) return false;
     print_lists("IVF8,Flat", lists);
-    print_lists("IVF8,PQ24x4fs,RFlat", refined.base());
-    return print_file("Flat", flat) && (!whole || print_file("IVF8,Flat", lists)) && print_file("PQ24x4fs", codes) &&
-           (!whole || print_file("IVF8,PQ24x4fs,RFlat", refined)) && print_neighbours("Flat", flat, {}) &&
-           print_neighbours("IVF8,Flat", lists, some) && print_neighbours("IVF8,PQ24x4fs,RFlat", refined, refine);
+    print_lists("IVF8,PQ40x4fs,RFlat", refined.base());
+    return print_file("Flat", flat) && (!whole || print_file("IVF8,Flat", lists)) && print_file("PQ40x4fs", codes) &&
+           (!whole || print_file("IVF8,PQ40x4fs,RFlat", refined)) && print_neighbours("Flat", flat, {}) &&
+           print_neighbours("IVF8,Flat", lists, some) && print_neighbours("IVF8,PQ40x4fs,RFlat", refined, refine);
 }
 
 bool machine_has_it() {

@@ -127,7 +127,9 @@ Identity identity() {
 #else
     const std::string compiler = "g++ " __VERSION__;
 #endif
-    return {version, std::string(isa_name()), compiler + " " LUTRA_BENCH_FLAGS};
+    const std::string_view bytes = bytes_name();
+    const std::string isa = std::string(isa_name()) + (bytes.empty() ? "" : ", bytes by ") + std::string(bytes);
+    return {version, isa, compiler + " " LUTRA_BENCH_FLAGS};
 }
 
 void serve() {

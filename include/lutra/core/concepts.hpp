@@ -114,7 +114,7 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 
 /// How rows are stored and compared: codes, their block layout, per-query state, and the scan of a list.
 ///   kBlock              vectors per block of block_bytes() bytes; each has a slot < kBlock in it
-///   kQueryTile          queries of a tile, which scan lists together: their states and candidates should stay in a cache
+///   kQueryTile          the most queries of a tile, which scan lists together: lists come from memory once for each tile
 ///   kFirstLists         the nearest lists of each query of a batch that are scanned before all others, so that thresholds are
 ///                       tight early; 0: one round
 ///   Candidates          the TopKCollector of its searches; Reservoir if kEstimates

@@ -3,6 +3,8 @@
 //   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels only: no xsimd, no intrinsics
 //   LUTRA_NO_BYTES      define it to do without 8-bit copies of rows and centroids, and without the kernels that compare them: less
 //                       memory, less code, the same results, slower. Rows of whole numbers 0 to 255 are bytes all the same
+//   LUTRA_NO_TILES      define it to leave out the kernels of AMX, for which a process asks Linux at their first use: from then on,
+//                       sigaltstack() refuses stacks below some 12 KB
 //   LUTRA_ASSERT(x)     define it to change what a failed precondition does (default: assert)
 //
 // Set by the CMake target lutra::compiled, never by hand:
@@ -14,7 +16,7 @@
 //   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, exceptions and assertions mode. Two object files
 //                       built with different flags then never share an inline function: without it a baseline main()
 //                       linked with an AVX-512 object would run the AVX-512 body.
-//   LUTRA_HAS_EXCEPTIONS, LUTRA_HAS_TILES
+//   LUTRA_HAS_EXCEPTIONS, LUTRA_HAS_TILES   0 or 1: of this build
 #pragma once
 #include <cassert>
 
@@ -30,9 +32,11 @@
 #define LUTRA_TAG_EXCEPTIONS _noexcept
 #endif
 
-// Tiles of bytes (AMX): where the compiler may use them and there is a system to ask for them, Linux (kernels/byte_tiles.hpp).
-#if (defined(__AMX_INT8__) || defined(__AMXINT8__)) && defined(__AVX512VBMI__) && defined(__AVX512VNNI__) && defined(__linux__) && \
-    defined(__x86_64__) && !defined(LUTRA_SCALAR_ONLY) && !defined(LUTRA_NO_BYTES)
+// Tiles of bytes (AMX): where the compiler may use them and there is a system to ask for them, Linux (kernels/byte_tiles.hpp). Every
+// processor that has them has VBMI and VNNI, so one tag is enough.
+#if ((defined(__AMX_TILE__) && defined(__AMX_INT8__)) || (defined(__AMXTILE__) && defined(__AMXINT8__))) && \
+    defined(__AVX512VBMI__) && defined(__AVX512VNNI__) && defined(__linux__) && defined(__x86_64__) &&      \
+    !defined(LUTRA_SCALAR_ONLY) && !defined(LUTRA_NO_BYTES) && !defined(LUTRA_NO_TILES)
 #define LUTRA_HAS_TILES 1
 #else
 #define LUTRA_HAS_TILES 0

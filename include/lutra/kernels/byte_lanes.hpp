@@ -3,7 +3,8 @@
 //
 //   kRows                rows of a Sum, one a lane; those of a group (byte_dots.hpp) are 16 / kRows of them
 //   kQueries, kGroups    queries and groups whose sums fit into the registers
-//   kPays                many queries are faster by bytes than by floats; false: only what comes from memory is
+//   kPays                many queries are faster by bytes than by floats, and kName says by what; false: only what comes from
+//                        memory is
 //   start(bias)          a Sum of 0, for a query with this bias; add() sums query * code, which is bias more than the definition
 //   load(rows)           kRows rows, four columns of each
 //   broadcast(query)     four columns of a query
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 #if defined(__AVX2__) && !defined(LUTRA_SCALAR_ONLY)
 #include <immintrin.h>
@@ -68,6 +70,7 @@ struct Avx2Bytes {
 
 #if defined(__AVXVNNI__) && defined(__FMA__) && !defined(__AVX512F__) && !defined(LUTRA_SCALAR_ONLY)
 struct AvxVnniBytes {
+    static constexpr std::string_view kName = "AVX-VNNI";
     static constexpr std::size_t kRows = 8, kQueries = 3, kGroups = 2;
     static constexpr bool kPays = true;
     using Arch = detail::Eight;
@@ -87,6 +90,7 @@ struct AvxVnniBytes {
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__) && !defined(LUTRA_SCALAR_ONLY)  // as LUTRA_ABI_TAG tells builds apart
 struct VnniBytes {
+    static constexpr std::string_view kName = "AVX-512 VNNI";
     static constexpr std::size_t kRows = 16, kQueries = 6, kGroups = 2;
     static constexpr bool kPays = true;
     using Arch = best;
@@ -132,6 +136,7 @@ struct NeonBytes {
 
 #if defined(__ARM_FEATURE_DOTPROD)
 struct NeonDotBytes {
+    static constexpr std::string_view kName = "NEON dot products";
     static constexpr std::size_t kRows = 4, kQueries = 4, kGroups = 1;
     static constexpr bool kPays = true;
     using Arch = best;

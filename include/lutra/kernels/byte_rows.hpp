@@ -92,6 +92,7 @@ public:
                      Arena& arena) const {
         LUTRA_ASSERT(begin % kByteGroup == 0 && (end % kByteGroup == 0 || end == n_));
         const Arena::Frame frame(arena);
+        LUTRA_ASSERT(!queries.empty() && queries.size() <= most_together());
         const Asked asked = quantize_all(queries, arena);
         for (std::size_t q = 0; q < queries.size(); ++q) found[q].n = 0;
         if (k == 1) return find_nearest(asked, begin, end, found, arena);
@@ -163,8 +164,8 @@ private:
         if (by_tiles(asked.n)) {
             TileQueries queries;
             queries.n = asked.n, queries.pitch = pitch(), queries.codes = asked.codes.data();
-            for (std::size_t q = 0; q < asked.n; ++q) queries.set(q, {asked.coded[q]});
-            return byte_products(Tiles(), queries, rows, products, arena);
+            for (std::size_t q = 0; q < asked.n; ++q) queries.each[q].codes = asked.coded[q];
+            return byte_products(queries, rows, products, arena);
         }
 #else
         static_cast<void>(arena);
@@ -188,9 +189,9 @@ private:
     // may_be_near() for k = 1, in runs of rows whose products stay in the L1 cache: the least upper bound so far is the limit of a
     // run, the last one that of all.
     void find_nearest(const Asked& asked, std::size_t begin, std::size_t end, RowsNear* found, Arena& arena) const {
-        constexpr std::size_t kProducts = 6 * 1024;  // 24 KB
+        const std::size_t most = asked.n > kByteQueries ? 12 * 1024 : 6 * 1024;  // products; of tiles some are in L2
         const std::size_t room = round_up(end - begin, kByteGroup);
-        const std::size_t run = std::min(kProducts / asked.n / kByteGroup * kByteGroup, room);
+        const std::size_t run = std::min(most / asked.n / kByteGroup * kByteGroup, room);
         const auto products = arena.take<float>(asked.n * run), least = arena.take<float>(asked.n * room);
         const auto limits = arena.take<float>(asked.n);
         std::ranges::fill(limits, std::numeric_limits<float>::infinity());

@@ -3,10 +3,11 @@
 //
 //   rows      a group's codes of 64 columns [16, 16, 4] are a tile as they are: line i has columns 4 i .. 4 i + 3 of 16 rows
 //   queries   [16, 64] of [n, pitch], pitch = columns rounded up to 64, zeros behind the last
-//   sums      [16, 16], of 16 queries with 16 rows; they go to memory, for vectors can compare them only there
+//   sums      [16, 16], of 16 queries with 16 rows; they go to memory, as nothing moves a tile to vector registers
 //
 // One instruction makes 16,384 multiply-adds in 16 cycles. While the sums of two groups are compared, the next two are multiplied.
-// A build for AMX also runs where the system does not grant a process the 8 KB of tiles: tiles_granted() asks it.
+// A build for AMX also runs where the system does not grant a process its tiles: tiles_granted() asks. Any function may use tiles for
+// itself, so none is called while they hold something: not memcpy() either, nor a filter, which may search.
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18.
 #pragma once
 #include <lutra/core/workspace.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #if LUTRA_HAS_TILES
 #include <immintrin.h>
 #include <sys/syscall.h>
@@ -26,59 +28,48 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 #if LUTRA_HAS_TILES
 
-/// Whether this process may use tiles. The first call asks Linux, which grants them to all threads for good; frames of signals then
-/// take 8 KB more, so it refuses where a thread has an alternate stack too small for them.
+/// Whether this process may use tiles. The first call asks Linux, whose answer holds for all threads and for good. Where it grants
+/// them, threads that use tiles have 8 KB more in the frame of a signal: an alternate stack must have room for that (sigaltstack()
+/// refuses less than some 12 KB from then on; one that is too small before makes Linux refuse the tiles).
 inline bool tiles_granted() {
     constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM; the state's bit in XCR0
     static const bool granted = syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
     return granted;
 }
 
-namespace detail {
-/// Compilers do not know what instructions of tiles read: what has been written before this is in memory.
-inline void write_to_memory() { __asm__ volatile("" ::: "memory"); }
-}  // namespace detail
-
-/// Eight tiles of 16 lines of 64 bytes, in use in this thread while it lives. Needs: tiles_granted().
-class Tiles {
-public:
-    Tiles() {
-        struct alignas(64) {
-            std::uint8_t palette = 1, start = 0, reserved[14] = {};
-            std::uint16_t line_bytes[16] = {};
-            std::uint8_t lines[16] = {};
-        } config;
-        std::fill_n(config.line_bytes, 8, std::uint16_t{64});
-        std::fill_n(config.lines, 8, std::uint8_t{16});
-        detail::write_to_memory();
-        _tile_loadconfig(&config);
-    }
-    ~Tiles() { _tile_release(); }
-    Tiles(const Tiles&) = delete;
-    Tiles& operator=(const Tiles&) = delete;
-};
-
 /// Up to kMost queries, as tiles and comparisons take them.
 struct TileQueries {
     static constexpr std::size_t kTile = 16, kMost = 2 * kTile;
-    static constexpr std::size_t kLeast = 5;  // fewer are no slower by vectors: 192 rows of d = 128, 6 queries 0.23 and 0.42 ns
+    static constexpr std::size_t kLeast = 4;  // 192 rows, d = 128: 0.41 ns a row and query; six queries by vectors 0.47
 
     std::size_t n = 0, pitch = 0;
-    const std::int8_t* codes = nullptr;  // [n rounded up to kTile, pitch]; pad() those of each query
-    alignas(64) std::int32_t biases[kMost];
-    float factors[kMost], reaches[kMost], thresholds[kMost];
+    const std::int8_t* codes = nullptr;  // [n rounded up to kTile, pitch]: pad() each query's
+    ByteQuery each[kMost];
 
     static constexpr std::size_t pitch_for(std::size_t padded) { return round_up(padded, 64); }
     static void pad(std::int8_t* codes, std::size_t padded) {
         std::fill(codes + padded, codes + pitch_for(padded), std::int8_t{0});
     }
-    void set(std::size_t q, const ByteQuery& query) {
-        biases[q] = query.codes.bias;
-        factors[q] = query.factor, reaches[q] = query.reach, thresholds[q] = query.threshold;
-    }
 };
 
 namespace detail {
+
+/// Eight tiles of 16 lines of 64 bytes, in use in this thread while it lives. Takes 80 ns. Needs: tiles_granted().
+class Tiles {
+public:
+    Tiles() {
+        struct {
+            std::uint8_t palette = 1, start = 0, reserved[14] = {};
+            std::uint16_t line_bytes[16] = {};
+            std::uint8_t lines[16] = {};
+        } config;
+        for (std::size_t tile = 0; tile < 8; ++tile) config.line_bytes[tile] = 64, config.lines[tile] = 16;
+        __asm__ volatile("ldtilecfg %0" : : "m"(config));
+    }
+    ~Tiles() { _tile_release(); }
+    Tiles(const Tiles&) = delete;
+    Tiles& operator=(const Tiles&) = delete;
+};
 
 /// Multiplies QueryTiles * 16 queries by two groups of rows at a time.
 template <std::size_t QueryTiles>
@@ -90,12 +81,14 @@ public:
         : rows_(rows),
           codes_(queries.codes),
           pitch_(queries.pitch),
-          sums_{arena.take<std::int32_t>(kSums).data(), arena.take<std::int32_t>(kSums).data()} {}
+          sums_{arena.take<std::int32_t>(kSums).data(), arena.take<std::int32_t>(kSums).data()} {
+        if (rows.padded % kColumns != 0) std::memset(last_, 0, sizeof last_);
+    }
 
-    /// Calls use(first, sums) for groups `first` and first + 1, if there is that. sums [queries, kLine], biases in them.
+    /// Calls use(first, sums) for groups `first` and first + 1, if there is that; it calls nothing, as tiles hold other sums.
+    /// sums [queries, kLine], biases in them.
     template <class F>
     void run(F&& use) {
-        write_to_memory();
         multiply(0);
         for (std::size_t g = 0, turn = 0; g < rows_.n; g += 2, turn ^= 1) {
             store(sums_[turn]);
@@ -111,15 +104,22 @@ private:
     void multiply(std::size_t g) {
         const std::uint8_t* const first = rows_.group(g);
         const std::uint8_t* const second = rows_.group(std::min(g + 1, rows_.n - 1));
+        const std::size_t whole = rows_.padded / kColumns * kColumns;
+        if (whole < rows_.padded) copy_last(first + whole * kByteGroup, second + whole * kByteGroup, rows_.padded - whole);
+        __asm__ volatile("" ::: "memory");  // compilers do not know what _tile_loadd() reads: it is written by now
         _tile_zero(0);
         _tile_zero(1);
         if constexpr (QueryTiles == 2) {
             _tile_zero(2);
             _tile_zero(3);
         }
-        std::size_t t = 0;
-        for (; t + kColumns <= rows_.padded; t += kColumns) multiply_columns(t, first + t * kByteGroup, second + t * kByteGroup);
-        if (t < rows_.padded) multiply_last(t, first + t * kByteGroup, second + t * kByteGroup);
+        for (std::size_t t = 0; t < whole; t += kColumns) multiply_columns(t, first + t * kByteGroup, second + t * kByteGroup);
+        if (whole < rows_.padded) multiply_columns(whole, last_[0], last_[1]);
+    }
+    // Fewer than 64 columns: a tile would read what is behind the codes, and behind the last group that may be no memory.
+    void copy_last(const std::uint8_t* first, const std::uint8_t* second, std::size_t columns) {
+        std::memcpy(last_[0], first, columns * kByteGroup);
+        std::memcpy(last_[1], second, columns * kByteGroup);
     }
     void multiply_columns(std::size_t t, const std::uint8_t* first, const std::uint8_t* second) const {
         _tile_loadd(6, first, kColumns);
@@ -132,13 +132,6 @@ private:
             _tile_dpbsud(2, 5, 6);
             _tile_dpbsud(3, 5, 7);
         }
-    }
-    // Fewer than 64 columns: a tile would read what is behind the codes, and behind the last group that may be no memory.
-    void multiply_last(std::size_t t, const std::uint8_t* first, const std::uint8_t* second) {
-        std::memcpy(last_[0], first, (rows_.padded - t) * kByteGroup);
-        std::memcpy(last_[1], second, (rows_.padded - t) * kByteGroup);
-        write_to_memory();
-        multiply_columns(t, last_[0], last_[1]);
     }
     static void store(std::int32_t* sums) {
         constexpr std::size_t kPitch = kLine * sizeof *sums;
@@ -155,18 +148,20 @@ private:
     const std::int8_t* codes_;
     std::size_t pitch_;
     std::int32_t* sums_[2];
-    alignas(64) std::uint8_t last_[2][kTileBytes] = {};
+    alignas(64) std::uint8_t last_[2][kTileBytes];  // of either group, zeros behind them
 };
 
-/// dots(q, sums, v): the sums of query q with group v of two, less its bias.
+/// The dots of query q with group v of two.
 inline __m512i tile_dots(const TileQueries& queries, std::size_t q, const std::int32_t* sums, std::size_t v) {
     const __m512i sum = _mm512_load_si512(sums + q * TileProducts<1>::kLine + v * kByteGroup);
-    return _mm512_sub_epi32(sum, _mm512_set1_epi32(queries.biases[q]));
+    return _mm512_sub_epi32(sum, _mm512_set1_epi32(queries.each[q].codes.bias));
 }
 
 template <class F>
 void for_tile_products(const ByteGroups& rows, const TileQueries& queries, Arena& arena, F&& use) {
+    LUTRA_ASSERT(queries.n <= TileQueries::kMost);
     const Arena::Frame frame(arena);
+    const Tiles tiles;
     if (queries.n > TileQueries::kTile)
         TileProducts<2>(rows, queries, arena).run(use);
     else
@@ -178,13 +173,11 @@ template <bool Whole, std::size_t Groups>
 void compare_tiles(const ByteGroups& rows, std::size_t first, const TileQueries& queries, const std::int32_t* sums,
                    ByteSurvivors* found) {
     for (std::size_t q = 0; q < queries.n; ++q) {
-        ByteQuery query;
-        query.factor = queries.factors[q], query.reach = queries.reaches[q], query.threshold = queries.thresholds[q];
         __m512i dots[Groups];
         std::uint32_t masks[Groups], any = 0;
         LUTRA_UNROLL for (std::size_t v = 0; v < Groups; ++v) {
             dots[v] = tile_dots(queries, q, sums, v);
-            any |= masks[v] = may_be_near<Whole, VnniBytes>(dots[v], ByteTerms<Whole>(rows, first + v), 0, query);
+            any |= masks[v] = may_be_near<Whole, VnniBytes>(dots[v], ByteTerms<Whole>(rows, first + v), 0, queries.each[q]);
         }
         if (any == 0) [[likely]]
             continue;
@@ -195,9 +188,9 @@ void compare_tiles(const ByteGroups& rows, std::size_t first, const TileQueries&
 
 }  // namespace detail
 
-/// byte_scan() for up to 32 queries.
+/// byte_scan() for up to 32 queries. Needs: tiles_granted().
 template <bool Whole>
-void byte_scan(const Tiles&, const ByteGroups& rows, const TileQueries& queries, ByteSurvivors* found, Arena& arena) {
+void byte_scan(const ByteGroups& rows, const TileQueries& queries, ByteSurvivors* found, Arena& arena) {
     for (std::size_t q = 0; q < queries.n; ++q) found[q].n = 0;
     if (rows.n == 0) return;
     detail::for_tile_products(rows, queries, arena, [&](std::size_t first, const std::int32_t* sums) {
@@ -208,8 +201,8 @@ void byte_scan(const Tiles&, const ByteGroups& rows, const TileQueries& queries,
     });
 }
 
-/// byte_products() for up to 32 queries.
-inline void byte_products(const Tiles&, const TileQueries& queries, const ByteGroups& rows, float* products, Arena& arena) {
+/// byte_products() for up to 32 queries. Needs: tiles_granted().
+inline void byte_products(const TileQueries& queries, const ByteGroups& rows, float* products, Arena& arena) {
     if (rows.n == 0) return;
     detail::for_tile_products(rows, queries, arena, [&](std::size_t first, const std::int32_t* sums) {
         const std::size_t groups = std::min<std::size_t>(2, rows.n - first);
@@ -221,5 +214,17 @@ inline void byte_products(const Tiles&, const TileQueries& queries, const ByteGr
 }
 
 #endif
+
+/// What multiplies the bytes of many in this process: "AMX", "AVX-512 VNNI" ...; "" where floats do.
+template <class Lanes = BestBytes>
+std::string_view bytes_name() {
+#if LUTRA_HAS_TILES
+    if (tiles_granted()) return "AMX";
+#endif
+    if constexpr (kBytesPayFor<Lanes>)
+        return Lanes::kName;
+    else
+        return "";
+}
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

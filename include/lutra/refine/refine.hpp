@@ -188,7 +188,7 @@ private:
         return std::clamp(wanted < float(most) ? std::size_t(wanted) : most, std::min(k, most), most);
     }
 
-    // Queries per tile: 2^19 candidates, 12 bytes each, are 6 MB for each worker. Bases take at most 4096 queries at a time.
+    // Queries per tile: 2^19 candidates, 12 bytes each, are 6 MB for each worker, and at most so many queries.
     static std::size_t queries_at_once(std::size_t wanted, std::size_t workers) {
         constexpr std::size_t kCandidates = std::size_t{1} << 19;
         return workers * std::clamp<std::size_t>(kCandidates / wanted, 1, 4096);

@@ -189,14 +189,10 @@ Floats<Arch> load_first(const std::uint8_t* p, std::size_t n) {
 }  // namespace simd
 #endif
 
-/// "avx512bw", "fma3+avx2", "neon64", "scalar" ...: what `best` is in this build; or what products of bytes have beyond it.
+/// "avx512bw", "fma3+avx2", "neon64", "scalar" ...: what `best` is in this build.
 inline std::string_view isa_name() {
 #if defined(LUTRA_SCALAR_ONLY)
     return "scalar";
-#elif LUTRA_HAS_TILES
-    return "avx512vnni+amx";
-#elif defined(__AVX512VNNI__) && defined(__AVX512BW__)
-    return "avx512vnni";
 #else
     return best::name();
 #endif

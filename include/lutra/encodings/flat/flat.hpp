@@ -37,8 +37,8 @@ class Flat {
 public:
     static constexpr std::string_view kName = "Flat";
     static constexpr std::size_t kBlock = kHasBytes ? kByteGroup : 1;
-    static constexpr std::size_t kQueryTile =
-        16384;  // lists come from memory once a tile: SIFT 1M, 10,000 queries, 0.9 of the time of 4,096
+    // Lists come from memory once a tile: SIFT 1M, 1,024 lists, 10,000 queries take 0.9 of what tiles of 4,096 take (Granite Rapids).
+    static constexpr std::size_t kQueryTile = 16384;
     static constexpr std::size_t kFirstLists = 0;  // two rounds were slower: bench/DEAD_ENDS.md
     static constexpr bool kEstimates = false;
     static constexpr bool kRowsInFiles = true;
@@ -229,6 +229,14 @@ private:
         return std::clamp(kBytes / (code_.group_bytes() * 2) * 2 * kBlock, 2 * kBlock, kChunk);
     }
 
+#if LUTRA_HAS_TILES
+    // Rows between two updates of thresholds. Tiles cost 80 ns to set up, so runs are longer and in L2.
+    std::size_t rows_of_tiles() const {
+        constexpr std::size_t kBytes = 64 << 10, kLeast = 256, kChunk = 1024;
+        return std::clamp(kBytes / (code_.group_bytes() * 2) * 2 * kBlock, kLeast, kChunk);
+    }
+#endif
+
     // flat_scan.hpp
     template <Collector C>
     void scan_floats(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
@@ -244,6 +252,15 @@ private:
     template <bool Whole, std::size_t Q, Collector C>
     void scan_some(Metric metric, const State* const* queries, const ListView& part, C* const* collectors, ByteSurvivors* found,
                    Arena& arena) const;
+    ByteGroups groups_of(const ListView& part) const {
+        return {part.codes.blocks, (part.size + kBlock - 1) / kBlock, block_bytes(), code_.padded()};
+    }
+    static void take_room(std::size_t run, std::span<ByteSurvivors> found, Arena& arena);
+    template <class F>
+    void for_runs(const ListView& list, std::size_t run, F&& f) const;
+    template <bool Whole, Collector C>
+    void offer_all(Metric metric, const State* const* queries, const ListView& part, std::span<const ByteSurvivors> found,
+                   C* const* collectors, Arena& arena) const;
     template <bool Whole, Collector C>
     void offer(Metric metric, const State& query, const ListView& part, ByteSurvivors found, C& collector, Arena& arena) const;
 

@@ -3,7 +3,7 @@
 //
 // Main path: scan() -> scan_bytes(): for each run of rows that stays in the L1 cache, for each few queries -> scan_some(): the
 // kernel finds the rows that may score at or below each query's threshold -> offer() scores them exactly and gives them to the
-// collector.
+// collector. With AMX, scan_tiles() does so for 32 queries at a time.
 #pragma once
 #include <lutra/core/prefetch.hpp>
 #include <lutra/encodings/flat/flat.hpp>
@@ -57,19 +57,22 @@ void Flat::scan_floats(Metric metric, std::span<const State* const> queries, Lis
 template <bool Whole, Collector C>
 void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
                       Arena& arena) const {
-#if LUTRA_HAS_TILES
-    if (queries.size() >= TileQueries::kLeast && tiles_granted())
-        return scan_tiles<Whole, C>(metric, queries, list, collectors, arena);
-#endif
     constexpr std::size_t kMost = kByteQueries, kHalf = (kMost + 1) / 2;
+#if LUTRA_HAS_TILES
+    while (queries.size() >= TileQueries::kLeast && tiles_granted()) {
+        constexpr std::size_t kSlice = 512;  // queries whose codes are copied at a time; a list is read from L2 once for each slice
+        std::size_t n = std::min(kSlice, queries.size());
+        if (n % TileQueries::kMost < TileQueries::kLeast) n -= n % TileQueries::kMost;
+        scan_tiles<Whole, C>(metric, queries.first(n), list, collectors.first(n), arena);
+        queries = queries.subspan(n), collectors = collectors.subspan(n);
+    }
+    if (queries.empty()) return;
+#endif
     const Arena::Frame frame(arena);
     const std::size_t run = rows_at_once(queries.size());
     std::array<ByteSurvivors, kMost> found;
-    for (ByteSurvivors& f : found)
-        f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};
-    for (std::size_t j = 0; j < list.size; j += run) {
-        const std::size_t n = std::min(run, list.size - j);
-        const ListView part{from(list.codes, j), list.ids + j, n};
+    take_room(run, found, arena);
+    for_runs(list, run, [&](const ListView& part) {
         const auto scan_from = [&]<std::size_t Q>(std::size_t i, std::integral_constant<std::size_t, Q>) {
             scan_some<Whole, Q>(metric, queries.data() + i, part, collectors.data() + i, found.data(), arena);
         };
@@ -77,51 +80,61 @@ void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, List
         for (; i + kMost <= queries.size(); i += kMost) scan_from(i, std::integral_constant<std::size_t, kMost>());
         for (; i + kHalf <= queries.size(); i += kHalf) scan_from(i, std::integral_constant<std::size_t, kHalf>());
         for (; i < queries.size(); ++i) scan_from(i, std::integral_constant<std::size_t, 1>());
-    }
+    });
+}
+
+inline void Flat::take_room(std::size_t run, std::span<ByteSurvivors> found, Arena& arena) {
+    for (ByteSurvivors& f : found)
+        f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};
+}
+
+// Calls f(part) for runs of rows of a list.
+template <class F>
+void Flat::for_runs(const ListView& list, std::size_t run, F&& f) const {
+    for (std::size_t j = 0; j < list.size; j += run) f(ListView{from(list.codes, j), list.ids + j, std::min(run, list.size - j)});
+}
+
+template <bool Whole, Collector C>
+void Flat::offer_all(Metric metric, const State* const* queries, const ListView& part, std::span<const ByteSurvivors> found,
+                     C* const* collectors, Arena& arena) const {
+    for (std::size_t q = 0; q < found.size(); ++q)
+        if (found[q].n != 0) offer<Whole>(metric, *queries[q], part, found[q], *collectors[q], arena);
 }
 
 template <bool Whole, std::size_t Q, Collector C>
 void Flat::scan_some(Metric metric, const State* const* queries, const ListView& part, C* const* collectors, ByteSurvivors* found,
                      Arena& arena) const {
-    const ByteGroups rows{part.codes.blocks, (part.size + kBlock - 1) / kBlock, block_bytes(), code_.padded()};
     std::array<ByteQuery, Q> asked;
     for (std::size_t q = 0; q < Q; ++q) asked[q] = queries[q]->at(collectors[q]->threshold());
-    byte_scan<Whole>(BestBytes{}, rows, asked, found);
-    for (std::size_t q = 0; q < Q; ++q)
-        if (found[q].n != 0) offer<Whole>(metric, *queries[q], part, found[q], *collectors[q], arena);
+    byte_scan<Whole>(BestBytes{}, groups_of(part), asked, found);
+    offer_all<Whole, C>(metric, queries, part, {found, Q}, collectors, arena);
 }
 
 #if LUTRA_HAS_TILES
+// Queries 32 at a time.
 template <bool Whole, Collector C>
 void Flat::scan_tiles(Metric metric, std::span<const State* const> queries, ListView list, std::span<C* const> collectors,
                       Arena& arena) const {
     constexpr std::size_t kMost = TileQueries::kMost;
     const Arena::Frame frame(arena);
-    const Tiles tiles;
-    const std::size_t run = rows_at_once(queries.size()), pitch = TileQueries::pitch_for(code_.padded());
+    const std::size_t run = rows_of_tiles(), pitch = TileQueries::pitch_for(code_.padded());
     const auto codes = arena.take<std::int8_t>(round_up(queries.size(), TileQueries::kTile) * pitch);
     for (std::size_t i = 0; i < queries.size(); ++i) {
         std::memcpy(codes.data() + i * pitch, queries[i]->query.codes.codes, code_.padded());
         TileQueries::pad(codes.data() + i * pitch, code_.padded());
     }
     std::array<ByteSurvivors, kMost> found;
-    for (ByteSurvivors& f : found)
-        f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};
+    take_room(run, found, arena);
     TileQueries some;
     some.pitch = pitch;
-    for (std::size_t j = 0; j < list.size; j += run) {
-        const std::size_t n = std::min(run, list.size - j);
-        const ListView part{from(list.codes, j), list.ids + j, n};
-        const ByteGroups rows{part.codes.blocks, (n + kBlock - 1) / kBlock, block_bytes(), code_.padded()};
+    for_runs(list, run, [&](const ListView& part) {
         for (std::size_t i = 0; i < queries.size(); i += kMost) {
-            some.n = std::min(kMost, queries.size() - i);
-            some.codes = codes.data() + i * pitch;
-            for (std::size_t q = 0; q < some.n; ++q) some.set(q, queries[i + q]->at(collectors[i + q]->threshold()));
-            byte_scan<Whole>(tiles, rows, some, found.data(), arena);
-            for (std::size_t q = 0; q < some.n; ++q)
-                if (found[q].n != 0) offer<Whole>(metric, *queries[i + q], part, found[q], *collectors[i + q], arena);
+            some.n = std::min(kMost, queries.size() - i), some.codes = codes.data() + i * pitch;
+            for (std::size_t q = 0; q < some.n; ++q) some.each[q] = queries[i + q]->at(collectors[i + q]->threshold());
+            byte_scan<Whole>(groups_of(part), some, found.data(), arena);
+            offer_all<Whole, C>(metric, queries.data() + i, part, std::span(found).first(some.n), collectors.data() + i, arena);
         }
-    }
+    });
 }
 #endif
 
