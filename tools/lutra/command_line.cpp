@@ -13,7 +13,9 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace command {
@@ -32,24 +34,16 @@ constexpr std::array kOtherVerbs{
     OtherName{"recall", "eval"},      OtherName{"gt", "truth"},          OtherName{"groundtruth", "truth"},
     OtherName{"describe", "info"},    OtherName{"show", "info"},         OtherName{"join", "convert"},
     OtherName{"cluster", "compress"}, OtherName{"kmeans", "compress"},   OtherName{"unique", "dedup"}};
-constexpr std::array kOtherFlags{OtherName{"topk", "-k"},
-                                 OtherName{"top-k", "-k"},
-                                 OtherName{"neighbors", "-k"},
-                                 OtherName{"neighbours", "-k"},
-                                 OtherName{"k", "-k"},
-                                 OtherName{"n", "-n"},
-                                 OtherName{"rows", "-n"},
-                                 OtherName{"centroids", "-n"},
-                                 OtherName{"count", "-n"},
-                                 OtherName{"jobs", "--threads"},
-                                 OtherName{"cpus", "--threads"},
-                                 OtherName{"spec", "--factory"},
-                                 OtherName{"distance", "--metric"},
-                                 OtherName{"silent", "--quiet"},
-                                 OtherName{"gt", "--truth"},
-                                 OtherName{"groundtruth", "--truth"},
-                                 OtherName{"dim", "--d"},
-                                 OtherName{"rounds", "--seconds"}};
+constexpr std::array kOtherFlags{OtherName{"topk", "-k"},        OtherName{"top-k", "-k"},
+                                 OtherName{"neighbors", "-k"},   OtherName{"neighbours", "-k"},
+                                 OtherName{"k", "-k"},           OtherName{"k", "-n"},
+                                 OtherName{"n", "-n"},           OtherName{"rows", "-n"},
+                                 OtherName{"centroids", "-n"},   OtherName{"count", "-n"},
+                                 OtherName{"jobs", "--threads"}, OtherName{"cpus", "--threads"},
+                                 OtherName{"spec", "--factory"}, OtherName{"distance", "--metric"},
+                                 OtherName{"silent", "--quiet"}, OtherName{"V", "--version"},
+                                 OtherName{"gt", "--truth"},     OtherName{"groundtruth", "--truth"},
+                                 OtherName{"dim", "--d"},        OtherName{"rounds", "--seconds"}};
 
 bool is_flag(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
 
@@ -93,10 +87,29 @@ struct Flag {
 
 [[noreturn]] void refuse(const std::string& text) { throw BadUsage(Status{Errc::bad_argument, "{}", text}); }
 
-template <std::size_t n>
-std::string our_name(const std::array<OtherName, n>& table, std::string_view theirs) {
-    const auto found = std::find_if(table.begin(), table.end(), [&](const OtherName& name) { return name.theirs == theirs; });
-    return found == table.end() ? std::string() : std::string(found->ours);
+std::string our_verb(std::string_view theirs) {
+    const auto is_it = [&](const OtherName& name) { return name.theirs == theirs; };
+    const auto found = std::find_if(kOtherVerbs.begin(), kOtherVerbs.end(), is_it);
+    return found == kOtherVerbs.end() ? std::string() : std::string(found->ours);
+}
+
+/// Of those that app has.
+std::string our_flag(const CLI::App& app, std::string_view theirs) {
+    for (const OtherName& name : kOtherFlags)
+        if (name.theirs == theirs && app.get_option_no_throw(std::string(name.ours)) != nullptr) return std::string(name.ours);
+    return {};
+}
+
+/// "INPUT" for "inp", "SPEC" for "factory": the value that is meant by a flag of this name, where app takes it without one.
+bool is_meant(const std::string& positional, std::string_view typed) {
+    const std::string lower = CLI::detail::to_lower(positional);
+    const auto is_other_name = [&](const OtherName& name) { return name.theirs == lower && name.ours.substr(2) == typed; };
+    return typed.size() >= 3 && (lower.starts_with(typed) || std::any_of(kOtherFlags.begin(), kOtherFlags.end(), is_other_name));
+}
+
+bool names_file(const CLI::Option& option) {
+    const std::string text = option.get_option_text();
+    return text.starts_with("FILE") || text == "OUT";
 }
 
 class CommandLine {
@@ -115,9 +128,17 @@ private:
 
     void take_word() {
         const std::string& word = words_[at_];
+        if (verb_ != nullptr) check_value(word);
         if (verb_ == nullptr) verb_ = find_verb(lutra_, word);
         if (verb_ == nullptr) refuse_verb(word);
         out_.push_back(word);
+    }
+
+    void check_value(const std::string& word) const {
+        if (word.empty()) refuse("\"\" is no value; perhaps a variable of the shell is unset");
+        std::error_code ignored;
+        if (word == "help" && words_.size() == 2 && !std::filesystem::exists(word, ignored))
+            refuse(fmt::format("did you mean lutra {} --help?", verb_->get_name()));
     }
 
     void take_flag(const std::string& word) {
@@ -125,7 +146,11 @@ private:
         const CLI::Option* option = app().get_option_no_throw(flag.name);
         if (option == nullptr || is_long_name_behind_one_dash(word, flag)) refuse_flag(word, flag);
         out_.push_back(flag.name);
-        if (takes_value(*option)) return out_.push_back(flag.has_value ? flag.value : next_value(flag.name));
+        if (takes_value(*option)) {
+            out_.push_back(flag.has_value ? flag.value : next_value(flag.name));
+            if (out_.back().empty() && names_file(*option)) refuse(flag.name + ": \"\" names no file");
+            return;
+        }
         if (flag.has_value && (word.starts_with("--") || word[2] == '=')) refuse(flag.name + " takes no value");
         if (flag.has_value) take_flag("-" + flag.value);  // -qk3 is -q -k3
     }
@@ -152,7 +177,7 @@ private:
 
     [[noreturn]] void refuse_verb(const std::string& word) const {
         const Words names = verb_names(lutra_), near = nearest_words(word, names);
-        const std::string ours = our_name(kOtherVerbs, word), verb = at_ + 1 < words_.size() ? words_[at_ + 1] : "";
+        const std::string ours = our_verb(word), verb = at_ + 1 < words_.size() ? words_[at_ + 1] : "";
         std::string meant = !near.empty() ? listed(near, "or") : ours;
         if (ours == "--help" && find_verb(lutra_, verb) != nullptr) meant = verb + " --help";
         if (meant.empty()) refuse(fmt::format("\"{}\" is not a verb; {} are accepted", path_text(word), listed(names, "and")));
@@ -169,7 +194,8 @@ private:
         std::string hint = setting_hint(flag);
         if (hint.empty()) hint = positional_hint(flag.bare);
         if (hint.empty()) hint = flag_hint(flag.bare);
-        return hint.empty() ? verb_hint(flag) : hint;
+        if (hint.empty()) hint = verb_ == nullptr ? place_hint(flag) : verb_hint(flag.name);
+        return hint;
     }
 
     /// nprobe and k_factor are set by --param.
@@ -195,7 +221,7 @@ private:
         for (const CLI::Option* option : app().get_options()) {
             if (!option->get_positional()) continue;
             names.push_back(option->get_name(true));
-            if (CLI::detail::to_lower(names.back()).starts_with(typed) && typed.size() >= 3) meant = names.back();
+            if (is_meant(names.back(), typed)) meant = names.back();
         }
         if (meant.empty()) return {};
         return fmt::format("{} is given without a flag: lutra {} {}", meant, app().get_name(), CLI::detail::join(names, " "));
@@ -204,19 +230,42 @@ private:
     std::string flag_hint(const std::string& typed) const {
         Words near = nearest_words(typed, flag_names(app()));
         for (std::string& name : near) name = "--" + name;
-        const std::string ours = our_name(kOtherFlags, typed);
-        if (near.empty() && !ours.empty() && app().get_option_no_throw(ours) != nullptr) near = {ours};
+        const std::string ours = our_flag(app(), typed);
+        if (near.empty() && !ours.empty()) near = {ours};
         return near.empty() ? "" : fmt::format("did you mean {}?", listed(near, "or"));
     }
 
-    /// The verbs that have a flag of this name.
-    std::string verb_hint(const Flag& flag) const {
+    Words verbs_with(const std::string& flag) const {
         Words have;
-        for (const CLI::App* verb : lutra_.get_subcommands([](const CLI::App*) { return true; }))
-            if (verb->get_option_no_throw(flag.name) != nullptr) have.push_back(verb->get_name());
+        for (const std::string& verb : verb_names(lutra_))
+            if (find_verb(lutra_, verb)->get_option_no_throw(flag) != nullptr) have.push_back(verb);
+        return have;
+    }
+
+    std::string verb_hint(const std::string& flag) const {
+        const Words have = verbs_with(flag);
+        return have.empty() ? "" : fmt::format("lutra {} {} it", listed(have, "and"), have.size() == 1 ? "has" : "have");
+    }
+
+    /// A flag in front of the verb belongs behind it: behind the verb that follows if it has that flag, or one that is spelt so
+    /// nearly, else behind the first that has.
+    std::string place_hint(const Flag& flag) const {
+        const auto is_verb = [&](const std::string& word) { return find_verb(lutra_, word) != nullptr; };
+        const auto later = std::find_if(words_.begin() + std::ptrdiff_t(at_), words_.end(), is_verb);
+        const std::string name = verbs_with(flag.name).empty() ? nearest_flag(flag.bare, later) : flag.name;
+        const Words have = verbs_with(name);
         if (have.empty()) return {};
-        if (verb_ == nullptr) return fmt::format("flags stand behind the verb: lutra {} {}", have.front(), flag.name);
-        return fmt::format("lutra {} {} it", listed(have, "and"), have.size() == 1 ? "has" : "have");
+        const bool has = later != words_.end() && std::find(have.begin(), have.end(), *later) != have.end();
+        return fmt::format("flags stand behind the verb: lutra {} {}", has ? *later : have.front(), name);
+    }
+
+    /// Of the verb, if there is one, else of all verbs; "--", which none has, if nothing is near.
+    std::string nearest_flag(const std::string& typed, Words::const_iterator verb) const {
+        Words names;
+        for (const std::string& each : verb != words_.end() ? Words{*verb} : verb_names(lutra_))
+            for (const std::string& name : flag_names(*find_verb(lutra_, each))) names.push_back(name);
+        const Words near = nearest_words(typed, names);
+        return "--" + (near.empty() ? std::string() : near.front());
     }
 
     const CLI::App& lutra_;

@@ -31,7 +31,7 @@ std::string plain_numbers(std::string text) {
         const std::optional<double> number = parse_number(value);
         if (!number)
             throw BadUsage(Status{Errc::bad_argument,
-                                  "--param {}: \"{}\" is not a number; from 1 on they are accepted, as 8, 2.5 or 1k",
+                                  "--param {}: \"{}\" is not a number; numbers from 1 on are accepted, as 8, 2.5 or 1k",
                                   path_text(text.substr(0, end)), path_text(value)});
         text.replace(equals + 1, value.size(), fmt::format("{}", *number));
     }

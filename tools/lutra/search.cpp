@@ -14,10 +14,13 @@
 #include <lutra/core/hits.hpp>
 #include <lutra/parallel/threads.hpp>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
+#include <cmath>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace command {
 
@@ -103,13 +106,15 @@ void print_hits_json(const SearchFlags& flags, Search& search, const Inputs& que
     queries.for_batches(batch_of(flags, queries), [&](std::size_t first, MatrixView x) {
         const Hits hits = search(x, flags.k);
         for (std::size_t i = 0; i < x.n; ++i) {
-            Json line = {{"query", first + i}, {"ids", Json::array()}, {"distances", Json::array()}};
-            for (std::size_t j = i * flags.k; j < (i + 1) * flags.k && hits.ids[j] != kNoId; ++j) {
-                line["ids"].push_back(hits.ids[j]);
-                line["distances"].push_back(json_number(hits.distances[j]));
+            std::string ids, distances;
+            for (const auto [id, distance] : hits.row(i)) {
+                fmt::format_to(std::back_inserter(ids), "{}{}", ids.empty() ? "" : ",", id);
+                fmt::format_to(std::back_inserter(distances), "{}{}", distances.empty() ? "" : ",",
+                               std::isfinite(distance) ? fmt::format("{}", distance) : "null");
             }
-            print_json(line);
+            fmt::print("{{\"query\":{},\"ids\":[{}],\"distances\":[{}]}}\n", first + i, ids, distances);
         }
+        std::fflush(stdout);
     });
 }
 
@@ -157,6 +162,7 @@ Work add_search(CLI::App& lutra) {
     verb->add_option("--param", flags->params,
                      "nprobe=8: lists visited; k_factor=4: candidates compared per neighbour; default: the index's own settings")
         ->check(name_and_value())
+        ->join(',')
         ->option_text("NAME=VALUE,...");
     add_no_byte_copies(verb, flags->options);
     add_threads(verb, flags->threads);

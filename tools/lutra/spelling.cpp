@@ -17,13 +17,15 @@ std::size_t changes_between(std::string_view typed, std::string_view word) {
     if (word.starts_with(typed)) return 0;
     if (typed.size() >= kLeastPart && word.find(typed) != word.npos) return 0;
     if (word.size() >= kLeastPart && typed.find(word) != typed.npos) return 0;
-    const std::size_t most = typed.size() < kLeastPart ? 1 : std::max<std::size_t>(2, typed.size() / 3);
+    const std::size_t shorter = std::min(typed.size(), word.size());  // of one letter, none is a slip of another
+    const std::size_t most = shorter == 1 ? 0 : typed.size() < kLeastPart ? 1 : std::max<std::size_t>(2, typed.size() / 3);
     const std::size_t changes = lutra::detail::edit_distance(typed, word);
     return changes <= most ? changes : kFar;
 }
 }  // namespace
 
 std::vector<std::string> nearest_words(std::string_view typed, const std::vector<std::string>& accepted) {
+    if (std::find(accepted.begin(), accepted.end(), typed) != accepted.end()) return {std::string(typed)};
     std::vector<std::string> nearest;
     std::size_t least = kFar;
     for (const std::string& word : accepted) {

@@ -6,8 +6,8 @@
 
 namespace command {
 
-/// Of `accepted`, those that begin with or hold the typed word, or are held by it; else those with the fewest letters to change, if
-/// these are few. In their order; none if nothing is near.
+/// The typed word itself if it is accepted; else, of `accepted`, those that begin with it, hold it, or are held by it; else those
+/// with the fewest letters to change, if these are few. In their order; none if nothing is near.
 std::vector<std::string> nearest_words(std::string_view typed, const std::vector<std::string>& accepted);
 
 /// "a", "a or b", "a, b or c" for the last word "or".

@@ -50,7 +50,7 @@ std::optional<double> parse_number(std::string_view text) {
     const double times = factor(text.substr(digits.size()));
     char* end = nullptr;
     const double value = std::strtod(digits.c_str(), &end) * times;
-    if (digits.empty() || times == 0 || end != digits.c_str() + digits.size() || !std::isfinite(value)) return std::nullopt;
+    if (digits.empty() || times == 0 || end != digits.c_str() + digits.size()) return std::nullopt;
     return value;
 }
 

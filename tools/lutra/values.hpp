@@ -12,7 +12,8 @@
 
 namespace command {
 
-/// "20", "2.5", "1e6", "500k", "1M", "2G", "1T" (powers of 1,000), "4Ki" (of 1,024); nothing if the text is not such a number.
+/// "20", "2.5", "1e6", "500k", "1M", "2G", "1T" (powers of 1,000), "4Ki" (of 1,024); nothing if the text is not such a number,
+/// infinity if it is larger than any double.
 std::optional<double> parse_number(std::string_view text);
 
 inline constexpr std::size_t kAnyCount = std::size_t{1} << 48;  // more than memory and disks hold
