@@ -15,6 +15,7 @@
 
 #include <lutra/cluster/two_level_kmeans.hpp>
 #include <lutra/core/random.hpp>
+#include <lutra/io/temporary_file.hpp>
 #include <lutra/parallel/threads.hpp>
 
 #include <fmt/core.h>
@@ -117,14 +118,29 @@ void check_link(const std::string& link) {
             Status{Errc::bad_argument, "{} is a file, and RVC would take it for the new index; move it away", path_text(link)});
 }
 
-/// The link is relative: the folder of RVC can be moved.
+/// Makes it under a name that only this process gives, and only if nothing has that name.
+fs::path make_temporary_link(const fs::path& target, const fs::path& link, std::error_code& failed) {
+    for (int number = 0;; ++number) {
+        const fs::path temporary = lutra::detail::temporary_name(link, lutra::detail::own_process(), number);
+        fs::create_symlink(target, temporary, failed);
+        if (failed != std::errc::file_exists) return temporary;
+    }
+}
+
+/// Replaces an earlier link at once. The link is relative: the folder of RVC can be moved.
+void link_to(const std::string& added, const fs::path& link, std::error_code& failed) {
+    const fs::path target = fs::relative(added, link.parent_path(), failed);
+    if (failed) return;
+    const fs::path temporary = make_temporary_link(target, link, failed);
+    if (failed) return;
+    fs::rename(temporary, link, failed);
+    std::error_code ignored;
+    if (failed) fs::remove(temporary, ignored);
+}
+
 void make_link(const Files& names) {
-    const fs::path link = names.link, temporary = names.link + ".tmp";
     std::error_code failed;
-    fs::remove(temporary, failed);
-    const fs::path target = fs::relative(names.added, link.parent_path(), failed);
-    if (!failed) fs::create_symlink(target, temporary, failed);
-    if (!failed) fs::rename(temporary, link, failed);
+    link_to(names.added, names.link, failed);
     if (failed)
         throw Error(Status{Errc::io_error, "{} is written, but no link to it: {}: {}", path_text(names.added),
                            path_text(names.link), failed.message()});
