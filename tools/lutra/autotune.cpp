@@ -1,57 +1,31 @@
 // tools/lutra/autotune.cpp: lutra autotune finds the fastest settings, or the fastest index, that reach a recall, by measuring.
-// Main path: tune_file() or tune_factory() -> autotune() -> settings into the index -> save.  SPDX-License-Identifier: MIT
+// Main path: tune_file() in autotune_file.cpp, or tune_factory() in autotune_factory.cpp -> keep_settings() -> save_to().
+// SPDX-License-Identifier: MIT
+#include "autotune.hpp"
+
 #include "failure.hpp"
-#include "flags.hpp"
 #include "index_file.hpp"
 #include "inputs.hpp"
 #include "interrupt.hpp"
-#include "json_line.hpp"
 #include "outputs.hpp"
 #include "progress_bar.hpp"
-#include "stopwatch.hpp"
 #include "text.hpp"
 #include "values.hpp"
 #include "verbs.hpp"
 
-#include <lutra/core/random.hpp>
 #include <lutra/parallel/threads.hpp>
-#include <lutra/tune/advise.hpp>
-#include <lutra/tune/autotune.hpp>
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <optional>
+#include <string_view>
 
 namespace command {
 
 namespace {
-constexpr std::size_t kMostQueries = 2000, kHeldOut = 1000, kTruthBatch = 100;
-
-struct AutotuneFlags {
-    std::string index, queries, truth, output;
-    std::vector<std::string> base;
-    bool search_factory = false;
-    Metric metric = Metric::l2;
-    CLI::Option* metric_given = nullptr;
-    AutotuneConfig config;
-    std::size_t threads = 1;
-    IndexOptions options;
-    ReportFlags report;
-};
-
-const std::string& output_path(const AutotuneFlags& flags) { return flags.output.empty() ? flags.index : flags.output; }
-
-/// Queries and their true neighbours, [n, d] and [n, k].
-struct Questions {
-    AlignedVector<float> rows;
-    std::size_t n = 0, d = 0, k = 0;
-    std::vector<Id> truth;
-
-    MatrixView view() const { return {rows.data(), n, d}; }
-};
+constexpr std::size_t kMostQueries = 2000, kTruthBatch = 100;
+}
 
 Questions read_queries(const std::string& path) {
     const Inputs file({path});
@@ -59,15 +33,6 @@ Questions read_queries(const std::string& path) {
     q.rows.resize(q.n * q.d);
     file.read(0, q.n, q.rows.data());
     return q;
-}
-
-void read_truth(Questions& q, const std::string& path, std::size_t k) {
-    const IdRows truth = read_id_rows(path).value();
-    if (truth.n < q.n || truth.k < k)
-        throw Error(Status{Errc::bad_argument, "{} has {} rows of {} neighbours; {} queries need {} each", path_text(path), truth.n,
-                           truth.k, q.n, k});
-    q.k = truth.k;
-    q.truth.assign(truth.ids.begin(), truth.ids.begin() + std::ptrdiff_t(q.n * q.k));
 }
 
 void find_truth(Questions& q, MatrixView base, Metric metric, std::size_t k, const Resources& resources) {
@@ -82,27 +47,16 @@ void find_truth(Questions& q, MatrixView base, Metric metric, std::size_t k, con
     check(resources.progress.report("exact search", q.n, q.n));
 }
 
-std::string settings(const OperatingPoint& point) {
+std::string settings_text(const OperatingPoint& point) {
     std::string text;
     if (point.nprobe != 0) text = fmt::format("nprobe={}", point.nprobe);
     if (point.k_factor != 0) text += fmt::format("{}k_factor={}", text.empty() ? "" : ",", point.k_factor);
     return text.empty() ? "no settings" : text;
 }
 
-/// nprobe, k_factor, recall and queries/s, for a table.
 std::vector<std::string> cells_of(const OperatingPoint& p) {
     return {p.nprobe == 0 ? "-" : std::to_string(p.nprobe), p.k_factor == 0 ? "-" : fmt::format("{}", p.k_factor),
             fmt::format("{:.4f}", p.recall), with_commas(std::uint64_t(p.queries_per_second))};
-}
-
-void print_points(const Tuned& tuned) {
-    const Table table({"nprobe", "k_factor", "recall", "queries/s"});
-    for (const OperatingPoint& p : tuned.pareto) table.row(cells_of(p));
-}
-
-void print_choice(const std::string& spec, const Tuned& tuned) {
-    print_field("chosen", fmt::format("{} {}: recall {:.4f}, {} queries/s", spec, settings(tuned.best), tuned.best.recall,
-                                      with_commas(std::uint64_t(tuned.best.queries_per_second))));
 }
 
 Json point_json(const std::string& spec, const OperatingPoint& p) {
@@ -113,21 +67,7 @@ Json point_json(const std::string& spec, const OperatingPoint& p) {
             {"qps", json_measured(p.queries_per_second)}};
 }
 
-/// After the table of the points that were measured.
-void print_report(const AutotuneFlags& flags, const std::string& spec, const Tuned& tuned, const Json& points) {
-    if (!tuned.reached)
-        print_error(fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is its highest\n", spec,
-                                flags.config.recall));
-    const std::string& path = output_path(flags);
-    if (flags.report.json) {
-        Json line = point_json(spec, tuned.best);
-        line.update({{"reached", tuned.reached}, {"path", path}, {"points", points}});
-        return print_json(line);
-    }
-    if (flags.report.quiet) return;
-    print_choice(spec, tuned);
-    print_field("saved", path);
-}
+const std::string& output_path(const AutotuneFlags& flags) { return flags.output.empty() ? flags.index : flags.output; }
 
 void keep_settings(Index& index, const OperatingPoint& point) {
     if (point.nprobe != 0) check(index.set_nprobe(point.nprobe));
@@ -140,157 +80,23 @@ void save_to(const Index& index, FileWriter& file) {
     check(file.commit());
 }
 
-/// If ids are row numbers, each must be the number of an existing row.
-void check_truth(const Questions& q, const std::string& path, const Index& index, const std::string& index_path) {
-    if (!index.ids_are_places()) return;
-    const auto known = [&](Id id) { return id == kNoId || (id >= 0 && id < Id(index.ntotal())); };
-    const auto wrong = std::find_if_not(q.truth.begin(), q.truth.end(), known);
-    if (wrong != q.truth.end())
-        throw Error(Status{Errc::bad_argument,
-                           "{} names id {}; {} has the ids 0 to {}: the truth must be of the rows that it holds", path_text(path),
-                           *wrong, path_text(index_path), Id(index.ntotal()) - 1});
-}
-
-void get_truth(Questions& q, const AutotuneFlags& flags, const Index& index, const Inputs* base, const Resources& resources) {
-    if (!flags.truth.empty()) {
-        read_truth(q, flags.truth, flags.config.k);
-        return check_truth(q, flags.truth, index, flags.index);
+void print_choice(const AutotuneFlags& flags, const std::string& spec, const Tuned& tuned, const Json& points) {
+    if (!tuned.reached)
+        print_error(fmt::format("lutra autotune: warning: {} does not reach a recall of {}; this is its highest\n", spec,
+                                flags.config.recall));
+    const std::string& path = output_path(flags);
+    if (flags.report.json) {
+        Json line = point_json(spec, tuned.best);
+        line.update({{"reached", tuned.reached}, {"path", path}, {"points", points}});
+        return print_json(line);
     }
-    const AlignedVector<float> rows = base->read_all();
-    find_truth(q, {rows.data(), base->n(), base->d()}, index.metric(), flags.config.k, resources);
+    if (flags.report.quiet) return;
+    print_field("chosen", fmt::format("{} {}: recall {:.4f}, {} queries/s", spec, settings_text(tuned.best), tuned.best.recall,
+                                      with_commas(std::uint64_t(tuned.best.queries_per_second))));
+    print_field("saved", path);
 }
 
-bool in_place(const AutotuneFlags& flags) {
-    std::error_code ignored;
-    return flags.output.empty() || std::filesystem::equivalent(flags.output, flags.index, ignored);
-}
-
-/// A file that is tuned in place keeps its settings if none reach the recall.
-void check_reached(const Tuned& tuned, const AutotuneFlags& flags) {
-    if (tuned.reached || !in_place(flags)) return;
-    throw Error(Status{Errc::unsupported,
-                       "the recall is at most {} (with {}), not {}; {} is unchanged: ask for less with --recall, or save these "
-                       "settings to another file with -o",
-                       fmt::format("{:.4f}", tuned.best.recall), settings(tuned.best), flags.config.recall,
-                       path_text(flags.index)});
-}
-
-void tune_file(const AutotuneFlags& flags, const Resources& resources) {
-    Index index = open_index(flags.index, flags.options);
-    Questions q = read_queries(flags.queries);
-    check_queries(index, flags.index, q.d, flags.queries);
-    FileWriter file = FileWriter::create(output_path(flags)).value();  // now: a folder that is missing must not cost the measuring
-    const std::unique_ptr<Inputs> base = flags.base.empty() ? nullptr : std::make_unique<Inputs>(flags.base);
-    AutotuneConfig config = flags.config;
-    if (base) config.base = base_vectors(*base, index, flags.index);
-    get_truth(q, flags, index, base.get(), resources);
-    const Tuned tuned = autotune(index, q.view(), q.truth, config, resources).value();
-    if (flags.report.is_text()) print_points(tuned);
-    check_reached(tuned, flags);
-    keep_settings(index, tuned.best);
-    save_to(index, file);
-    Json points = Json::array();
-    for (const OperatingPoint& point : tuned.pareto) points.push_back(point_json(index.spec(), point));
-    print_report(flags, index.spec(), tuned, points);
-}
-
-std::vector<std::string> candidate_specs(std::size_t n, std::size_t d, Metric metric) {
-    std::vector<std::string> specs{"Flat"};
-    const std::string codes = lutra::detail::codes_for(d, 2, metric, true);
-    const std::size_t lists = lutra::detail::lists_for(n);
-    for (std::size_t nlist : {lists / 2, lists, std::min(2 * lists, n / 39)}) {
-        if (nlist < 2) continue;
-        for (const std::string& spec : {fmt::format("IVF{},Flat", nlist), fmt::format("IVF{},{},RFlat", nlist, codes)}) {
-            if (std::find(specs.begin(), specs.end(), spec) == specs.end()) specs.push_back(spec);
-        }
-    }
-    return specs;
-}
-
-Index build(const std::string& spec, Metric metric, IndexOptions options, MatrixView rows, const Resources& resources) {
-    Index index = make_index(rows.d, spec, metric, options);
-    if (!index.is_trained()) check(index.train(rows, resources));
-    check(index.add(rows, resources));
-    return index;
-}
-
-/// What trial indexes are built from, and the queries that measure them.
-struct TrialRows {
-    AlignedVector<float> kept;  // the rows of base, if some were held out
-    MatrixView base;
-    Questions q;
-};
-
-/// Some rows become the queries, the others, in their order, the base.
-TrialRows hold_out(MatrixView rows) {
-    TrialRows trial;
-    Questions& q = trial.q;
-    q.n = std::min(kHeldOut, rows.n / 10), q.d = rows.d;
-    if (q.n == 0) throw Error(Status{Errc::too_few_rows, "{} rows are too few to hold some out; give --queries", rows.n});
-    std::vector<std::size_t> order = permutation(rows.n, rows.n, 1234);
-    const auto held = order.begin() + std::ptrdiff_t(q.n);
-    std::sort(held, order.end());
-    for (auto i = order.begin(); i != order.end(); ++i) {
-        AlignedVector<float>& to = i < held ? q.rows : trial.kept;
-        to.insert(to.end(), rows.row(*i), rows.row(*i) + rows.d);
-    }
-    trial.base = {trial.kept.data(), rows.n - q.n, rows.d};
-    return trial;
-}
-
-TrialRows with_queries(MatrixView rows, const std::string& base_path, const std::string& path) {
-    TrialRows trial{{}, rows, read_queries(path)};
-    if (trial.q.d == rows.d) return trial;
-    throw Error(
-        Status{Errc::bad_argument, "{} has {} columns, {} has {}", path_text(path), trial.q.d, path_text(base_path), rows.d});
-}
-
-struct TunedIndex {
-    std::string spec;
-    Tuned tuned;
-    Json points = Json::array();  // of all candidates
-};
-
-/// One that reaches the recall, else the fastest.
-bool is_better(const Tuned& a, const Tuned& b) {
-    return a.reached != b.reached ? a.reached : a.best.queries_per_second > b.best.queries_per_second;
-}
-
-/// Builds and tunes an index of every candidate, and prints a line for each.
-TunedIndex find_best(const AutotuneFlags& flags, const TrialRows& trial, const Resources& resources) {
-    AutotuneConfig config = flags.config;
-    config.base = BaseVectors(trial.base);
-    std::optional<Table> table;
-    if (flags.report.is_text())
-        table.emplace(std::vector<std::string>{fmt::format("{:>24}", "index"), "nprobe", "k_factor", "recall", "queries/s"});
-    TunedIndex best;
-    for (const std::string& spec : candidate_specs(trial.base.n, trial.base.d, flags.metric)) {
-        const Index index = build(spec, flags.metric, flags.options, trial.base, resources);
-        const Tuned tuned = autotune(index, trial.q.view(), trial.q.truth, config, resources).value();
-        std::vector<std::string> cells = cells_of(tuned.best);
-        cells.insert(cells.begin(), spec);
-        if (table) table->row(cells);
-        best.points.push_back(point_json(spec, tuned.best));
-        if (best.spec.empty() || is_better(tuned, best.tuned)) best.spec = spec, best.tuned = tuned;
-    }
-    return best;
-}
-
-/// Without queries some rows are held out of the trial indexes and serve as queries; the saved index holds all rows.
-void tune_factory(const AutotuneFlags& flags, const Resources& resources) {
-    const Inputs inputs(flags.base);
-    FileWriter file = FileWriter::create(flags.output).value();  // now, as in tune_file()
-    const AlignedVector<float> all = inputs.read_all();
-    const MatrixView rows{all.data(), inputs.n(), inputs.d()};
-    TrialRows trial = flags.queries.empty() ? hold_out(rows) : with_queries(rows, inputs.path(), flags.queries);
-    find_truth(trial.q, trial.base, flags.metric, flags.config.k, resources);
-    const TunedIndex best = find_best(flags, trial, resources);
-    Index index = build(best.spec, flags.metric, kForFile, rows, resources);
-    keep_settings(index, best.tuned.best);
-    save_to(index, file);
-    print_report(flags, best.spec, best.tuned, best.points);
-}
-
+namespace {
 void check_flags(const AutotuneFlags& flags) {
     const auto bad = [](std::string_view text) { throw BadUsage(Status{Errc::bad_argument, "{}", text}); };
     if (flags.search_factory != flags.index.empty())

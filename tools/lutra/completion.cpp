@@ -50,19 +50,15 @@ std::string bash_verb(const Verb& verb) {
                        verb.name, values, names, verb.values.empty() ? ":" : "words=; " + first);
 }
 
-std::string bash(const Verb& lutra, const std::vector<Verb>& verbs) {
-    std::string cases, words;
-    for (const Verb& verb : verbs) words += verb.name + " ", cases += bash_verb(verb);
-    for (const Argument& flag : lutra.flags) words += CLI::detail::join(flag.names, " ") + " ";
-    return first_line("bash") + R"(_lutra() {
+constexpr std::string_view kBashBegin = R"(_lutra() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb= words= files= i
     if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD - 2]}; fi
     for ((i = 1; i < COMP_CWORD; ++i)); do
         if [[ ${COMP_WORDS[i]} != -* ]]; then verb=${COMP_WORDS[i]}; break; fi
     done
     case $verb in
-)" + fmt::format("    '') words='{}' ;;\n", CLI::detail::rtrim(words)) +
-           cases + R"(    esac
+)";
+constexpr std::string_view kBashEnd = R"(    esac
     COMPREPLY=()
     if [[ -n $files ]]; then
         compopt -o filenames 2> /dev/null
@@ -73,6 +69,13 @@ std::string bash(const Verb& lutra, const std::vector<Verb>& verbs) {
 }
 complete -F _lutra lutra
 )";
+
+std::string bash(const Verb& lutra, const std::vector<Verb>& verbs) {
+    std::string cases, words;
+    for (const Verb& verb : verbs) words += verb.name + " ", cases += bash_verb(verb);
+    for (const Argument& flag : lutra.flags) words += CLI::detail::join(flag.names, " ") + " ";
+    const std::string first = fmt::format("    '') words='{}' ;;\n", CLI::detail::rtrim(words));
+    return fmt::format("{}{}{}{}{}", first_line("bash"), kBashBegin, first, cases, kBashEnd);
 }
 
 // zsh
@@ -113,6 +116,27 @@ std::string zsh_verb(const Verb& verb) {
     return text + " ;;\n";
 }
 
+constexpr std::string_view kZshBegin = R"(_lutra() {
+    local curcontext=$curcontext state line
+    typeset -A opt_args
+    _arguments -C )";
+constexpr std::string_view kZshVerbs = R"('1: :->verb' '*:: :->words'
+    case $state in
+    verb)
+        local -a verbs
+        verbs=(
+)";
+constexpr std::string_view kZshWords = R"(        )
+        _describe -t verbs verb verbs ;;
+    words)
+        case $line[1] in
+)";
+constexpr std::string_view kZshEnd = R"(        esac ;;
+    esac
+}
+if [[ $funcstack[1] == _lutra ]]; then _lutra "$@"; else compdef _lutra lutra; fi
+)";
+
 std::string zsh(const Verb& lutra, const std::vector<Verb>& verbs) {
     std::string flags, names, cases;
     for (const Argument& flag : lutra.flags) flags += zsh_flag(flag) + " ";
@@ -120,26 +144,8 @@ std::string zsh(const Verb& lutra, const std::vector<Verb>& verbs) {
         names += fmt::format("            '{}:{}'\n", verb.name, zsh_text(verb.help));
         cases += zsh_verb(verb);
     }
-    return "#compdef lutra\n" + first_line("zsh") + R"(_lutra() {
-    local curcontext=$curcontext state line
-    typeset -A opt_args
-    _arguments -C )" +
-           flags + R"('1: :->verb' '*:: :->words'
-    case $state in
-    verb)
-        local -a verbs
-        verbs=(
-)" + names +
-           R"(        )
-        _describe -t verbs verb verbs ;;
-    words)
-        case $line[1] in
-)" + cases +
-           R"(        esac ;;
-    esac
-}
-if [[ $funcstack[1] == _lutra ]]; then _lutra "$@"; else compdef _lutra lutra; fi
-)";
+    return fmt::format("#compdef lutra\n{}{}{}{}{}{}{}{}", first_line("zsh"), kZshBegin, flags, kZshVerbs, names, kZshWords, cases,
+                       kZshEnd);
 }
 
 // fish

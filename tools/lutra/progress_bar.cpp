@@ -21,7 +21,7 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
     return std::chrono::duration<double>(b - a).count();
 }
 
-/// What a stage counts; empty where it is steps of work, whose rate says nothing to people: assignments of k-means, rounds, codebooks.
+/// What a stage counts; empty where it is steps of work, whose rate says nothing to people: assignments of k-means, codebooks.
 std::string_view unit_of(std::string_view stage) {
     for (const std::string_view of_rows : {"add", "truth", "convert", "sample", "dedup", "expand"})
         if (stage == of_rows) return "rows";
