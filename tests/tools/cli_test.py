@@ -42,7 +42,8 @@ def write_npy(path, rows, descr="<f4", code="f"):
     header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
     values = [v for row in rows for v in row]
-    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack(f"<{len(values)}{code}", *values))
+    body = struct.pack(f"<{len(values)}{code}", *values)
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + body)
 
 
 def read_npy(path, descr, code):
@@ -145,7 +146,8 @@ class CommandTest(unittest.TestCase):
 
     def test_build_gives_the_same_file_for_any_number_of_threads(self):
         for threads in [1, 2, 5]:
-            self.run_lutra("build", "--factory", "IVF8,Flat", "--threads", threads, "-o", self.out / f"{threads}.index", self.data / "parts")
+            self.run_lutra("build", "--factory", "IVF8,Flat", "--threads", threads, "-o", self.out / f"{threads}.index",
+                           self.data / "parts")
         files = [(self.out / f"{threads}.index").read_bytes() for threads in [1, 2, 5]]
         self.assertEqual(files[0], files[1])
         self.assertEqual(files[0], files[2])
@@ -153,7 +155,8 @@ class CommandTest(unittest.TestCase):
 
     def test_the_seed_changes_which_rows_are_trained_on(self):
         for seed in [1234, 5]:
-            self.run_lutra("build", "--factory", "IVF2,Flat", "--seed", seed, "-o", self.out / f"{seed}.index", self.data / "base.fvecs")
+            self.run_lutra("build", "--factory", "IVF2,Flat", "--seed", seed, "-o", self.out / f"{seed}.index",
+                           self.data / "base.fvecs")
         self.run_lutra("build", "--factory", "IVF2,Flat", "-o", self.out / "default.index", self.data / "base.fvecs")
         self.assertEqual((self.out / "1234.index").read_bytes(), (self.out / "default.index").read_bytes())
         self.assertNotEqual((self.out / "5.index").read_bytes(), (self.out / "default.index").read_bytes())
@@ -161,13 +164,15 @@ class CommandTest(unittest.TestCase):
     def test_train_reads_another_file(self):
         write_texmex(self.out / "train.fvecs", [[100.0 + i] * D for i in range(80)], "f")
         done = self.run_lutra(
-            "build", "--factory", "IVF2,Flat", "--train", self.out / "train.fvecs", "-o", self.out / "x.index", self.data / "base.fvecs")
+            "build", "--factory", "IVF2,Flat", "--train", self.out / "train.fvecs", "-o", self.out / "x.index",
+            self.data / "base.fvecs")
         self.assertIn("80 rows", done.stdout)
         self.assertNotEqual((self.out / "x.index").read_bytes(), (self.data / "ivf.index").read_bytes())
 
     def test_training_uses_as_many_rows_as_the_encoding_or_the_lists_take(self):
         write_texmex(self.out / "many.fvecs", self.base * 60, "f")
-        for spec, rows in [("PQ4x4fs", "32,768"), ("IVF4,PQ4x4fs", "32,768"), ("IVF4,Flat", "1,024"), ("IVF130,PQ4x4fs,RFlat", "33,280"),
+        for spec, rows in [("PQ4x4fs", "32,768"), ("IVF4,PQ4x4fs", "32,768"), ("IVF4,Flat", "1,024"),
+                           ("IVF130,PQ4x4fs,RFlat", "33,280"),
                            ("IVF200,Flat", "36,000")]:
             done = self.run_lutra("build", "--factory", spec, "-o", self.out / "x.index", self.out / "many.fvecs")
             self.assertRegex(done.stdout, f"trained .* on {rows} rows\n", spec)
@@ -185,7 +190,8 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(self.search(self.data / "refined.index", 10, "--param", "nprobe=8", "--param", "k_factor=60"), want)
 
     def test_search_writes_npy_ids_and_distances(self):
-        done = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", 3, "-o", self.out / "found.npy")
+        done = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", 3,
+                              "-o", self.out / "found.npy")
         ids, distances = read_npy(self.out / "found.npy", "<i8", "q"), read_npy(self.out / "found.distances.npy", "<f4", "f")
         self.assertIn("found.distances.npy", done.stdout)
         for query, row, distance_row in zip(self.queries, ids, distances):
@@ -246,11 +252,13 @@ class CommandTest(unittest.TestCase):
                 with self.subTest(metric=metric, spec=spec):
                     index, truth = self.out / "x.index", self.out / "truth.ivecs"
                     self.run_lutra("build", "--factory", spec, "--metric", metric, "-o", index, self.data / "base.fvecs")
-                    self.run_lutra("truth", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 10, "--metric", metric, "-o", truth)
+                    self.run_lutra("truth", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 10,
+                                   "--metric", metric, "-o", truth)
                     self.assertEqual(self.search(index), want)
                     self.assertEqual(read_texmex(truth, "i"), want)
                     about = json.loads(self.run_lutra("info", "--json", index).stdout)
-                    self.assertEqual((about["metric"], about["factory"]), (metric, "L2norm," + spec.removeprefix("L2norm,") if metric == "cosine" else spec))
+                    self.assertEqual((about["metric"], about["factory"]),
+                                     (metric, "L2norm," + spec.removeprefix("L2norm,") if metric == "cosine" else spec))
 
     def test_eval_prints_a_row_for_each_setting(self):
         done = self.eval("--param", "nprobe=1", "--param", "nprobe=8")
@@ -300,10 +308,11 @@ class CommandTest(unittest.TestCase):
         self.assertAlmostEqual(row["recall@10"], sum(len(set(f) & set(w)) for f, w in zip(found, want)) / (10 * NQ))
 
     def eval(self, *more):
-        return self.run_lutra("eval", self.data / "ivf.index", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", "--seconds", 0.05, *more)
+        return self.run_lutra("eval", self.data / "ivf.index", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs",
+                              "--seconds", 0.05, *more)
 
     def write_ties(self):
-        """Rows of zeros and ones, and a truth that names the last of equally near rows; where codes lie, and which ids they share."""
+        """Rows of zeros and ones, a truth that names the last of equally near rows, and indexes."""
         rng = random.Random(4)
         rows = lambda n: [[float(rng.getrandbits(1)) for _ in range(D)] for _ in range(n)]
         base, queries = rows(400), rows(30)
@@ -315,7 +324,8 @@ class CommandTest(unittest.TestCase):
             self.run_lutra("build", "--factory", spec, "-o", self.out / f"{spec}.index", self.out / "b.fvecs")
 
     def recalls_of_ties(self, spec, *more):
-        row = json.loads(self.run_lutra("eval", self.out / f"{spec}.index", self.out / "q.fvecs", "--truth", self.out / "t.ivecs", "--seconds", 0.02, "--json", *more).stdout)
+        row = json.loads(self.run_lutra("eval", self.out / f"{spec}.index", self.out / "q.fvecs", "--truth", self.out / "t.ivecs",
+                                        "--seconds", 0.02, "--json", *more).stdout)
         return row["recall@1"], row["recall@10"]
 
     def test_ties_count_by_distance(self):
@@ -328,13 +338,15 @@ class CommandTest(unittest.TestCase):
         by_id, by_distance = self.recalls_of_ties("PQ4x4fs"), self.recalls_of_ties("PQ4x4fs", *base)
         self.assertLess(by_id[1] + 0.2, by_distance[1])
         self.assertLess(by_id[0], by_distance[0])
-        self.refuse(1, "eval", self.out / "Flat.index", self.out / "q.fvecs", "--truth", self.out / "t.ivecs", "--base", self.out / "q.fvecs", says=["q.fvecs has 30 rows", "holds 400"])
+        self.refuse(1, "eval", self.out / "Flat.index", self.out / "q.fvecs", "--truth", self.out / "t.ivecs",
+                    "--base", self.out / "q.fvecs", says=["q.fvecs has 30 rows", "holds 400"])
         for verb in ["eval", "autotune"]:
             self.assertIn("without it only the ids of the truth count", self.run_lutra(verb, "--help").stdout)
 
     def test_autotune_counts_ties_by_distance(self):
         self.write_ties()
-        tune = lambda spec: ["autotune", "--index", self.out / f"{spec}.index", "--queries", self.out / "q.fvecs", "--truth", self.out / "t.ivecs", "--seconds", 0.01]
+        tune = lambda spec: ["autotune", "--index", self.out / f"{spec}.index", "--queries", self.out / "q.fvecs",
+                             "--truth", self.out / "t.ivecs", "--seconds", 0.01]
         for spec in ["Flat", "IVF4,Flat", "IVF4,PQ4x4fs,RFlat"]:
             self.assertIn("recall 1.0000", self.run_lutra(*tune(spec), "--recall", 1).stdout)
         share = self.recalls_of_ties("PQ4x4fs", "--base", self.out / "b.fvecs")[1]
@@ -342,7 +354,8 @@ class CommandTest(unittest.TestCase):
         self.assertIn(f"recall {share:.4f}", done.stdout)
 
     def test_truth_over_several_inputs_numbers_all_rows(self):
-        self.run_lutra("truth", self.data / "parts", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 4, "-o", self.out / "t.npy")
+        self.run_lutra("truth", self.data / "parts", self.data / "base.fvecs", "--queries", self.data / "queries.fvecs", "-k", 4,
+                       "-o", self.out / "t.npy")
         want = [nearest(self.base + self.base, q, 4) for q in self.queries]
         self.assertEqual(read_npy(self.out / "t.npy", "<i8", "q"), want)
 
@@ -362,7 +375,8 @@ class CommandTest(unittest.TestCase):
         write_texmex(queries, [[rng.gauss(0, 1) for _ in range(40)] for _ in range(150)], "f")
         for metric in ["l2", "ip", "cosine"]:
             with self.subTest(metric=metric):
-                self.run_lutra("truth", base, "--queries", queries, "-k", 20, "--metric", metric, "--threads", 2, "-o", self.out / "t.ivecs")
+                self.run_lutra("truth", base, "--queries", queries, "-k", 20, "--metric", metric, "--threads", 2,
+                               "-o", self.out / "t.ivecs")
                 self.run_lutra("build", "--factory", "Flat", "--metric", metric, "-o", self.out / "x.index", base)
                 self.run_lutra("search", self.out / "x.index", queries, "-k", 20, "-o", self.out / "f.ivecs")
                 self.assertEqual((self.out / "t.ivecs").read_bytes(), (self.out / "f.ivecs").read_bytes())
@@ -392,7 +406,8 @@ class CommandTest(unittest.TestCase):
                 spec = build[build.index("--factory") + 1]
                 self.assertEqual("RFlat" in spec, memory == "1G")
                 build[build.index(spec)] = re.sub("IVF[0-9]+", "IVF8", spec)  # 600 rows here
-                files = {"my.index": str(self.out / f"{metric}{memory}.index"), "vectors.npy": str(self.data / "base.fvecs"), "queries.npy": str(self.data / "queries.fvecs")}
+                files = {"my.index": str(self.out / f"{metric}{memory}.index"), "vectors.npy": str(self.data / "base.fvecs"),
+                         "queries.npy": str(self.data / "queries.fvecs")}
                 self.run_lutra(*(files.get(word, word) for word in build))
                 self.run_lutra(*(files.get(word, word) for word in search))
                 index = json.loads(self.run_lutra("info", files["my.index"], "--json").stdout)
@@ -400,12 +415,14 @@ class CommandTest(unittest.TestCase):
 
     def test_autotune_keeps_its_choice_in_the_index(self):
         self.run_lutra("build", "--factory", "IVF16,Flat", "-o", self.out / "tuned.index", self.data / "base.fvecs")
-        text = self.run_lutra("autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs", "--base", self.data / "base.fvecs", "--recall", "1",
+        text = self.run_lutra("autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs",
+                              "--base", self.data / "base.fvecs", "--recall", "1",
                               "--seconds", "0.01").stdout
         nprobe = json.loads(self.run_lutra("info", self.out / "tuned.index", "--json").stdout)["nprobe"]
         self.assertIn(f"nprobe={nprobe}: recall 1.0000", text)
         self.assertGreater(nprobe, 1)
-        self.run_lutra("autotune", "--search-factory", "--base", self.data / "base.fvecs", "--seconds", "0.01", "-o", self.out / "found.index")
+        self.run_lutra("autotune", "--search-factory", "--base", self.data / "base.fvecs", "--seconds", "0.01",
+                       "-o", self.out / "found.index")
         self.assertEqual(json.loads(self.run_lutra("info", self.out / "found.index", "--json").stdout)["n"], N)
         self.refuse(2, "autotune", "--queries", self.data / "queries.fvecs", says="--search-factory")
         self.refuse(2, "autotune", "--index", self.out / "tuned.index", "--queries", self.data / "queries.fvecs", says="--truth")
@@ -427,7 +444,8 @@ class CommandTest(unittest.TestCase):
         index, other = self.out / "tuned.index", self.out / "other.index"
         self.run_lutra("build", "--factory", "IVF16,PQ4x4fs", "-o", index, self.data / "base.fvecs")
         before = index.read_bytes()
-        tune = ["autotune", "--index", index, "--queries", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", "--recall", "1", "--seconds", "0.01"]
+        tune = ["autotune", "--index", index, "--queries", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs",
+                "--recall", "1", "--seconds", "0.01"]
         for output in ([], ["-o", index]):
             err = self.run_lutra(*tune, *output, code=1).stderr
             self.assertRegex(err, r"lutra autotune: .*at most 0\.[0-9]{4}.*\.index is unchanged")
@@ -441,7 +459,8 @@ class CommandTest(unittest.TestCase):
     def test_autotune_opens_its_output_before_it_measures(self):
         nowhere = self.out / "nowhere" / "x.index"
         tune = ["autotune", "--seconds", "0.01", "-o", nowhere]
-        self.refuse(1, *tune, "--index", self.data / "ivf.index", "--queries", self.data / "queries.fvecs", "--truth", self.data / "truth.ivecs", says="nowhere")
+        self.refuse(1, *tune, "--index", self.data / "ivf.index", "--queries", self.data / "queries.fvecs",
+                    "--truth", self.data / "truth.ivecs", says="nowhere")
         self.refuse(1, *tune, "--search-factory", "--base", self.data / "base.fvecs", says="nowhere")
 
     def test_expand_sums_the_nearest_by_similarity(self):
@@ -472,7 +491,8 @@ class CommandTest(unittest.TestCase):
             self.refuse(2, "expand", base, "--nprobe", -3, *out, says="--nprobe"),
             self.refuse(2, "expand", base, "--alpha", -1, *out, says=["--alpha: -1 is out of range", "0 or more"]),
             self.refuse(2, "expand", base, "--alpha", "nan", *out, says=["--alpha: \"nan\" is not a number", "0 or more"]),
-            self.refuse(1, "expand", base, "--queries", self.data / "wide.fvecs", *out, says=["wide.fvecs has 9 columns", "base.fvecs has 8"]),
+            self.refuse(1, "expand", base, "--queries", self.data / "wide.fvecs", *out,
+                        says=["wide.fvecs has 9 columns", "base.fvecs has 8"]),
             self.refuse(2, "expand", base, "--nprobe", 4, *out, says="no lists"),
             self.refuse(1, "expand", self.out / "voice", *out, says=["voice/b.npy: row 3 is all zeros", "accepted"]),
             self.refuse(1, "expand", base, "--queries", self.out / "voice", *out, says="voice/b.npy: row 3 is all zeros"),
@@ -484,10 +504,13 @@ class CommandTest(unittest.TestCase):
     def test_info_describes_indexes_and_files(self):
         paths = [self.data / name for name in ["ivf.index", "base.fvecs", "parts", "truth.ivecs"]]
         index, vectors, folder, ids = [json.loads(line) for line in self.run_lutra("info", "--json", *paths).stdout.splitlines()]
-        self.assertEqual(index, {"path": str(paths[0]), "kind": "index", "factory": "IVF8,Flat", "metric": "l2", "d": D, "n": N, "trained": True,
-                                 "nlist": 8, "nprobe": 1, "k_factor": 0, "bytes_per_vector": 4 * D, "bytes": paths[0].stat().st_size,
+        self.assertEqual(index, {"path": str(paths[0]), "kind": "index", "factory": "IVF8,Flat", "metric": "l2", "d": D, "n": N,
+                                 "trained": True,
+                                 "nlist": 8, "nprobe": 1, "k_factor": 0, "bytes_per_vector": 4 * D,
+                                 "bytes": paths[0].stat().st_size,
                                  "form": "floats", "memory": N * (4 * D + 8)})
-        self.assertEqual(vectors, {"path": str(paths[1]), "kind": "vectors", "format": "fvecs", "n": N, "d": D, "bytes": N * (4 + 4 * D)})
+        self.assertEqual(vectors, {"path": str(paths[1]), "kind": "vectors", "format": "fvecs", "n": N, "d": D,
+                                   "bytes": N * (4 + 4 * D)})
         self.assertEqual((folder["format"], folder["n"], folder["d"]), ("folder", N, D))
         self.assertEqual((ids["kind"], ids["n"], ids["d"]), ("ids", NQ, 10))
         text = self.run_lutra("info", *paths).stdout
@@ -499,15 +522,18 @@ class CommandTest(unittest.TestCase):
         write_npy(base, [row * 8 for row in self.base])
         self.run_lutra("build", "--factory", "Flat", "-o", index, base)
         rows, padded = N * (4 * 64 + 8), (N + 15) // 16 * 16
-        with_them, without = [json.loads(self.run_lutra("info", "--json", index, *flag).stdout) for flag in [[], ["--no-byte-copies"]]]
+        with_them, without = [json.loads(self.run_lutra("info", "--json", index, *flag).stdout)
+                              for flag in [[], ["--no-byte-copies"]]]
         self.assertEqual((without["form"], without["memory"]), ("floats", rows))
         self.assertIn((with_them["form"], with_them["memory"]),  # depending on the machine
                       [("floats", rows), ("floats, 8-bit copies beside them", rows + padded * (64 + 12))])
-        self.assertRegex(self.run_lutra("info", index, "--no-byte-copies").stdout, r"form +floats\nmemory +158.4 kB of vectors and ids\n")
+        self.assertRegex(self.run_lutra("info", index, "--no-byte-copies").stdout,
+                         r"form +floats\nmemory +158.4 kB of vectors and ids\n")
         self.run_lutra("build", "--factory", "IVF1,Flat", "--train", base, "-o", index, base)
         answers = [self.run_lutra("search", index, base, "-k", 3, *flag).stdout for flag in [[], ["--no-byte-copies"]]]
         self.assertEqual(*answers)
-        texts = [self.run_lutra("explain", "IVF8,Flat", "--n", 1000, "--d", 64, *flag).stdout for flag in [[], ["--no-byte-copies"]]]
+        texts = [self.run_lutra("explain", "IVF8,Flat", "--n", 1000, "--d", 64, *flag).stdout
+                 for flag in [[], ["--no-byte-copies"]]]
         self.assertNotIn("8-bit", texts[1])
         self.assertIn("as bytes alone", texts[0])
 
@@ -524,9 +550,11 @@ class CommandTest(unittest.TestCase):
 
     def test_compress_makes_as_many_centroids_as_asked_for_by_every_algorithm(self):
         means = {}
-        for algorithm in [[], ["--algorithm", "kmeans"], ["--algorithm", "minibatch", "--batch", 64], ["--algorithm", "minibatch", "--init", "afk-mc2"]]:
+        for algorithm in [[], ["--algorithm", "kmeans"], ["--algorithm", "minibatch", "--batch", 64],
+                          ["--algorithm", "minibatch", "--init", "afk-mc2"]]:
             for threads in [1, 2] if "--batch" in algorithm else [2]:
-                done = self.run_lutra("compress", "-n", 30, *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "parts")
+                done = self.run_lutra("compress", "-n", 30, *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy",
+                                      self.data / "parts")
                 self.assertIn("600 rows of 8 compressed to 30", done.stdout)
             centroids = read_npy(self.out / "2.npy", "<f4", "f")
             self.assertEqual((len(centroids), len(centroids[0])), (30, D))
@@ -539,7 +567,8 @@ class CommandTest(unittest.TestCase):
     def test_compress_gives_the_same_file_for_any_number_of_threads(self):
         for algorithm in [["auto"], ["kmeans"], ["minibatch"], ["minibatch", "--batch", 100]]:
             for threads in [1, 3]:
-                self.run_lutra("compress", "-n", 20, "--algorithm", *algorithm, "--threads", threads, "-o", self.out / f"{threads}.npy", self.data / "base.fvecs")
+                self.run_lutra("compress", "-n", 20, "--algorithm", *algorithm, "--threads", threads,
+                               "-o", self.out / f"{threads}.npy", self.data / "base.fvecs")
             self.assertEqual((self.out / "1.npy").read_bytes(), (self.out / "3.npy").read_bytes())
 
     def test_compress_on_two_levels_from_a_thousand_centroids_on(self):
@@ -553,7 +582,8 @@ class CommandTest(unittest.TestCase):
         for algorithm in ["auto", "kmeans", "minibatch"]:
             self.refuse(1, "compress", "-n", 601, "--algorithm", algorithm, "-o", out, base, says=["-n 601", "600 rows"])
         self.refuse(2, "compress", "-n", 5, "--batch", 9, "-o", out, base, says="--batch has no effect")
-        self.refuse(2, "compress", "-n", 5, "--algorithm", "kmeans", "--init", "random", "-o", out, base, says="--init has no effect")
+        self.refuse(2, "compress", "-n", 5, "--algorithm", "kmeans", "--init", "random", "-o", out, base,
+                    says="--init has no effect")
         self.refuse(2, "compress", "-n", 0, "-o", out, base, says="-n")
         self.refuse(2, "compress", "-n", 5, "--algorithm", "magic", "-o", out, base, says=["magic", "minibatch"])
 
@@ -563,7 +593,8 @@ class CommandTest(unittest.TestCase):
         write_npy(self.out / "mixed" / "b.npy", [row[:5] for row in self.base[:9]])
         write_texmex(self.out / "none.fvecs", [], "f")
         write_npy(self.out / "nan.npy", self.base[:9] + [[float("nan")] * D])
-        for verb in [["compress", "-n", 2], ["compress", "-n", 2, "--algorithm", "minibatch"], ["sample", "-n", 2], ["dedup"], ["dedup", "--threshold", 1]]:
+        for verb in [["compress", "-n", 2], ["compress", "-n", 2, "--algorithm", "minibatch"], ["sample", "-n", 2], ["dedup"],
+                     ["dedup", "--threshold", 1]]:
             self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "mixed", says="mixed/b.npy")
             self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "none.fvecs", says="none.fvecs")
             some = ["sample", "-n", 10] if verb[0] == "sample" else verb  # -n 2 need not draw it
@@ -571,7 +602,10 @@ class CommandTest(unittest.TestCase):
             self.refuse(2, *verb, "-o", self.out / "nan.npy", self.out / "nan.npy", says="nan.npy")
 
     def test_sample_draws_different_rows_and_more_begin_with_fewer(self):
-        draw = lambda n, seed: self.run_lutra("sample", "-n", n, "--seed", seed, "-o", self.out / "s.npy", self.data / "parts") and read_npy(self.out / "s.npy", "<f4", "f")
+        def draw(n, seed):
+            self.run_lutra("sample", "-n", n, "--seed", seed, "-o", self.out / "s.npy", self.data / "parts")
+            return read_npy(self.out / "s.npy", "<f4", "f")
+
         few, more, other, every = draw(50, 1), draw(200, 1), draw(50, 2), draw(N, 1)
         self.assertEqual(more[:50], few)
         self.assertNotEqual(other, few)
@@ -624,7 +658,8 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(sorted(total), sorted(rows))
         self.assertNotEqual(total, rows)
         self.assertIn("180", self.run_lutra("info", voice / names[0]).stdout)
-        self.run_lutra("search", voice / names[0], voice / "total_fea.npy", "-k", 1, "-o", self.out / "found.ivecs", "--param", "nprobe=4")
+        self.run_lutra("search", voice / names[0], voice / "total_fea.npy", "-k", 1, "-o", self.out / "found.ivecs",
+                       "--param", "nprobe=4")
         self.assertEqual([row[0] for row in read_texmex(self.out / "found.ivecs", "i")], list(range(180)))
         first = (voice / names[0]).read_bytes()
         self.run_lutra("rvc-train", folder)  # again, over the files that are there
@@ -634,7 +669,8 @@ class CommandTest(unittest.TestCase):
         folder, _ = self.write_voice(768, 2, 80)
         (self.out / "to").mkdir()
         self.run_lutra("rvc-train", folder, "-o", self.out / "to", "--name", "bob", "--fast", "--guide-nprobe", "--seed", 5)
-        names = ["added_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index", "total_fea.npy", "trained_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index"]
+        names = ["added_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index", "total_fea.npy",
+                 "trained_IVF4_PQ384x4fs_RFlat_nprobe_1_bob_v2.index"]
         self.assertEqual(sorted(p.name for p in (self.out / "to").iterdir()), names)
 
     def test_rvc_train_links_the_index_where_rvc_looks(self):
@@ -680,18 +716,24 @@ class CommandTest(unittest.TestCase):
         return [
             (["build", "--factory", "IVF8,Flat", base, "-o", out / "x.index"],
              ["path", "factory", "metric", "n", "d", "train_rows", "train_seconds", "add_seconds", "save_seconds", "bytes"]),
-            (["search", self.data / "flat.index", queries, "-k", 3, "-o", out / "ids.npy"], ["queries", "k", "seconds", "qps", "ids", "distances"]),
-            (["search", self.data / "flat.index", queries, "-k", 3, "-o", out / "ids.ivecs"], ["queries", "k", "seconds", "qps", "ids"]),
-            (["truth", base, "--queries", queries, "-k", 3, "-o", out / "t.ivecs"], ["path", "queries", "k", "rows", "d", "seconds"]),
+            (["search", self.data / "flat.index", queries, "-k", 3, "-o", out / "ids.npy"],
+             ["queries", "k", "seconds", "qps", "ids", "distances"]),
+            (["search", self.data / "flat.index", queries, "-k", 3, "-o", out / "ids.ivecs"],
+             ["queries", "k", "seconds", "qps", "ids"]),
+            (["truth", base, "--queries", queries, "-k", 3, "-o", out / "t.ivecs"],
+             ["path", "queries", "k", "rows", "d", "seconds"]),
             (["convert", base, "-o", out / "x.npy"], ["path", "n", "d"]),
             (["convert", self.data / "truth.ivecs", "-o", out / "t.npy"], ["path", "n", "d"]),
             (["compress", "-n", 7, base, "-o", out / "c.npy"], ["path", "n", "d", "rows", "by", "seconds"]),
             (["sample", "-n", 7, base, "-o", out / "s.npy"], ["path", "n", "d", "rows"]),
             (["dedup", base, "-o", out / "u.npy"], ["path", "n", "d", "rows", "equal", "near", "seconds"]),
             (["expand", base, "-o", out / "e.npy"], ["path", "n", "d", "rows", "num_expand", "alpha", "seconds"]),
-            (["rvc-train", folder], ["path", "trained", "total", "linked", "factory", "nprobe", "k_factor", "n", "d", "rows", "seconds"]),
-            (["autotune", "--index", out / "tuned.index", "--queries", queries, "--base", base, "--seconds", 0.01, "--recall", 0.5], points),
-            (["autotune", "--search-factory", "--base", base, "-o", out / "best.index", "--seconds", 0.01, "--recall", 0.5], points),
+            (["rvc-train", folder],
+             ["path", "trained", "total", "linked", "factory", "nprobe", "k_factor", "n", "d", "rows", "seconds"]),
+            (["autotune", "--index", out / "tuned.index", "--queries", queries, "--base", base, "--seconds", 0.01, "--recall", 0.5],
+             points),
+            (["autotune", "--search-factory", "--base", base, "-o", out / "best.index", "--seconds", 0.01, "--recall", 0.5],
+             points),
         ]
 
     def test_json_is_one_object_with_exactly_its_keys(self):
@@ -705,7 +747,8 @@ class CommandTest(unittest.TestCase):
                     self.assertTrue(Path(report.get(name, self.out)).exists(), report)
                 for point in report.get("points", []):
                     self.assertEqual(list(point), keys[:5])
-        report = json.loads(self.run_lutra("dedup", self.data / "base.fvecs", self.data / "base.fvecs", "-o", self.out / "u.npy", "--json").stdout)
+        report = json.loads(self.run_lutra("dedup", self.data / "base.fvecs", self.data / "base.fvecs", "-o", self.out / "u.npy",
+                                           "--json").stdout)
         self.assertEqual((report["n"], report["d"], report["rows"], report["equal"], report["near"]), (N, D, 2 * N, N, 0))
 
     def test_quiet_leaves_out_progress_and_report(self):
@@ -715,13 +758,15 @@ class CommandTest(unittest.TestCase):
                 self.assertEqual((done.stdout, done.stderr), ("", ""))
         done = self.run_lutra("build", "--factory", "IVF32,Flat", "-q", "-o", self.out / "x.index", self.data / "base.fvecs")
         self.assertRegex(done.stderr, r"\Alutra build: warning: .*\n\Z")
-        shown = [self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", *quiet).stdout for quiet in [[], ["--quiet"]]]
+        shown = [self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", *quiet).stdout
+                 for quiet in [[], ["--quiet"]]]
         self.assertEqual(shown[0].splitlines()[:-1], shown[1].splitlines())
         self.refuse(1, "convert", self.out / "none.npy", "-q", "-o", self.out / "y.npy", says="none.npy")
 
     def test_json_of_a_search_without_output_has_every_query(self):
         for k in [3, N + 2]:
-            lines = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", k, "--json").stdout.splitlines()
+            lines = self.run_lutra("search", self.data / "flat.index", self.data / "queries.fvecs", "-k", k,
+                                   "--json").stdout.splitlines()
             rows = [json.loads(line) for line in lines]
             self.assertEqual([row["query"] for row in rows], list(range(NQ)))
             for query, row in zip(self.queries, rows):
@@ -734,7 +779,8 @@ class CommandTest(unittest.TestCase):
     def test_json_of_advise_and_explain(self):
         advice = json.loads(self.run_lutra("advise", "--n", "300k", "--d", 256, "--json").stdout)
         explanation = json.loads(self.run_lutra("explain", advice["factory"], "--n", "300k", "--d", 256, "--json").stdout)
-        keys = ["factory", "parts", "nprobe", "k_factor", "memory", "training_rows", "train_seconds", "add_seconds", "query_us", "warnings"]
+        keys = ["factory", "parts", "nprobe", "k_factor", "memory", "training_rows", "train_seconds", "add_seconds", "query_us",
+                "warnings"]
         self.assertEqual(list(explanation), keys)
         self.assertEqual(list(advice), [*keys, "byte_copies", "advice"])
         for key in ["factory", "memory", "training_rows", "train_seconds", "add_seconds", "warnings"]:
@@ -757,7 +803,8 @@ class CommandTest(unittest.TestCase):
         manual = self.run_lutra("man").stdout.replace("\\-", "-")
         for verb in VERBS:
             self.assertIn(f"\n    {verb}) case $prev in", scripts["bash"])
-            bash, zsh = [scripts[shell].split(f" {verb}) {then}")[1].split(";;\n        esac" if shell == "bash" else " ;;\n")[0] for shell, then in [("bash", "case"), ("zsh", "_arguments")]]
+            bash, zsh = [scripts[shell].split(f" {verb}) {then}")[1].split(";;\n        esac" if shell == "bash" else " ;;\n")[0]
+                         for shell, then in [("bash", "case"), ("zsh", "_arguments")]]
             fish = "\n".join(re.findall(f"(?m)^complete -c lutra -n '__lutra_verb {verb}'.*", scripts["fish"]))
             page = manual.split(f"\n.SS lutra {verb} ")[1].split("\n.S")[0]
             flags = self.flags_of([verb])
@@ -788,9 +835,12 @@ class CommandTest(unittest.TestCase):
         lines = self.run_lutra("completion", "bash").stdout + """
 complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; echo "${COMPREPLY[*]}"); }
 """
-        for words, want in [("lutra se", "search"), ("lutra --version ev", "eval"), ("lutra build --fa", "--factory"), ("lutra build --metric ''", "l2|ip|cosine"), ("lutra build --metric = c", "cosine"),
-                            ("lutra compress --init k", "k-means++"), ("lutra completion ''", "bash|zsh|fish"), ("lutra build --threads ''", ""), ("lutra convert a", "a b.npy"),
-                            ("lutra build --train f", "folder"), ("lutra rvc-train ''", "folder"), ("lutra search x -o a", "a b.npy"), ("lutra search --pa", "--param")]:
+        for words, want in [("lutra se", "search"), ("lutra --version ev", "eval"), ("lutra build --fa", "--factory"),
+                            ("lutra build --metric ''", "l2|ip|cosine"), ("lutra build --metric = c", "cosine"),
+                            ("lutra compress --init k", "k-means++"), ("lutra completion ''", "bash|zsh|fish"),
+                            ("lutra build --threads ''", ""), ("lutra convert a", "a b.npy"),
+                            ("lutra build --train f", "folder"), ("lutra rvc-train ''", "folder"),
+                            ("lutra search x -o a", "a b.npy"), ("lutra search --pa", "--param")]:
             done = subprocess.run(["bash", "-c", f"{lines}complete_words {words}"], cwd=self.out, capture_output=True, text=True)
             self.assertEqual((done.stdout.rstrip("\n"), done.stderr), (want, ""), words)
 
@@ -798,10 +848,12 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         build = Path(LUTRA).parent.parent
         if not (build / "CMakeCache.txt").exists() or not shutil.which("cmake"):
             self.skipTest("no build folder")
-        done = subprocess.run(["cmake", "--install", build, "--component", "command", "--prefix", self.out], capture_output=True, text=True)
+        done = subprocess.run(["cmake", "--install", build, "--component", "command", "--prefix", self.out], capture_output=True,
+                              text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         share = self.out / "share"
-        for name, args in [("man/man1/lutra.1", ["man"]), ("bash-completion/completions/lutra", ["completion", "bash"]), ("zsh/site-functions/_lutra", ["completion", "zsh"]),
+        for name, args in [("man/man1/lutra.1", ["man"]), ("bash-completion/completions/lutra", ["completion", "bash"]),
+                           ("zsh/site-functions/_lutra", ["completion", "zsh"]),
                            ("fish/vendor_completions.d/lutra.fish", ["completion", "fish"])]:
             self.assertEqual((share / name).read_text(), self.run_lutra(*args).stdout)
 
@@ -825,7 +877,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
     # Bad usage: exit code 2
 
     def test_wrong_command_lines_are_bad_usage(self):
-        base, index, queries, out = self.data / "base.fvecs", self.data / "ivf.index", self.data / "queries.fvecs", self.out / "x.index"
+        base, index, queries = self.data / "base.fvecs", self.data / "ivf.index", self.data / "queries.fvecs"
+        out = self.out / "x.index"
         for args, says in [
             (["frobnicate"], "frobnicate"),
             (["build", "--factory", "Flat", base], "--output is required"),
@@ -907,35 +960,46 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         self.refuse(2, "sample", "-n3", self.data / "base.fvecs", "--output=", says="--output: \"\" names no file")
 
     def test_numbers_are_read_as_people_write_them(self):
-        base, index, queries, out = self.data / "base.fvecs", self.data / "ivf.index", self.data / "queries.fvecs", self.out / "x.npy"
+        base, index, queries = self.data / "base.fvecs", self.data / "ivf.index", self.data / "queries.fvecs"
+        out = self.out / "x.npy"
         texts = [self.run_lutra("explain", "IVF4k,Flat", "--n", n, "--d", d, "--nprobe", nprobe).stdout
-                 for n, d, nprobe in [("1000000", "128", "1000"), ("1e6", "1.28e2", "1k"), ("1M", "0.128k", "1e3"), ("1000k", "128.0", "1K")]]
+                 for n, d, nprobe in [("1000000", "128", "1000"), ("1e6", "1.28e2", "1k"), ("1M", "0.128k", "1e3"),
+                                      ("1000k", "128.0", "1K")]]
         self.assertEqual(texts, texts[:1] * 4)
-        memory = [self.run_lutra("advise", "--n", "300k", "--d", "256", "--memory", m).stdout for m in ["64M", "64MB", "64000000", "64e6", "62500KiB"]]
+        memory = [self.run_lutra("advise", "--n", "300k", "--d", "256", "--memory", m).stdout
+                  for m in ["64M", "64MB", "64000000", "64e6", "62500KiB"]]
         self.assertEqual(memory, memory[:1] * 5)
         self.run_lutra("sample", "-n", "0.5k", "--seed", "1e3", "-o", out, base)
         self.assertEqual(len(read_npy(out, "<f4", "f")), 500)
         self.assertEqual(self.search(index, "1e1", "--param", "nprobe=0.008k"), self.search(index, 10, "--param", "nprobe=8"))
-        for value, says in [("ten", '"ten" is not a number'), ("1,000", "is not a number"), ("", "is not a number"), ("0x10", "is not a number"), ("nan", "is not a number"),
-                            ("inf", "is not a number"), ("5x", "is not a number"), ("1e", "is not a number"), ("k", "is not a number"), ("1.5", "1.5 is not a whole number"),
-                            ("0", "0 is out of range"), ("-5", "-5 is out of range"), ("2M", "2M is out of range"), ("1e400", "1e400 is out of range")]:
+        for value, says in [("ten", '"ten" is not a number'), ("1,000", "is not a number"), ("", "is not a number"),
+                            ("0x10", "is not a number"), ("nan", "is not a number"),
+                            ("inf", "is not a number"), ("5x", "is not a number"), ("1e", "is not a number"),
+                            ("k", "is not a number"), ("1.5", "1.5 is not a whole number"),
+                            ("0", "0 is out of range"), ("-5", "-5 is out of range"), ("2M", "2M is out of range"),
+                            ("1e400", "1e400 is out of range")]:
             self.refuse(2, "search", index, queries, "-k", value, says=[says, "whole numbers from 1 to 1,000,000 are accepted"])
         for verb in [["search", index, queries], ["eval", index, queries, "--truth", self.data / "truth.ivecs"]]:
             self.refuse(2, *verb, "--param", "nprobe=x", says='--param nprobe=x: "x" is not a number')
-        number_flags = [("build", "threads"), ("build", "seed"), ("eval", "seconds"), ("advise", "n"), ("advise", "d"), ("advise", "recall"), ("advise", "memory"),
-                        ("explain", "nprobe"), ("explain", "k-factor"), ("autotune", "recall"), ("autotune", "seconds"), ("compress", "batch"), ("dedup", "threshold"),
+        number_flags = [("build", "threads"), ("build", "seed"), ("eval", "seconds"), ("advise", "n"), ("advise", "d"),
+                        ("advise", "recall"), ("advise", "memory"),
+                        ("explain", "nprobe"), ("explain", "k-factor"), ("autotune", "recall"), ("autotune", "seconds"),
+                        ("compress", "batch"), ("dedup", "threshold"),
                         ("expand", "alpha"), ("expand", "num-expand"), ("expand", "nprobe"), ("rvc-train", "seed")]
         for verb, flag in number_flags:
             self.refuse(2, verb, f"--{flag}", "many", says=f'--{flag}: "many" is not a number')
 
     def test_a_choice_says_what_it_may_be(self):
         base, out = self.data / "base.fvecs", ["-o", self.out / "x.npy"]
-        self.refuse(2, "compress", "-n", 5, "--algorithm", "magic", *out, base, says='--algorithm: "magic" is not one of auto, kmeans and minibatch')
-        self.refuse(2, "build", "--factory", "Flat", *out, base, "--metric", "hamming", says='--metric: "hamming" is not one of l2, ip and cosine')
+        self.refuse(2, "compress", "-n", 5, "--algorithm", "magic", *out, base,
+                    says='--algorithm: "magic" is not one of auto, kmeans and minibatch')
+        self.refuse(2, "build", "--factory", "Flat", *out, base, "--metric", "hamming",
+                    says='--metric: "hamming" is not one of l2, ip and cosine')
         self.run_lutra("build", "--factory", "Flat", *out, base, "--metric", "L2")
 
     def test_a_wrong_factory_string_shows_where(self):
-        says = [self.refuse(2, "build", "--factory", "IVF16, Flat", "--metric", metric, "-o", self.out / "x.index", self.data / "base.fvecs",
+        says = [self.refuse(2, "build", "--factory", "IVF16, Flat", "--metric", metric, "-o", self.out / "x.index",
+                            self.data / "base.fvecs",
                             says=["\n", "^", '"IVF16,Flat"?']) for metric in ["l2", "cosine"]]
         self.assertEqual(says[0], says[1])  # as typed: without the L2norm that cosine puts before it
 
@@ -949,9 +1013,11 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         for params, says in [("ef=3", "takes nprobe"), ("nprobe", "name=value"), ("nprobe=0", "from 1"), ("nprobe=x", "from 1"),
                              ("nprobe=1,nprobe=2", "twice"), ("k_factor=4", "no refine stage")]:
             self.refuse(2, "search", self.data / "ivf.index", queries, "--param", params, says=says)
-            self.refuse(2, "eval", self.data / "ivf.index", queries, "--truth", truth, "--param", "nprobe=1", "--param", params, says=says)
+            self.refuse(2, "eval", self.data / "ivf.index", queries, "--truth", truth, "--param", "nprobe=1", "--param", params,
+                        says=says)
         self.refuse(2, "search", self.data / "flat.index", queries, "--param", "nprobe=1", says="Flat takes no parameters")
-        for params, says in [("k_factor=0.5", "a number from 1"), ("ef=3", "takes nprobe, k_factor"), ("k_factor=2 k_factor_rf=3", "twice")]:
+        for params, says in [("k_factor=0.5", "a number from 1"), ("ef=3", "takes nprobe, k_factor"),
+                             ("k_factor=2 k_factor_rf=3", "twice")]:
             self.refuse(2, "search", self.data / "refined.index", queries, "--param", params, says=says)
 
     def test_an_input_is_never_overwritten(self):
@@ -966,8 +1032,10 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         write_npy(queries, self.queries)
         index.write_bytes((self.data / "flat.index").read_bytes())
         before = queries.read_bytes(), index.read_bytes()
-        self.refuse(2, "search", self.data / "flat.index", queries, "-o", self.out / "a.npy", says=["a.distances.npy", "is an input too"])
-        self.refuse(2, "search", index, self.data / "queries.fvecs", "-o", self.out / "b.npy", says=["b.distances.npy", "is an input too"])
+        self.refuse(2, "search", self.data / "flat.index", queries, "-o", self.out / "a.npy",
+                    says=["a.distances.npy", "is an input too"])
+        self.refuse(2, "search", index, self.data / "queries.fvecs", "-o", self.out / "b.npy",
+                    says=["b.distances.npy", "is an input too"])
         self.assertEqual((queries.read_bytes(), index.read_bytes()), before)
         self.run_lutra("search", self.data / "flat.index", queries, "-o", self.out / "a.ivecs")  # writes no distances
 
@@ -981,7 +1049,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         base, index = self.data / "base.fvecs", self.data / "flat.index"
         for name in ["0.npy", "new.npy"]:
             for output in [folder / name, f"{self.out}/link/../in/{name}"]:
-                for args in [["convert", folder], ["build", "--factory", "Flat", base, folder], ["truth", folder, "--queries", queries],
+                for args in [["convert", folder], ["build", "--factory", "Flat", base, folder],
+                             ["truth", folder, "--queries", queries],
                              ["build", "--factory", "IVF2,Flat", base, "--train", folder], ["truth", base, "--queries", folder],
                              ["search", index, folder]]:
                     with self.subTest(args=args, output=output):
@@ -1009,8 +1078,10 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         self.refuse(1, "search", flat, wide, says=["9 columns", "d = 8"])
         self.refuse(1, "eval", flat, wide, "--truth", self.data / "truth.ivecs", says=["9 columns", "d = 8"])
         self.refuse(1, "truth", base, "--queries", wide, "-o", self.out / "x.ivecs", says=["9 columns", "8"])
-        self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", base, wide, says=["wide.fvecs has 9", "base.fvecs has 8"])
-        self.refuse(1, "build", "--factory", "IVF2,Flat", "--train", wide, "-o", self.out / "x.index", base, says=["9 columns", "8"])
+        self.refuse(1, "build", "--factory", "Flat", "-o", self.out / "x.index", base, wide,
+                    says=["wide.fvecs has 9", "base.fvecs has 8"])
+        self.refuse(1, "build", "--factory", "IVF2,Flat", "--train", wide, "-o", self.out / "x.index", base,
+                    says=["9 columns", "8"])
 
     def test_too_few_rows_name_what_would_work(self):
         self.refuse(1, "build", "--factory", "IVF601,Flat", "-o", self.out / "x.index", self.data / "base.fvecs",
@@ -1020,7 +1091,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         rows = [list(row) for row in self.base[:50]]
         rows[37][3] = float("nan")
         write_texmex(self.out / "bad.fvecs", rows, "f")
-        for verb in [["build", "--factory", "Flat", "-o", self.out / "x.index"], ["build", "--factory", "IVF2,Flat", "-o", self.out / "x.index"],
+        for verb in [["build", "--factory", "Flat", "-o", self.out / "x.index"],
+                     ["build", "--factory", "IVF2,Flat", "-o", self.out / "x.index"],
                      ["truth", "--queries", self.data / "queries.fvecs", "-o", self.out / "x.ivecs"]]:
             self.refuse(1, *verb, self.data / "base.fvecs", self.out / "bad.fvecs", says=["bad.fvecs: row 37", "column 3"])
 
@@ -1028,7 +1100,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         (self.out / "voice").mkdir()
         write_npy(self.out / "voice" / "a.npy", self.base[:20])
         write_npy(self.out / "voice" / "b.npy", self.base[:2] + [[0, 1, 2, float("nan")] + [0] * (D - 4)])
-        for verb in [["expand"], ["compress", "-n", 23], ["compress", "-n", 2, "--algorithm", "minibatch"], ["sample", "-n", 23], ["dedup"],
+        for verb in [["expand"], ["compress", "-n", 23], ["compress", "-n", 2, "--algorithm", "minibatch"], ["sample", "-n", 23],
+                     ["dedup"],
                      ["build", "--factory", "Flat"]]:
             self.refuse(1, *verb, "-o", self.out / "x.npy", self.out / "voice", says="voice/b.npy: row 2 has nan in column 3")
 
@@ -1073,7 +1146,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
                     if done.returncode == 0:
                         break
                     self.assertEqual(done.returncode, 1, done.stderr)
-                    self.assertRegex(done.stderr, "memory|Resource temporarily unavailable|Cannot allocate")  # or no room for a thread
+                    no_room = "memory|Resource temporarily unavailable|Cannot allocate"  # or none for a thread
+                    self.assertRegex(done.stderr, no_room)
                     self.assertEqual(out.read_bytes(), b"old")
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertGreater(megabytes, least)
@@ -1084,7 +1158,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         rng = random.Random(3)
         values = [rng.random() for _ in range(40000)]
         write_npy(self.out / "big.npy", [values[i : i + 64] for i in range(0, 39000, 2)])
-        args = [LUTRA, "build", "--factory", "IVF4000,Flat", "--threads", "1", "-o", str(self.out / "x.index"), str(self.out / "big.npy")]
+        args = [LUTRA, "build", "--factory", "IVF4000,Flat", "--threads", "1", "-o", str(self.out / "x.index"),
+                str(self.out / "big.npy")]
         running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while not list(self.out.glob("x.index*")) and running.poll() is None:
             time.sleep(0.01)
@@ -1099,7 +1174,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         values = [rng.random() for _ in range(40000)]
         write_npy(self.out / "big.npy", [values[i : i + 256] for i in range(0, 39000, 2)])
         write_npy(self.out / "many.npy", [values[i : i + 256] for i in range(1, 39000)])
-        args = ["truth", *[self.out / "big.npy"] * 4, "--queries", self.out / "many.npy", "-k", 1, "--threads", 1, "-o", self.out / "t.npy"]
+        args = ["truth", *[self.out / "big.npy"] * 4, "--queries", self.out / "many.npy", "-k", 1, "--threads", 1,
+                "-o", self.out / "t.npy"]
         running = self.start(*args)
         while not list(self.out.glob("t.npy*")) and running.poll() is None:
             time.sleep(0.01)
@@ -1116,7 +1192,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         index = self.out / "tuned.index"
         self.run_lutra("build", "--factory", "IVF16,Flat", "-o", index, self.data / "base.fvecs")
         before = index.read_bytes()
-        args = [LUTRA, "autotune", "--index", str(index), "--queries", str(self.data / "queries.fvecs"), "--truth", str(self.data / "truth.ivecs"), "--seconds", "60"]
+        args = [LUTRA, "autotune", "--index", str(index), "--queries", str(self.data / "queries.fvecs"),
+                "--truth", str(self.data / "truth.ivecs"), "--seconds", "60"]
         running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while len(list(self.out.iterdir())) == 1 and running.poll() is None:
             time.sleep(0.01)
@@ -1128,7 +1205,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
 
     def test_ctrl_c_while_files_are_completed_leaves_both_or_none(self):
         write_npy(self.out / "many.npy", self.queries * 500)
-        args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "600", "-o", str(self.out / "ids.npy")]
+        args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "600",
+                "-o", str(self.out / "ids.npy")]
         for wanted in [1000, 30e6, 48e6, 48e6 + 128]:  # bytes of ids that are written when the signal comes
             running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             while running.poll() is None and not any(size(p) >= wanted for p in self.out.glob("ids.npy*")):
@@ -1144,7 +1222,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
     def test_an_ignored_ctrl_c_stays_ignored(self):
         ignore = lambda: [signal.signal(s, signal.SIG_IGN) for s in [signal.SIGINT, signal.SIGTERM]]
         write_npy(self.out / "many.npy", self.base * 400)
-        args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "10", "-o", str(self.out / "ids.ivecs")]
+        args = [LUTRA, "search", str(self.data / "flat.index"), str(self.out / "many.npy"), "-k", "10",
+                "-o", str(self.out / "ids.ivecs")]
         running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ignore)
         while running.poll() is None:
             if list(self.out.glob("ids.ivecs*")):  # created: the search is on
@@ -1165,7 +1244,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         rng = random.Random(3)
         values = [rng.random() for _ in range(40000)]
         write_npy(self.out / "big.npy", [values[i : i + 64] for i in range(0, 39000, 2)])
-        running = self.start("build", "--factory", "IVF4000,Flat", "--threads", 1, "-o", self.out / "x.index", self.out / "big.npy", *flags, **more)
+        running = self.start("build", "--factory", "IVF4000,Flat", "--threads", 1, "-o", self.out / "x.index", self.out / "big.npy",
+                             *flags, **more)
         while not self.temporaries() and running.poll() is None:
             time.sleep(0.01)
         self.assertIsNone(running.poll())
@@ -1179,7 +1259,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
 
     def test_a_link_stays_and_its_target_is_written_or_made(self):
         (self.out / "disk").mkdir()
-        for name, target in [("link.npy", "disk/real.npy"), ("second.npy", "link.npy"), ("full.npy", self.out / "disk" / "full.npy")]:
+        for name, target in [("link.npy", "disk/real.npy"), ("second.npy", "link.npy"),
+                             ("full.npy", self.out / "disk" / "full.npy")]:
             (self.out / name).symlink_to(target)
         for name in ["link.npy", "second.npy", "link.npy", "full.npy"]:
             self.run_lutra("convert", self.data / "parts", "-o", self.out / name)
@@ -1188,9 +1269,11 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         self.assertEqual(sorted(p.name for p in (self.out / "disk").iterdir()), ["full.npy", "real.npy"])
 
     def test_links_that_lead_nowhere_are_refused(self):
-        for name, target in [("a.npy", "b.npy"), ("b.npy", "a.npy"), ("lost.npy", "no/such.npy"), ("self.npy", "self.npy"), ("folder.npy", ".")]:
+        for name, target in [("a.npy", "b.npy"), ("b.npy", "a.npy"), ("lost.npy", "no/such.npy"), ("self.npy", "self.npy"),
+                             ("folder.npy", ".")]:
             (self.out / name).symlink_to(target)
-        for name, says in [("a.npy", "symbolic links"), ("self.npy", "symbolic links"), ("lost.npy", ["lost.npy", "No such file"]), ("folder.npy", "is a folder")]:
+        for name, says in [("a.npy", "symbolic links"), ("self.npy", "symbolic links"), ("lost.npy", ["lost.npy", "No such file"]),
+                           ("folder.npy", "is a folder")]:
             self.refuse(1, "convert", self.data / "parts", "-o", self.out / name, says=says)
         self.refuse(1, "convert", self.out / "a.npy", "-o", self.out / "x.npy", says=["a.npy", "symbolic links"])
         self.refuse(1, "info", self.out / "a.npy", says=["a.npy", "symbolic links"])
@@ -1211,17 +1294,21 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         os.mkfifo(self.out / "pipe.npy")
         (self.out / "folder.npy").mkdir()
         base = self.data / "base.fvecs"
-        self.refuse(1, "convert", base, "-o", self.out / "pipe.npy", says="pipe.npy is a pipe or device; a regular file is accepted")
+        self.refuse(1, "convert", base, "-o", self.out / "pipe.npy",
+                    says="pipe.npy is a pipe or device; a regular file is accepted")
         self.refuse(1, "convert", base, "-o", self.out / "folder.npy", says="folder.npy is a folder")
         build = ["build", "--factory", "Flat", base, "-o"]
-        for path, says in [("/dev/null", "pipe or device"), ("/dev/stdout", "pipe or device"), (f"{self.out}/new/", "names no file"),
-                           (f"{self.out}/no/new/", "names no file"), (f"{base}/", "names no file"), (f"{base}/x", "Not a directory"), (self.out, "is a folder")]:
+        for path, says in [("/dev/null", "pipe or device"), ("/dev/stdout", "pipe or device"),
+                           (f"{self.out}/new/", "names no file"),
+                           (f"{self.out}/no/new/", "names no file"), (f"{base}/", "names no file"),
+                           (f"{base}/x", "Not a directory"), (self.out, "is a folder")]:
             self.refuse(1, *build, path, says=says)
 
     def test_relative_outputs_are_beside_the_shell(self):
         (self.out / "here" / "below").mkdir(parents=True)
         for name in ["x.npy", "./y.npy", "../z.npy", "below/../v.npy"]:
-            done = subprocess.run([LUTRA, "convert", self.data / "parts", "-o", name], cwd=self.out / "here", capture_output=True, text=True)
+            done = subprocess.run([LUTRA, "convert", self.data / "parts", "-o", name], cwd=self.out / "here", capture_output=True,
+                                  text=True)
             self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(p.name for p in self.out.rglob("*.npy")), ["v.npy", "x.npy", "y.npy", "z.npy"])
 
@@ -1231,7 +1318,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
             for mode in [None, 0o640, 0o604]:
                 if mode:
                     path.chmod(mode)
-                done = subprocess.run([LUTRA, "convert", self.data / "parts", "-o", path], preexec_fn=lambda: os.umask(mask), capture_output=True)
+                done = subprocess.run([LUTRA, "convert", self.data / "parts", "-o", path], preexec_fn=lambda: os.umask(mask),
+                                      capture_output=True)
                 self.assertEqual((done.returncode, path.stat().st_mode & 0o7777), (0, mode or 0o666 & ~mask), done.stderr)
 
     def test_an_unfinished_file_is_its_users_alone(self):
@@ -1257,7 +1345,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         copy.write_bytes(Path(LUTRA).read_bytes())
         copy.chmod(0o755)
         for folder in [free, closed]:
-            done = subprocess.run([copy, "convert", self.out / "in.npy", "-o", folder / "x.npy"], user=65534, group=65534, extra_groups=[], capture_output=True, text=True)
+            done = subprocess.run([copy, "convert", self.out / "in.npy", "-o", folder / "x.npy"], user=65534, group=65534,
+                                  extra_groups=[], capture_output=True, text=True)
             self.assertEqual((done.returncode, "x.npy: Permission denied" in done.stderr), (1, True), done.stderr)
             self.assertEqual((folder / "x.npy").read_bytes(), b"old")
             self.assertEqual(self.temporaries(), [])
@@ -1302,9 +1391,12 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         folder = self.out.as_posix().encode()
         name, shown = folder + b"/a\nforged \x1b[2J\x9b\xff.npy", "/a\\nforged \\x1b[2J\\x9b\\xff.npy"
         forged, parts = folder + b"/b\nid.npy", os.fsencode(self.data / "parts")
-        calls = [(0, [b"convert", parts, b"-o", name]), (0, [b"info", name]), (0, [b"sample", b"-n", b"3", name, b"-o", forged]), (1, [b"info", name + b"x"]),
-                 (0, [b"build", b"--factory", b"Flat", b"-o", name + b".index", parts]), (1, [b"build", b"--factory", b"Flat", b"-o", name + b"/x", parts]),
-                 (2, [b"convert", name, b"-o", name]), (2, [name]), (2, [b"info", b"--" + name]), (2, [b"build", b"--factory", b"Fl\x1bat", b"-o", name, parts]),
+        calls = [(0, [b"convert", parts, b"-o", name]), (0, [b"info", name]), (0, [b"sample", b"-n", b"3", name, b"-o", forged]),
+                 (1, [b"info", name + b"x"]),
+                 (0, [b"build", b"--factory", b"Flat", b"-o", name + b".index", parts]),
+                 (1, [b"build", b"--factory", b"Flat", b"-o", name + b"/x", parts]),
+                 (2, [b"convert", name, b"-o", name]), (2, [name]), (2, [b"info", b"--" + name]),
+                 (2, [b"build", b"--factory", b"Fl\x1bat", b"-o", name, parts]),
                  (0, [b"info", b"--json", name])]
         for code, args in calls:
             done = subprocess.run([LUTRA, *args], capture_output=True)
@@ -1330,7 +1422,8 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         self.run_lutra(*args, self.out / "want.index")
         close = lambda *files: lambda: [os.close(file) for file in files]
         for name, files in [("no_err", [2]), ("none", [1, 2]), ("no_in", [0])]:
-            subprocess.run([LUTRA, *map(str, args), self.out / name], preexec_fn=close(*files), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run([LUTRA, *map(str, args), self.out / name], preexec_fn=close(*files), stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
             self.assertEqual((self.out / name).read_bytes(), (self.out / "want.index").read_bytes())
         read, write = os.pipe()
         os.close(read)
@@ -1343,22 +1436,26 @@ complete_words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lutra; (IFS='|'; 
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
         for name in ["ids.npy", "ids.distances.npy"]:  # 20 queries: 24,128 and 12,128 bytes for 150 of them
             (self.out / name).write_bytes(b"old")
-        done = subprocess.run([LUTRA, "search", self.data / "flat.index", self.data / "queries.fvecs", "-k", "30", "-o", self.out / "ids.npy"], preexec_fn=limit, capture_output=True, text=True)
+        done = subprocess.run([LUTRA, "search", self.data / "flat.index", self.data / "queries.fvecs", "-k", "30",
+                               "-o", self.out / "ids.npy"], preexec_fn=limit, capture_output=True, text=True)
         self.assertEqual(done.returncode, 1)
         self.assertIn("ids.npy: File too large", done.stderr)
-        self.assertEqual(([p.read_bytes() for p in self.out.iterdir()], self.names()), ([b"old"] * 2, ["ids.distances.npy", "ids.npy"]))
+        self.assertEqual(([p.read_bytes() for p in self.out.iterdir()], self.names()),
+                         ([b"old"] * 2, ["ids.distances.npy", "ids.npy"]))
 
     def test_more_inputs_than_a_process_may_have_open(self):
         for i in range(150):
             write_npy(self.out / f"{i:03}.npy", self.base[i : i + 1])
         few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
         (self.out / "to").mkdir()
-        done = subprocess.run([LUTRA, "convert", *sorted(self.out.glob("*.npy")), "-o", self.out / "to" / "x.npy"], preexec_fn=few, capture_output=True, text=True)
+        done = subprocess.run([LUTRA, "convert", *sorted(self.out.glob("*.npy")), "-o", self.out / "to" / "x.npy"], preexec_fn=few,
+                              capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(read_npy(self.out / "to" / "x.npy", "<f4", "f"), self.base[:150])
 
 
-VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune", "expand", "rvc-train", "completion", "man"]
+VERBS = ["build", "search", "eval", "truth", "info", "convert", "compress", "sample", "dedup", "advise", "explain", "autotune",
+         "expand", "rvc-train", "completion", "man"]
 
 if __name__ == "__main__":
     LUTRA = str(Path(sys.argv.pop(1)).resolve())
