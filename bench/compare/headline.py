@@ -44,9 +44,10 @@ def row(system, points, builds):
     if rate is None or wait is None:
         return None
     label = max((point for point in many if point[0] >= LEVEL), key=lambda point: point[1])[3]
+    by = min((point for point in alone if point[0] >= LEVEL), key=lambda point: point[2])[3]
     build = next(b for b in builds if b["system"] == system and b["label"] == label)
     seconds = float(build["train_s"]) + float(build["add_s"])
-    return rate, [system, label, "≥ " * (how == "from") + report.number(rate), "≤ " * (wait_how == "from") + report.number(wait),
+    return rate, [system, label, "≥ " * (how == "from") + report.number(rate), "≤ " * (wait_how == "from") + report.number(wait) + (" (%s)" % by) * (by != label),
                   report.number(seconds), report.number(float(build["bytes_per_vector"]))]
 
 
@@ -65,19 +66,17 @@ def table(folder, kind):
 
 
 def facts(bench_readme, kind):
-    """Machine, threads, BLAS and dates of the suites in the table, from their tables in bench/README.md."""
-    machines, blas, dates = {}, {}, set()
-    for _, names in SETS:
-        for name in names:
-            section = re.search("<!-- begin %s-%s -->(.*?)<!-- end" % (name, kind), bench_readme, re.S)
-            if not section:
-                continue
-            known = dict(re.findall(r"^\| ([a-z ]+) \| (.+?) \|$", section[1], re.M))
-            machines["%s; %s; threads: %s" % (known["machine"], known["instruction sets"], known["threads"])] = 0
-            blas.update(dict.fromkeys(re.findall(r"(?:OpenBLAS|MKL)[^|]*(?= \|)", section[1])))
-            dates.add(known["date"])
-            break
-    return ["%s. BLAS: %s. %s." % (" / ".join(machines), "; ".join(blas) or "none", " to ".join(sorted({min(dates), max(dates)})))]
+    """On what each set was measured, from the tables in bench/README.md; sets of one run in one line."""
+    lines = defaultdict(list)
+    for title, names in SETS:
+        sections = (re.search("<!-- begin %s-%s -->(.*?)<!-- end" % (name, kind), bench_readme, re.S) for name in names)
+        section = next((found[1] for found in sections if found), None)
+        if section:
+            known = dict(re.findall(r"^\| ([a-z ]+) \| (.+?) \|$", section, re.M))
+            blas = dict.fromkeys(re.findall(r"(?:OpenBLAS|MKL)[^|]*(?= \|)", section)) or ("no BLAS",)
+            lines["%s; %s; threads: %s; %s; %s" % (known["machine"], known["instruction sets"], known["threads"], ", ".join(blas),
+                                                   known["date"])].append(title.split(",")[0])
+    return ["- %s: %s" % (", ".join(titles), text) for text, titles in lines.items()]
 
 
 def publish(root):
