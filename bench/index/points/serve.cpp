@@ -4,6 +4,7 @@
 
 #include "jobs.hpp"
 
+#include <lutra/kernels/byte_tiles.hpp>
 #include <lutra/io/file.hpp>
 #include <lutra/io/npy.hpp>
 #include <lutra/simd/arch.hpp>
