@@ -4,9 +4,9 @@
 
 #include "jobs.hpp"
 
-#include <lutra/kernels/byte_tiles.hpp>
 #include <lutra/io/file.hpp>
 #include <lutra/io/npy.hpp>
+#include <lutra/kernels/byte_tiles.hpp>
 #include <lutra/simd/arch.hpp>
 
 #include <nlohmann/json.hpp>
