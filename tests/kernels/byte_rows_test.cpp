@@ -171,11 +171,12 @@ TEST_CASE("ByteRows: several queries together find what each finds alone") {
     std::vector<const float*> queries;
     for (std::size_t i = 0; i < q.n; ++i) queries.push_back(q.row(i));
     std::vector<float> endless(kDim, std::numeric_limits<float>::infinity());
-    queries[queries.size() / 2] = endless.data();
+    if (queries.size() > 1) queries[queries.size() / 2] = endless.data();
     for (const Metric metric : kMetrics) {
         const ByteRows rows(x.row(0), kRows, kDim, metric);
         for (const std::size_t k : {1, 20})
-            for (const std::size_t n : {std::size_t{1}, std::size_t{4}, std::size_t{5}, std::size_t{6}, queries.size()}) {
+            for (const std::size_t some : {1, 4, 5, 6, 32}) {
+                const std::size_t n = std::min(some, queries.size());
                 const auto together = near_together(rows, kRows, std::span(queries).first(n), k);
                 for (std::size_t i = 0; i < n; ++i) CHECK(together[i] == near(rows, kRows, queries[i], k));
             }
