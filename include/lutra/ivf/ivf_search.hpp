@@ -58,8 +58,8 @@ template <CoarseQuantizer Coarse, Encoding E>
 template <class F>
 void Ivf<Coarse, E>::for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
     constexpr std::size_t kProbes = std::size_t{1} << 20;  // probed lists of a tile, 12 bytes each: 12 MB for each worker
-    constexpr std::size_t kColumns = std::size_t{1} << 22,
-                          kFew = 4096;  // columns of a tile's queries: 4 MB of bytes, or few queries
+    // Queries of a tile have 4 million columns in all, 4 MB as bytes, unless that is fewer than kFew.
+    constexpr std::size_t kColumns = std::size_t{1} << 22, kFew = 4096;
     const std::size_t by_room = std::min(std::max<std::size_t>(16, kProbes / nprobe), std::max(kFew, kColumns / q.d));
     const std::size_t most = std::min<std::size_t>(E::kQueryTile, by_room);
     executor.for_ranges(q.n, std::min(most, (q.n + executor.workers() - 1) / executor.workers()), f);

@@ -18,14 +18,12 @@
 #include <lutra/kernels/scan_rows.hpp>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 

@@ -122,7 +122,8 @@ public:
         if (!kBytesPay || n_queries < kFewQueries) return flat;
         return flat.refit(metric, x, x, true).value_or(flat);
     }
-    /// Codes of x [n, d] in this form, one of for_one_scan(). Floats are not copied: x, and `blocks`, which receives the bytes, must outlive the codes.
+    /// Codes of x [n, d] in this form, one of for_one_scan(). Floats are not copied: x, and `blocks`, which receives the bytes, must
+    /// outlive the codes.
     ConstCodes codes_beside(MatrixView x, AlignedVector<std::byte>& blocks, const Executor& executor = {}) const {
         constexpr std::size_t kRowsPerTask = 64 * kBlock;
         LUTRA_ASSERT(has_floats() || in_blocks());
