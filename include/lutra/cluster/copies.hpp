@@ -1,9 +1,9 @@
 // lutra/cluster/copies.hpp: finds duplicate rows.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/core/types.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -17,7 +17,7 @@ inline std::uint64_t row_hash(const float* x, std::size_t d) {
     std::uint64_t chains[4] = {1, 2, 3, 4};
     for (std::size_t t = 0; t < d; ++t) {
         std::uint64_t& chain = chains[t % 4];
-        chain = (chain ^ std::bit_cast<std::uint32_t>(x[t] + 0.F)) * kFactor;
+        chain = (chain ^ bit_cast<std::uint32_t>(x[t] + 0.F)) * kFactor;
         chain ^= chain >> 32;
     }
     return ((chains[0] * kFactor + chains[1]) * kFactor + chains[2]) * kFactor + chains[3];

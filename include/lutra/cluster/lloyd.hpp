@@ -108,7 +108,8 @@ private:
 
     // Rows between two progress reports: about ten billion multiply-adds, some tenths of a second.
     std::size_t rows_per_report() const {
-        return round_up(std::max<std::size_t>(1, std::size_t{10'000'000'000} / (k_ * x_.d)), PrunedAssignment::kTile);
+        return round_up(std::size_t(std::max<std::uint64_t>(1, 10'000'000'000 / (std::uint64_t{k_} * x_.d))),
+                        PrunedAssignment::kTile);
     }
 
     Status assign(std::size_t done, std::size_t total) {

@@ -35,12 +35,12 @@ public:
 
     /// rms [nlist]. Cannot fail. Cost: nlist, and d for each list whose rms has changed.
     void set_spreads(std::span<const float> rms) {
-        if (empty() || std::ranges::equal(rms, rms_)) return;
+        if (empty() || std::equal(rms.begin(), rms.end(), rms_.begin(), rms_.end())) return;
         const float factor = kReach / std::sqrt(float(d()));
         for (std::size_t l = 0; l < rms_.size(); ++l)
             if (rms[l] != rms_[l]) search_.set_component(l, d(), factor * rms[l]);
         search_.complete();
-        std::ranges::copy(rms, rms_.begin());
+        std::copy(rms.begin(), rms.end(), rms_.begin());
     }
 
     /// lists and distances as in CoarseQuantizer.

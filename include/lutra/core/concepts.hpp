@@ -206,7 +206,7 @@ template <class E>
 concept StoredEncoding = NamedEncoding<E> && requires(const E& ce, Writer& out, Reader& in, IndexHeader& header, Metric metric,
                                                       ListView list, OwnedCodes& codes, IndexOptions options) {
     { E::kIvfRecord } -> std::convertible_to<const Fourcc&>;
-    { *std::ranges::begin(E::kAloneRecords) } -> std::convertible_to<const Fourcc&>;
+    { *std::begin(E::kAloneRecords) } -> std::convertible_to<const Fourcc&>;
     { E::kRecordName } -> std::convertible_to<std::string_view>;
     { ce.note() } -> std::same_as<std::int64_t>;
     { ce.save_fields(out) } -> std::same_as<Status>;

@@ -1,7 +1,7 @@
 // lutra/core/message.hpp: error text formatted into a fixed array: "{}" takes the next argument, nothing allocates.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/core/config.hpp>
+#include <lutra/core/float_text.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,14 +44,20 @@ public:
         return append(std::string_view(b ? "true" : "false"));
     }
 
-    template <class T>
-    requires((std::integral<T> && !std::same_as<T, bool>) || std::floating_point<T>) Message& append(T value) {
+    template <std::integral T>
+    requires(!std::same_as<T, bool>) Message& append(T value) {
         std::array<char, 32> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-        return append(std::string_view(digits.data(), std::size_t(end - digits.data())));
+        return append_digits(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    }
+    template <std::floating_point T>
+    Message& append(T value) {
+        std::array<char, 32> digits;
+        return append_digits(digits.data(), float_text(value, digits.data()));
     }
 
 private:
+    Message& append_digits(const char* begin, const char* end) { return append(std::string_view(begin, std::size_t(end - begin))); }
+
     template <class T>
     void next(std::string_view& pattern, const T& value) {
         const std::size_t at = pattern.find("{}");

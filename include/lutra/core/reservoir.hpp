@@ -6,7 +6,7 @@
 // count per step, and worse candidates are dropped. The threshold is that score. It lags a little behind a heap's, so a few more
 // candidates are appended than a heap would take.
 #pragma once
-#include <lutra/core/bisect.hpp>
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/core/collector.hpp>
 #include <lutra/core/order_key.hpp>
 #include <lutra/core/prefetch.hpp>
@@ -129,7 +129,7 @@ private:
     // 105 us, with k / 8 188 us, with k 95 us and a third more memory; up to k = 100 all these differ by 10 %. 16: for small k.
     static constexpr std::size_t pool_size(std::size_t k) { return k + k / 2 + 16; }
     static constexpr Key kNone = std::numeric_limits<Key>::max();
-    static constexpr Key kUnset = std::bit_cast<Key>(TopK::kEmpty);
+    static constexpr Key kUnset = bit_cast<Key>(TopK::kEmpty);
 
     void write_sorted(std::size_t n, float* distances, Id* ids) {
         std::uint64_t* const order = order_;

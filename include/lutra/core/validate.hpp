@@ -1,10 +1,10 @@
 // lutra/core/validate.hpp: checks of the rows given to a call (shape, null pointers, finite values) and of the metric of a part.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -41,7 +41,7 @@ inline Status check_part_metric(std::string_view call, Metric metric) {
 
 namespace detail {
 // Tests the bits, which no compiler option can optimise away. An exponent of all ones is an infinity or a NaN.
-inline bool is_finite(float v) { return (std::bit_cast<std::uint32_t>(v) & 0x7f800000U) != 0x7f800000U; }
+inline bool is_finite(float v) { return (bit_cast<std::uint32_t>(v) & 0x7f800000U) != 0x7f800000U; }
 }  // namespace detail
 
 /// not_finite if a row has a NaN or an infinity; the message names row and column.

@@ -120,7 +120,8 @@ template <class... E>
 LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     LoadRecord found = nullptr;
     const auto look_at = [&]<class One>(std::type_identity<One>) {
-        if (std::ranges::find(One::kAloneRecords, fourcc) != std::ranges::end(One::kAloneRecords)) found = detail::load_alone<One>;
+        if (std::find(std::begin(One::kAloneRecords), std::end(One::kAloneRecords), fourcc) != std::end(One::kAloneRecords))
+            found = detail::load_alone<One>;
         if (fourcc == One::kIvfRecord) found = detail::load_in_lists<One>;
     };
     (look_at(std::type_identity<E>{}), ...);

@@ -160,7 +160,8 @@ private:
     }
 
     std::string fallback() const {
-        const auto usable = std::ranges::find_if(words_.encodings, [&](const EncodingWord& e) { return accepts(e.name); });
+        const auto usable =
+            std::find_if(words_.encodings.begin(), words_.encodings.end(), [&](const EncodingWord& e) { return accepts(e.name); });
         return usable == words_.encodings.end() ? std::string() : std::string(usable->name);
     }
 

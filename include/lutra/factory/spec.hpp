@@ -268,7 +268,7 @@ private:
     }
 
     Status check_characters(const SpecToken& t, std::string_view expected) const {
-        const auto bad = std::ranges::find_if_not(t.text, is_spec_char);
+        const auto bad = std::find_if_not(t.text.begin(), t.text.end(), is_spec_char);
         const std::size_t column = t.column + std::size_t(bad - t.text.begin());
         if (bad != t.text.end() && is_space(*bad)) return error(Errc::bad_spec, column, "spaces are not allowed", expected);
         if (bad != t.text.end()) return error(Errc::bad_spec, column, "this character is not allowed", expected);

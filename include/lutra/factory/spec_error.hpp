@@ -29,8 +29,8 @@ inline constexpr std::size_t kShownText = 60, kShownNearest = 72;
 
 inline std::string printable(std::string_view text) {
     std::string out(text);
-    std::ranges::replace_if(
-        out, [](char c) { return c < ' ' || c > '~'; }, '?');  // also right where char is signed
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');  // also right where char is signed
     return out;
 }
 

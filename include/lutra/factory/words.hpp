@@ -99,7 +99,9 @@ inline std::string_view leading_letters(std::string_view text) {
     return text.substr(0, std::size_t(std::find_if_not(text.begin(), text.end(), is_letter) - text.begin()));
 }
 
-inline bool equal_ignoring_case(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, to_lower, to_lower); }
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
 
 /// The number at the front of a text: "16", "1k" (x 1024), "2M" (x 1024 * 1024).
 ///   value    kMaxLists + 1 stands for everything larger
@@ -139,7 +141,7 @@ inline bool is_unbuilt_word(std::string_view word) {
         "RefinePanorama", "IDMap", "MinMax", "MinMaxFP", "Residual",                                             // around them
     };
     // clang-format on
-    return std::ranges::find(kWords, word) != std::end(kWords);
+    return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
 inline bool is_unbuilt_word(std::string_view word, const SpecWords& words) {
@@ -149,8 +151,8 @@ inline bool is_unbuilt_word(std::string_view word, const SpecWords& words) {
         while (!name.empty() && detail::is_digit(name.back())) name.remove_suffix(1);
         return name == word;
     };
-    return is_unbuilt_word(word) && std::ranges::none_of(words.encodings, is_named) &&
-           std::ranges::none_of(words.transforms, is_named);
+    return is_unbuilt_word(word) && std::none_of(words.encodings.begin(), words.encodings.end(), is_named) &&
+           std::none_of(words.transforms.begin(), words.transforms.end(), is_named);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

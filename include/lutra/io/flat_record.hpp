@@ -11,7 +11,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 inline constexpr std::array<Fourcc, 3> kFlatRecords = {"IxF2", "IxFI", "IxFl"};
 
-inline bool is_flat_record(Fourcc f) { return std::ranges::find(kFlatRecords, f) != kFlatRecords.end(); }
+inline bool is_flat_record(Fourcc f) { return std::find(kFlatRecords.begin(), kFlatRecords.end(), f) != kFlatRecords.end(); }
 
 /// Writes the record up to its rows, header.ntotal of them.
 inline Status write_flat_header(Writer& out, const IndexHeader& header) {

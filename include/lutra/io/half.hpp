@@ -1,9 +1,8 @@
 // lutra/io/half.hpp: converts 16-bit floats (IEEE 754 binary16) to 32-bit ones, exactly and without hardware support.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/core/config.hpp>
+#include <lutra/core/bit_cast.hpp>
 
-#include <bit>
 #include <cstdint>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -17,7 +16,7 @@ inline float half_to_float(std::uint16_t bits) {
         return sign != 0 ? -value : value;
     }
     const std::uint32_t exponent32 = exponent == 0x1f ? 0xff : exponent + (127 - 15);
-    return std::bit_cast<float>(sign | exponent32 << 23 | mantissa << 13);
+    return bit_cast<float>(sign | exponent32 << 23 | mantissa << 13);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

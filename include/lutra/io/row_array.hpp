@@ -1,6 +1,7 @@
 // lutra/io/row_array.hpp: RowArray, rows of numbers in the bytes of a file, and their conversion to floats or ids.
 // The parser of every format returns a RowArray; code above it knows no formats.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/io/half.hpp>
@@ -94,7 +95,7 @@ T load(const std::byte* from, bool swapped) {
     std::array<std::byte, sizeof(T)> bytes;
     std::memcpy(bytes.data(), from, sizeof(T));
     if (swapped) std::reverse(bytes.begin(), bytes.end());
-    return std::bit_cast<T>(bytes);
+    return bit_cast<T>(bytes);
 }
 
 /// n values that follow each other, to out[0], out[step], out[2 step] ...

@@ -149,7 +149,7 @@ template <CoarseQuantizer Coarse, Encoding E>
 void Ivf<Coarse, E>::encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows) {
     if (rows.empty()) return;
     std::vector<const float*> pointers(rows.size());
-    std::ranges::transform(rows, pointers.begin(), [x](std::size_t i) { return x.row(i); });
+    std::transform(rows.begin(), rows.end(), pointers.begin(), [x](std::size_t i) { return x.row(i); });
     lists_.prepare(list, rows.size());
     encoding_.encode(pointers, centroid_of(list), lists_.block_of(list, 0), lists_.size(list));
 }

@@ -27,7 +27,7 @@ public:
         const double rms = rows != 0 ? std::sqrt(squared / double(rows)) : 0;
         rms_[list] = float(std::min(rms, double(std::numeric_limits<float>::max())));
     }
-    void clear() { std::ranges::fill(squared_, 0), std::ranges::fill(rms_, 0.F); }
+    void clear() { std::fill(squared_.begin(), squared_.end(), 0), std::fill(rms_.begin(), rms_.end(), 0.F); }
     /// Root mean squares [nlist].
     std::span<const float> rms() const { return rms_; }
 

@@ -187,7 +187,7 @@ Status read_block_lists(Reader& in, ListFiller& filler) {
         if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, ids.size()};
         if (!lists.make_list(l, ids.size()))
             return {Errc::bad_file, "IVF record says {} vectors, its lists hold more", filler.ntotal()};
-        std::ranges::copy(ids, lists.ids(l).begin());
+        std::copy(ids.begin(), ids.end(), lists.ids(l).begin());
         encoding.from_file(codes, ids.size(), filler.centroid_of(l), lists.block_of(l, 0));
     }
     return {};

@@ -61,13 +61,13 @@ struct ProbedQueries {
 // Sorts lists in rising order, and their distances, if any, with them.
 inline void sort_probes(std::span<Id> lists, std::span<float> distances, Arena& arena) {
     if (distances.empty()) {
-        std::ranges::sort(lists);
+        std::sort(lists.begin(), lists.end());
         return;
     }
     const Arena::Frame frame(arena);
     const auto pairs = arena.take<std::pair<Id, float>>(lists.size());
     for (std::size_t p = 0; p < lists.size(); ++p) pairs[p] = {lists[p], distances[p]};
-    std::ranges::sort(pairs, {}, &std::pair<Id, float>::first);
+    std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (std::size_t p = 0; p < lists.size(); ++p) lists[p] = pairs[p].first, distances[p] = pairs[p].second;
 }
 

@@ -194,7 +194,7 @@ private:
         const std::size_t run = std::min(most / asked.n / kByteGroup * kByteGroup, room);
         const auto products = arena.take<float>(asked.n * run), least = arena.take<float>(asked.n * room);
         const auto limits = arena.take<float>(asked.n);
-        std::ranges::fill(limits, std::numeric_limits<float>::infinity());
+        std::fill(limits.begin(), limits.end(), std::numeric_limits<float>::infinity());
         for (std::size_t first = begin; first < end; first += run) {
             const std::size_t n = round_up(std::min(run, end - first), kByteGroup);
             multiply(asked, groups(first, n), products.data(), arena);

@@ -8,6 +8,7 @@
 // argmin_j (-x.c_j). Points for which rounding might decide, some in a thousand, are decided by the distances of distance.hpp, ties
 // to the lower number: so the result is that of a search among the centroids, in every build.
 #pragma once
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/workspace.hpp>
 #include <lutra/kernels/centroids.hpp>
@@ -18,7 +19,6 @@
 #include <lutra/kernels/scan_rows.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -106,7 +106,7 @@ struct LaneProposals {
     void reset() {
         std::fill_n(score, Shape::kWidth, std::numeric_limits<float>::max());
         std::fill_n(second, Shape::kWidth, std::numeric_limits<float>::max());
-        std::fill_n(id, Shape::kWidth, std::bit_cast<float>(std::int32_t{0}));
+        std::fill_n(id, Shape::kWidth, bit_cast<float>(std::int32_t{0}));
     }
 
     // |x'|^2 of each point from the panel, which holds it times `scale`.
@@ -135,7 +135,7 @@ struct LaneProposals {
                 const auto better = s < best_score;
                 next = simd::min(simd::max(best_score, s), next);
                 best_score = xsimd::select(better, s, best_score);
-                best_id = xsimd::select(better, B(std::bit_cast<float>(std::int32_t(first + r))), best_id);
+                best_id = xsimd::select(better, B(bit_cast<float>(std::int32_t(first + r))), best_id);
             }
             best_score.store_aligned(score + v * kLanes);
             best_id.store_aligned(id + v * kLanes);
@@ -144,7 +144,7 @@ struct LaneProposals {
     }
 
     Proposal proposal(std::size_t lane) const {
-        return {std::bit_cast<std::int32_t>(id[lane]), score[lane], second[lane], squared[lane]};
+        return {bit_cast<std::int32_t>(id[lane]), score[lane], second[lane], squared[lane]};
     }
 };
 

@@ -5,12 +5,12 @@
 // back as floats. The first rows choose; the first that is not whole turns all into floats.
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/kernels/distance.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,7 +26,7 @@ inline bool are_whole(const float* x, std::size_t n) {
         bool whole = true;
         for (std::size_t j = i; j < std::min(n, i + kRun); ++j) {
             const float clamped = x[j] >= 0.F && x[j] <= 255.F ? x[j] : 0.5F;
-            whole &= std::bit_cast<std::int32_t>(float(std::int32_t(clamped))) == std::bit_cast<std::int32_t>(x[j]);
+            whole &= bit_cast<std::int32_t>(float(std::int32_t(clamped))) == bit_cast<std::int32_t>(x[j]);
         }
         if (!whole) return false;
     }

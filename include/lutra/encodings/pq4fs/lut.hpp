@@ -57,7 +57,8 @@ namespace detail {
 
 // One loop over all rows, which compilers vectorise.
 inline void quantize(const float* entries, std::size_t n, float inverse_step, std::uint8_t* bytes) {
-    for (std::size_t i = 0; i < n; ++i) bytes[i] = std::uint8_t(std::min(std::int32_t(entries[i] * inverse_step + 0.5F), 254));
+    for (std::size_t i = 0; i < n; ++i)
+        bytes[i] = std::uint8_t(std::min(std::int32_t(entries[i] * inverse_step + 0.5F), std::int32_t{254}));
 }
 
 // The largest width of two partners together.
@@ -114,7 +115,8 @@ inline void make_saturated(Pq4Table table, double unit, std::span<double> width,
         const double least = *std::min_element(row, row + kPq4Centroids);
         for (std::size_t c = 0; c < kPq4Centroids; ++c)
             bytes[m * kPq4Centroids + c] =
-                usable ? std::uint8_t(std::min(std::int32_t((row[c] - least) * 254 / widest + 0.5), 254)) : std::uint8_t{0};
+                usable ? std::uint8_t(std::min(std::int32_t((row[c] - least) * 254 / widest + 0.5), std::int32_t{254}))
+                       : std::uint8_t{0};
     }
 }
 

@@ -75,7 +75,7 @@ void Pq4FastScan::scan_blocks(const Pq4Blocks& blocks, std::span<const Pq4Query>
         scan_pq4<true>(Kernel{}, blocks, own, own_found);
     else
         scan_pq4<false>(Kernel{}, blocks, own, own_found);
-    std::ranges::copy(own_found, found.begin());
+    std::copy(own_found.begin(), own_found.end(), found.begin());
 }
 
 // Passes the survivors to the collector, by estimates or by exact(offset).

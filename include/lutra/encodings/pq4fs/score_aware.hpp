@@ -4,13 +4,13 @@
 // one piece is chosen anew at a time until none changes. The definition; kernel_score_aware.hpp encodes 16 rows at a time.
 // Source: Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector Quantization", ICML 2020, sections 3 and 4.
 #pragma once
+#include <lutra/core/bit_cast.hpp>
 #include <lutra/encodings/pq4fs/codebook.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/simd/arch.hpp>
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -57,11 +57,11 @@ struct PieceErrors {
     /// integers.
     std::size_t best(float rest, float weight) const {
         std::array<std::uint32_t, kPq4Centroids> loss;
-        const auto infinity = std::bit_cast<std::uint32_t>(std::numeric_limits<float>::infinity());
+        const auto infinity = bit_cast<std::uint32_t>(std::numeric_limits<float>::infinity());
         std::uint32_t least = infinity;
         for (std::size_t c = 0; c < kPq4Centroids; ++c) {
             const float all = rest + along[c];
-            loss[c] = std::bit_cast<std::uint32_t>(simd::fma(weight, all * all, squared[c]));
+            loss[c] = bit_cast<std::uint32_t>(simd::fma(weight, all * all, squared[c]));
             least = std::min(least, loss[c]);
         }
         return least == infinity ? 0 : std::size_t(std::find(loss.begin(), loss.end(), least) - loss.begin());
