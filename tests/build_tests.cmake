@@ -97,6 +97,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID MATCH
   set_source_files_properties(odr/two_isas.cpp PROPERTIES COMPILE_OPTIONS "${isa_baseline}")
   set_source_files_properties(odr/avx2_unit.cpp PROPERTIES COMPILE_OPTIONS "${isa_avx2}")
   lutra_run_test(two_isas)
+
+  # Flags that change inline functions have a tag each.
+  add_test(NAME tags COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/odr/tags_test.py ${CMAKE_CXX_COMPILER} ${include_dir})
+  set_tests_properties(tags PROPERTIES LABELS build)
 endif()
 
 # What is found, in which list a row is and what its code is agree across instruction sets.

@@ -13,8 +13,8 @@
 //   LUTRA_INLINE        nothing in that target's own unit, so that it holds the functions; everywhere else they are inline
 //
 // Set by the library:
-//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, exceptions and assertions mode. Two object files
-//                       built with different flags then never share an inline function: without it a baseline main()
+//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, fast-math, exceptions and assertions mode. Two object
+//                       files built with different flags then never share an inline function: without it a baseline main()
 //                       linked with an AVX-512 object would run the AVX-512 body.
 //   LUTRA_HAS_EXCEPTIONS, LUTRA_HAS_TILES   0 or 1: of this build
 #pragma once
@@ -60,18 +60,51 @@
 #define LUTRA_TAG_ISA avx2
 #elif defined(__AVX2__)
 #define LUTRA_TAG_ISA avx2_nofma
+#elif defined(__AVX__) && defined(__FMA__)
+#define LUTRA_TAG_ISA avx_fma
 #elif defined(__AVX__)
 #define LUTRA_TAG_ISA avx
+#elif defined(__SSE4_2__)
+#define LUTRA_TAG_ISA sse42
 #elif defined(__SSE4_1__)
 #define LUTRA_TAG_ISA sse41
 #elif defined(__SSSE3__)
 #define LUTRA_TAG_ISA ssse3
+#elif defined(__SSE3__)
+#define LUTRA_TAG_ISA sse3
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_SVE)  // a namespace each for sve128, sve256 ...; sve0: of any width
+#define LUTRA_TAG_PASTE2(a, b) a##b
+#define LUTRA_TAG_PASTE(a, b) LUTRA_TAG_PASTE2(a, b)
+#define LUTRA_TAG_ISA LUTRA_TAG_PASTE(sve, __ARM_FEATURE_SVE_BITS)
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 #define LUTRA_TAG_ISA neon_dot
 #elif defined(__aarch64__)
 #define LUTRA_TAG_ISA neon
+#elif defined(__ARM_NEON)
+#define LUTRA_TAG_ISA neon32
+#elif defined(__VSX__)
+#define LUTRA_TAG_ISA vsx
+#elif defined(__wasm_simd128__)
+#define LUTRA_TAG_ISA wasm_simd
 #else
 #define LUTRA_TAG_ISA baseline
+#endif
+
+// Instructions on bits: flags of their own, which change the code of every function.
+#if defined(__BMI2__)
+#define LUTRA_TAG_BITS _bmi2
+#elif defined(__BMI__) || defined(__LZCNT__)
+#define LUTRA_TAG_BITS _bmi
+#else
+#define LUTRA_TAG_BITS
+#endif
+
+#if defined(__FAST_MATH__)
+#define LUTRA_TAG_MATH _fastmath
+#elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0
+#define LUTRA_TAG_MATH _finite
+#else
+#define LUTRA_TAG_MATH
 #endif
 
 #if defined(LUTRA_NO_BYTES)
@@ -86,9 +119,10 @@
 #define LUTRA_TAG_ASSERT _debug
 #endif
 
-#define LUTRA_TAG_JOIN2(a, b, c, d) v0_1_##a##b##c##d
-#define LUTRA_TAG_JOIN(a, b, c, d) LUTRA_TAG_JOIN2(a, b, c, d)
-#define LUTRA_ABI_TAG LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_BYTES, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
+#define LUTRA_TAG_JOIN2(a, b, c, d, e, f) v0_1_##a##b##c##d##e##f
+#define LUTRA_TAG_JOIN(a, b, c, d, e, f) LUTRA_TAG_JOIN2(a, b, c, d, e, f)
+#define LUTRA_ABI_TAG \
+    LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_BITS, LUTRA_TAG_MATH, LUTRA_TAG_BYTES, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
 
 #if !defined(LUTRA_INLINE)
 #define LUTRA_INLINE inline
