@@ -1,6 +1,7 @@
 // lutra/core/config.hpp: version, the ABI tag, and every macro a user may set.  SPDX-License-Identifier: MIT
 //
-//   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels only: no xsimd, no intrinsics
+//   LUTRA_SCALAR_ONLY   define it to use the plain reference kernels only: no xsimd, no intrinsics. Defined here, too, for a target
+//                       whose vectors xsimd does not have, such as a Cortex-M, which then needs no xsimd
 //   LUTRA_NO_BYTES      define it to do without 8-bit copies of rows and centroids, and without the kernels that compare them: less
 //                       memory, less code, the same results, slower. Rows of whole numbers 0 to 255 are bytes all the same
 //   LUTRA_NO_TILES      define it to leave out the kernels of AMX, for which a process asks Linux at their first use: from then on,
@@ -30,6 +31,16 @@
 #else
 #define LUTRA_HAS_EXCEPTIONS 0
 #define LUTRA_TAG_EXCEPTIONS _noexcept
+#endif
+
+// xsimd of any version has SSE2 and NEON; only later ones have the vectors of POWER and WebAssembly.
+#if !defined(LUTRA_SCALAR_ONLY) && !defined(__SSE2__) && !defined(_M_X64) && !(defined(__ARM_NEON) && __ARM_ARCH >= 7)
+#if (defined(__VSX__) || defined(__wasm_simd128__)) && __has_include(<xsimd/config/xsimd_config.hpp>)
+#include <xsimd/config/xsimd_config.hpp>
+#endif
+#if !XSIMD_WITH_VSX && !XSIMD_WITH_ALTIVEC && !XSIMD_WITH_WASM
+#define LUTRA_SCALAR_ONLY
+#endif
 #endif
 
 // Tiles of bytes (AMX): where the compiler may use them and there is a system to ask for them, Linux (kernels/byte_tiles.hpp). Every

@@ -55,15 +55,15 @@ public:
     /// The ids below `end` of which f(id) is true. Calls f once for each, in ascending order. Scratch memory: end bits.
     template <class F>
     static IdSet where(Id end, F&& f) {
-        Words words(end > 0 ? words_until(end) : 0);
-        for (Id id = 0; id < end; ++id) words[std::size_t(id) / 64] |= std::uint64_t{bool(f(id))} << (id % 64);
+        Words words = words_of(end > 0 ? words_until(end) : 0);
+        for (Id id = 0; id < end; ++id) words[std::size_t(id / 64)] |= std::uint64_t{bool(f(id))} << (id % 64);
         return IdSet(0, std::move(words), false);
     }
 
     bool contains(Id id) const {
         if (id < 0) return false;
         const std::uint64_t at = std::uint64_t(id) - std::uint64_t(first_word_) * 64;  // before the first word a large number
-        if (at / 64 < words_.size()) return (words_[at / 64] >> (at % 64) & 1) != 0;
+        if (at / 64 < words_.size()) return (words_[std::size_t(at / 64)] >> (at % 64) & 1) != 0;
         return far_in_ != (((std::upper_bound(changes_.begin(), changes_.end(), id) - changes_.begin()) & 1) != 0);
     }
     bool empty() const { return !far_in_ && is_constant(); }
@@ -109,7 +109,9 @@ private:
         if (changes <= 2) return false;
         return words <= changes || (words <= kSpareWords && words <= kWordsPerChange * changes);
     }
-    static std::size_t words_until(Id end) { return (std::size_t(end) + 63) / 64; }
+    static std::uint64_t words_until(Id end) { return (std::uint64_t(end) + 63) / 64; }
+    /// Zeros; more words than there are addresses throw std::length_error.
+    static Words words_of(std::uint64_t n) { return Words(std::size_t(std::min<std::uint64_t>(n, ~std::size_t{0}))); }
 
     /// An even number of changes, sorted, each once; far_in: whether ids before the first and from the last on are in the set.
     IdSet(std::vector<Id> changes, bool far_in) : far_in_(far_in), changes_(std::move(changes)) {
@@ -165,23 +167,23 @@ private:
 
     /// The set as bits in these words.
     Words words_over(Span over) const {
-        Words out(over.words(), fill());
+        Words out(std::size_t(over.words()), fill());
         for (std::size_t c = 0; c < changes_.size(); c += 2) {
             const auto begin = std::max(std::uint64_t(changes_[c]), over.begin * 64);
             const auto end = std::min(std::uint64_t(changes_[c + 1]), over.end * 64);
             if (begin < end) flip(out, begin - over.begin * 64, end - over.begin * 64);
         }
         const std::uint64_t begin = std::max(over.begin, first_word_), end = std::min(over.end, first_word_ + words_.size());
-        for (std::uint64_t w = begin; w < end; ++w) out[w - over.begin] = words_[w - first_word_];
+        for (std::uint64_t w = begin; w < end; ++w) out[std::size_t(w - over.begin)] = words_[std::size_t(w - first_word_)];
         return out;
     }
     /// Bits [begin, end), begin < end.
     static void flip(Words& words, std::uint64_t begin, std::uint64_t end) {
         const std::uint64_t from_begin = ~std::uint64_t{0} << (begin % 64), to_last = ~std::uint64_t{0} >> (63 - (end - 1) % 64);
-        const std::uint64_t first = begin / 64, last = (end - 1) / 64;
+        const auto first = std::size_t(begin / 64), last = std::size_t((end - 1) / 64);
         if (first == last) return void(words[first] ^= from_begin & to_last);
         words[first] ^= from_begin, words[last] ^= to_last;
-        for (std::uint64_t w = first + 1; w < last; ++w) words[w] = ~words[w];
+        for (std::size_t w = first + 1; w < last; ++w) words[w] = ~words[w];
     }
 
     /// Calls f(word, bits) with the bits of each word at which the bitmap changes, and with what is behind it.

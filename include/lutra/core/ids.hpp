@@ -101,9 +101,11 @@ public:
     /// The output row of this id, counted from `first`; nothing if the id is not wanted or was met before.
     std::optional<std::size_t> meet(Id id) {
         const std::uint64_t at = std::uint64_t(id) - std::uint64_t(first_);
-        if (at >= n_ || (at < met_.size() && met_[at])) return std::nullopt;
-        if (at < met_.size()) met_[at] = true;
-        return at;
+        if (at >= n_) return std::nullopt;
+        const auto row = std::size_t(at);
+        if (row < met_.size() && met_[row]) return std::nullopt;
+        if (row < met_.size()) met_[row] = true;
+        return row;
     }
     /// not_found if a wanted id was not met.
     Status status() const {

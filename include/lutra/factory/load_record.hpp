@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -138,7 +139,12 @@ inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, s
 }
 
 LUTRA_INLINE Result<Index> load_index(Reader& in, IndexOptions options) {
-    return guarded("load", [&] { return detail::load_record(in, 0, options); });
+    return guarded("load", [&]() -> Result<Index> {
+        if constexpr (sizeof(std::size_t) < sizeof(std::uint64_t))  // then every length in the stream is a std::size_t
+            if (in.remaining() > std::numeric_limits<std::size_t>::max())
+                return Status{Errc::unsupported, "{} bytes, more than this machine can address", in.remaining()};
+        return detail::load_record(in, 0, options);
+    });
 }
 
 LUTRA_INLINE Result<Index> load_index(const std::string& path, IndexOptions options) {

@@ -180,7 +180,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coar
         if (encoding.training_rows() != 0 && encoding.is_trained() != header.is_trained)
             return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
         Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding));
-        ListFiller filler(index, header.ntotal);
+        ListFiller filler(index, std::size_t(header.ntotal));
         LUTRA_TRY(fill(filler));
         index.count_loaded();
         std::vector<float> row(header.d);

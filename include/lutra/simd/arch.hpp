@@ -1,7 +1,7 @@
 // lutra/simd/arch.hpp: the one place that knows xsimd's version and the machine's registers.  SPDX-License-Identifier: MIT
 //
 // Every kernel exists twice: for `scalar`, the definition, and for `best`, the widest instruction set the compiler was
-// allowed to use. `best` is `scalar` itself when LUTRA_SCALAR_ONLY is defined. The few names below hide what differs
+// allowed to use. `best` is `scalar` itself when LUTRA_SCALAR_ONLY is defined (core/config.hpp). The few names below hide what differs
 // between xsimd 8 (Debian 12: hadd, no batch_bool::mask) and later ones (reduce_add, mask).
 #pragma once
 #include <lutra/core/config.hpp>
@@ -30,7 +30,7 @@ namespace simd {
 
 /// a * b + c with the bits that each lane of the fma() of vectors has.
 inline float fma(float a, float b, float c) {
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__VSX__) || (defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA))
     return std::fma(a, b, c);
 #else
     return a * b + c;
