@@ -104,7 +104,7 @@ struct AnyTransform {
 static_assert(Transform<AnyTransform>);
 
 struct AnyQuantizer {
-    explicit AnyQuantizer(OneList);  // of Ivf::load_alone()
+    explicit AnyQuantizer(OneList);  // of Ivf::load() of a record without lists
     AnyQuantizer(AnyQuantizer&&) = default;
     AnyQuantizer& operator=(AnyQuantizer&&) = default;
 
@@ -157,8 +157,9 @@ struct AnyIndex {
     std::size_t code_size() const;
     Storage storage() const;
     std::size_t training_rows() const;
+    static Result<AnyIndex> load_record(lutra::Fourcc, Reader&, std::size_t, IndexOptions);
 };
-static_assert(SearchIndex<AnyIndex>);
+static_assert(SearchIndex<AnyIndex> && lutra::StoredIndex<AnyIndex>);
 
 }  // namespace lutra_test::archetypes
 
@@ -191,7 +192,7 @@ constexpr auto kTransformWords = lutra::detail::make_words(kTransforms);
 std::string tokens(std::string_view token) {
     const auto token_of = [](auto part) { return part.token(); };
     return *lutra::with_encoding(token, 8, true, {}, token_of, kEncodings) +
-           *lutra::with_transform(token, 8, token_of, kTransforms) + lutra::encoding_records(kEncodings) +
+           *lutra::with_transform(token, 8, token_of, kTransforms) + std::string(lutra::encoding_records(kEncodings).view()) +
            std::string(kEncodingWords[0].name) + std::string(kTransformWords[0].name);
 }
 lutra::LoadRecord loader(lutra::Fourcc fourcc) { return lutra::find_loader(fourcc, kEncodings); }

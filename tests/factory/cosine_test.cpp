@@ -3,7 +3,7 @@
 
 #include <lutra/factory/index_factory.hpp>
 #include <lutra/factory/save_load.hpp>
-#include <lutra/factory/words.hpp>
+#include <lutra/io/record.hpp>
 #include <lutra/io/stream.hpp>
 
 #include <algorithm>

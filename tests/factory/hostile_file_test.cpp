@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <lutra/factory/save_load.hpp>
-#include <lutra/factory/words.hpp>
+#include <lutra/io/record.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,4 +1,4 @@
-// How deep indexes may stand in each other, in strings and in files: kMaxNesting of factory/words.hpp, and the stack that the
+// How deep indexes may stand in each other, in strings and in files: kMaxNesting of io/record.hpp, and the stack that the
 // deepest need.  SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 

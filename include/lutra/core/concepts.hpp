@@ -334,6 +334,14 @@ concept SearchIndex = std::movable<I> &&
     { ci.training_rows() } -> std::same_as<std::size_t>;
 };
 
+/// An index that reads its record.
+///   load_record(fourcc, in, depth, options)   reads the record behind its fourcc, or says which are expected; depth: records and
+///                              transforms around it (read_record() in io/id_map_record.hpp, which also reads id maps)
+template <class I>
+concept StoredIndex = SearchIndex<I> && requires(const Fourcc& fourcc, Reader& in, std::size_t n, IndexOptions options) {
+    { I::load_record(fourcc, in, n, options) } -> std::same_as<Result<I>>;
+};
+
 /// search() that allocates its result. See SearchIndex.
 template <SearchIndex I>
 Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const SearchParams& params = {},

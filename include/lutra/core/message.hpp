@@ -12,7 +12,8 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-/// At most kCapacity characters; what does not fit is cut and the cut is marked with "...".
+/// At most kCapacity characters; what does not fit is cut and the cut is marked with "...". Arguments of format(): text, numbers,
+/// bools, a Message, or a function that makes one of these, which is not called where there are no messages (LUTRA_NO_MESSAGES).
 class Message {
 public:
     static constexpr std::size_t kCapacity = 508;
@@ -63,11 +64,19 @@ private:
         const std::size_t at = pattern.find("{}");
         append(pattern.substr(0, at));
         if (at == std::string_view::npos) return pattern = {}, void();
-        if constexpr (std::convertible_to<T, std::string_view>)
+        append_argument(value);
+        pattern.remove_prefix(at + 2);
+    }
+    template <class T>
+    void append_argument(const T& value) {
+        if constexpr (std::invocable<const T&>)
+            append_argument(value());
+        else if constexpr (std::same_as<T, Message>)
+            append(value.view());
+        else if constexpr (std::convertible_to<T, std::string_view>)
             append(std::string_view(value));
         else
             append(value);
-        pattern.remove_prefix(at + 2);
     }
 
     std::array<char, kCapacity + 1> text_{};

@@ -94,7 +94,7 @@ auto with_encoding(std::string_view token, std::size_t d, bool in_lists, IndexOp
 }
 
 /// Reads a record behind its fourcc; depth: number of records and transforms around it.
-using LoadRecord = Result<Index> (*)(Reader& in, std::size_t depth, IndexOptions options);
+using LoadRecord = Result<Index> (*)(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
 
 namespace detail {
 
@@ -104,13 +104,10 @@ Result<Index> as_index(Result<I> loaded) {
     return Index(std::move(*loaded));
 }
 
-template <class E>
-Result<Index> load_alone(Reader& in, std::size_t, IndexOptions options) {
-    return as_index(Ivf<AnyCoarse, E>::load_alone(in, options));
-}
-template <class E>
-Result<Index> load_in_lists(Reader& in, std::size_t depth, IndexOptions options) {
-    return as_index(Ivf<AnyCoarse, E>::load(in, depth, options));
+/// The LoadRecord of an index of type I.
+template <class I>
+Result<Index> load_as_index(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options) {
+    return as_index(I::load_record(fourcc, in, depth, options));
 }
 
 }  // namespace detail
@@ -120,9 +117,7 @@ template <class... E>
 LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
     LoadRecord found = nullptr;
     const auto look_at = [&]<class One>(std::type_identity<One>) {
-        if (std::find(std::begin(One::kAloneRecords), std::end(One::kAloneRecords), fourcc) != std::end(One::kAloneRecords))
-            found = detail::load_alone<One>;
-        if (fourcc == One::kIvfRecord) found = detail::load_in_lists<One>;
+        if (Ivf<AnyCoarse, One>::reads(fourcc)) found = detail::load_as_index<Ivf<AnyCoarse, One>>;
     };
     (look_at(std::type_identity<E>{}), ...);
     return found;
@@ -130,13 +125,9 @@ LoadRecord find_loader(Fourcc fourcc, EncodingList<E...>) {
 
 /// The records of encodings, for errors: "IxF2, IxFI, IxFl (Flat), IwFl (IVF,Flat), ...".
 template <class... E>
-std::string encoding_records(EncodingList<E...>) {
-    std::string text;
-    const auto append = [&]<class One>(std::type_identity<One>) {
-        append_records(text, One::kAloneRecords, One::kRecordName);
-        append_records(text, std::span(&One::kIvfRecord, 1), std::string("IVF,").append(One::kRecordName));
-    };
-    (append(std::type_identity<E>{}), ...);
+Message encoding_records(EncodingList<E...>) {
+    Message text;
+    (Ivf<AnyCoarse, E>::append_records(text), ...);
     return text;
 }
 
@@ -159,8 +150,11 @@ Result<PutBefore> load_transform(Fourcc fourcc, Reader& in, std::size_t& d, Tran
     };
     (look_at(std::type_identity<T>{}), ...);
     if (found) return std::move(*found);
-    std::string accepted;
-    (append_records(accepted, std::span(&T::kRecord, 1), T::kName), ...);
+    const auto accepted = [] {
+        Message text;
+        (append_records(text, std::span(&T::kRecord, 1), T::kName), ...);
+        return text;
+    };
     return unexpected_record(fourcc, accepted, in.position());
 }
 

@@ -148,6 +148,9 @@ public:
     Status make_direct_map() { return model_->make_direct_map(); }
     bool ids_are_places() const { return model_->ids_are_places(); }
 
+    /// What follows the fourcc of a record of any index (io/id_map_record.hpp); load_index() in save_load.hpp begins before it.
+    static Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
+
 private:
     explicit Index(std::unique_ptr<detail::AnyIndex> model) : model_(std::move(model)) {}
 

@@ -4,6 +4,7 @@
 // construction. SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/factory/words.hpp>
+#include <lutra/io/record.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -14,6 +14,11 @@ Result<Index> load_index(Reader& in, IndexOptions options = {});
 /// The same from a file. Also not_found, and bad_file if bytes follow the record.
 Result<Index> load_index(const std::string& path, IndexOptions options = {});
 
+/// Writes a record that faiss can read. Errors: those of the stream.
+template <SearchIndex I>
+Status save_index(const I& index, Writer& out) {
+    return index.save(out);
+}
 /// Writes a file that faiss can read. The file appears under its name only when it is complete and on the disk.
 template <SearchIndex I>
 Status save_index(const I& index, const std::string& path) {

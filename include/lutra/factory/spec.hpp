@@ -14,6 +14,7 @@
 #include <lutra/factory/nearest_spec.hpp>
 #include <lutra/factory/spec_error.hpp>
 #include <lutra/factory/words.hpp>
+#include <lutra/io/record.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -17,12 +17,6 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// The largest n of IVF{n}: faiss parses the count as an int.
 inline constexpr std::size_t kMaxLists = 2147483647;
 
-/// The largest nesting depth of records and transforms in a file; a factory string counts as the file of its index with ids of the
-/// caller's. Each transform, each RFlat, each index and each index over centroids on the deepest path counts one, and so does the
-/// id map. Calls nest as deep: at the limit every call fits into 256 KB of stack (measured without sanitizers, whose frames are
-/// larger).
-inline constexpr std::size_t kMaxNesting = 16;
-
 /// One encoding as the parser sees it. The catalog has one for each; the grammar of a token stays with its encoding.
 ///   name    not empty; shown in "expected an encoding (Flat, PQ{M}x4fs)". Suggestions use it if check() accepts it.
 ///   check   nullopt: the token of another encoding; ok: accepted; an error: a bad token of this encoding, and why.

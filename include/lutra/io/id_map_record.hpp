@@ -1,14 +1,18 @@
-// lutra/io/id_map_record.hpp: the record of an id map, around that of an index whose ids are places: "IxMp" and "IxM2".
-// SPDX-License-Identifier: MIT
+// lutra/io/id_map_record.hpp: the record of an id map, around that of an index whose ids are places: "IxMp" and "IxM2"; and
+// read_index(), which reads an index of any type with or without one.  SPDX-License-Identifier: MIT
 //
 //   fourcc, header, the record of the index, n ids: the i-th is the id of place i of the index
 #pragma once
+#include <lutra/core/concepts.hpp>
+#include <lutra/core/guarded.hpp>
 #include <lutra/core/ids.hpp>
 #include <lutra/io/record.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -54,6 +58,39 @@ auto read_id_map(Reader& in, IdMapKind kind, ReadIndex&& read_index) -> decltype
         return Status{Errc::bad_file, "id map of {} ids for {} vectors", map.size(), index->ntotal()};
     LUTRA_TRY(index->map_ids(map, kind));
     return index;
+}
+
+/// Reads an index behind the fourcc of its record, or of an id map around that.
+/// depth: of records and transforms around it. Errors: bad_file, also at kMaxNesting.
+template <StoredIndex I>
+Result<I> read_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
+
+/// The same from the fourcc on.
+template <StoredIndex I>
+Result<I> read_record(Reader& in, std::size_t depth, IndexOptions options) {
+    Fourcc fourcc;
+    LUTRA_TRY(read_fourcc(in, fourcc));
+    return read_record<I>(fourcc, in, depth, options);
+}
+
+template <StoredIndex I>
+Result<I> read_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options) {
+    if (depth >= kMaxNesting) return nested_too_deep();
+    if (const std::optional<IdMapKind> kind = id_map_kind(fourcc))
+        return read_id_map(in, *kind, [&] { return read_record<I>(in, depth + 1, options); });
+    return I::load_record(fourcc, in, depth, options);
+}
+
+/// Reads an index from the front of a stream: what load() of every type and load_index() do. Errors: bad_file, unsupported,
+/// io_error.
+template <StoredIndex I>
+Result<I> read_index(Reader& in, IndexOptions options) {
+    return guarded("load", [&]() -> Result<I> {
+        if constexpr (sizeof(std::size_t) < sizeof(std::uint64_t))  // then every length in the stream is a std::size_t
+            if (in.remaining() > std::numeric_limits<std::size_t>::max())
+                return Status{Errc::unsupported, "{} bytes, more than this machine can address", in.remaining()};
+        return read_record<I>(in, 0, options);
+    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -1,6 +1,7 @@
 // lutra/io/record.hpp: the building blocks of records in faiss's index format: four-character codes, the common header, counted
 // arrays.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/message.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/io/stream.hpp>
 
@@ -8,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -22,6 +22,8 @@ struct Fourcc {
 
     bool operator==(const Fourcc&) const = default;
 
+    constexpr std::string_view view() const { return {text.data(), text.size()}; }
+
     /// For messages: bytes that cannot be printed are shown as '?'.
     std::array<char, 4> printable() const {
         auto shown = text;
@@ -34,15 +36,27 @@ struct Fourcc {
 inline Status read_fourcc(Reader& in, Fourcc& fourcc) { return in.read(fourcc.text.data(), fourcc.text.size()); }
 inline Status write_fourcc(Writer& out, Fourcc fourcc) { return out.write(fourcc.text.data(), fourcc.text.size()); }
 
-/// Appends to a list of what is accepted: "IxF2, IxFI (Flat)".
-inline void append_records(std::string& text, std::span<const Fourcc> records, std::string_view name) {
-    for (const Fourcc& fourcc : records) text.append(text.empty() ? "" : ", ").append(fourcc.text.begin(), fourcc.text.end());
-    text.append(" (").append(name).append(")");
+/// The largest nesting depth of records and transforms in a file; a factory string counts as the file of its index with ids of the
+/// caller's. Each transform, each RFlat, each index and each index over centroids on the deepest path counts one, and so does the
+/// id map. Calls nest as deep: at the limit every call fits into 256 KB of stack (measured without sanitizers, whose frames are
+/// larger).
+inline constexpr std::size_t kMaxNesting = 16;
+
+inline Status nested_too_deep() {
+    return {Errc::bad_file, "nested too deep; accepted: {} records and transforms in each other", kMaxNesting};
 }
 
-inline Status unexpected_record(Fourcc found, std::string_view accepted, std::uint64_t position) {
+/// Appends to a list of what is accepted: "IxF2, IxFI (Flat), IwFl (IVF,Flat)".
+inline void append_records(Message& text, std::span<const Fourcc> records, std::string_view name, std::string_view before = {}) {
+    for (const Fourcc& fourcc : records) text.append(text.view().empty() ? "" : ", ").append(fourcc.view());
+    text.append(" (").append(before).append(name).append(")");
+}
+
+/// An error about the record whose fourcc ends at `position`. accepted: text, or a function that makes it.
+template <class Accepted>
+Status unexpected_record(Fourcc found, const Accepted& accepted, std::uint64_t position) {
     const auto shown = found.printable();
-    return {Errc::bad_file, "record \"{}\" at offset {} is not one this build reads here; accepted: {}",
+    return {Errc::bad_file, "record \"{}\" was found at offset {} where one of these is expected: {}",
             std::string_view(shown.data(), shown.size()), position - 4, accepted};
 }
 

@@ -135,12 +135,15 @@ public:
     Status make_direct_map() { return direct_map_.kind() == DirectMapKind::none ? set_direct_map(DirectMapKind::array) : Status(); }
 
     Status save(Writer& out) const;
-    /// An index with lists from what follows the fourcc of its record. `depth` counts records in records, for a coarse quantizer
-    /// that is an index. Errors: bad_file, unsupported, io_error. No more is allocated than the stream can fill; for codes
-    /// in blocks, which may be wider here, a few times that.
-    static Result<Ivf> load(Reader& in, std::size_t depth = 0, IndexOptions options = {});
-    /// The same for an index without lists, whose record is its encoding's. Coarse must be made from a OneList.
-    static Result<Ivf> load_alone(Reader& in, IndexOptions options = {});
+    /// Reads the record of such an index, or of an id map around it, from the front of a stream: in lists if Coarse is
+    /// StoredCoarse, alone if it can be made from a OneList. Errors: bad_file (also a record of another index), unsupported,
+    /// io_error. No more is allocated than the stream can fill; for codes in blocks, which may be wider here, a few times that.
+    static Result<Ivf> load(Reader& in, IndexOptions options = {});
+    /// What follows the fourcc of the record. depth: records and transforms around it (io/id_map_record.hpp).
+    static Result<Ivf> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
+    /// The records load() reads beside id maps: whether this is one, and all of them, for errors.
+    static bool reads(Fourcc fourcc);
+    static void append_records(Message& text);
     /// Fills the lists of a new index from a record.
     class ListFiller;
     /// An index of what a record says of it, whose lists fill(ListFiller&) fills. With it a reader of another record needs no
@@ -249,6 +252,10 @@ private:
                        BorrowedWorkspace& workspace) const;
 
     // ivf_file.hpp
+    static bool reads_alone(Fourcc fourcc);
+    static bool reads_lists(Fourcc fourcc);
+    static Result<Ivf> load_alone(Reader& in, IndexOptions options);
+    static Result<Ivf> load_in_lists(Reader& in, std::size_t depth, IndexOptions options);
     Status write_alone(Writer& out) const;
     Status write_in_lists(Writer& out) const;
     Status write_all_lists(Writer& out) const;

@@ -1,4 +1,4 @@
-// lutra/ivf/ivf_file.hpp: Ivf::save(), load() and load_alone(): faiss's records of an IVF index, and of an index without lists.
+// lutra/ivf/ivf_file.hpp: Ivf::save() and load(): faiss's records of an IVF index, and of an index without lists.
 // SPDX-License-Identifier: MIT
 //
 //   in lists   fourcc, header, nlist, nprobe, coarse record, direct map, the encoding's own fields, lists
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,48 @@ inline Status read_ivf_header(Reader& in, IvfRecord& record) {
     LUTRA_TRY(read_value(in, record.nprobe));
     if (record.nlist >= 1 && record.nlist <= kMost) return {};
     return {Errc::bad_file, "IVF record with {} lists; accepted: 1 to {}", record.nlist, kMost};
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+bool Ivf<Coarse, E>::reads_alone(Fourcc fourcc) {
+    if constexpr (std::is_constructible_v<Coarse, OneList>)
+        return std::find(std::begin(E::kAloneRecords), std::end(E::kAloneRecords), fourcc) != std::end(E::kAloneRecords);
+    return false;
+}
+template <CoarseQuantizer Coarse, Encoding E>
+bool Ivf<Coarse, E>::reads_lists(Fourcc fourcc) {
+    return StoredCoarse<Coarse> && fourcc == E::kIvfRecord;
+}
+template <CoarseQuantizer Coarse, Encoding E>
+bool Ivf<Coarse, E>::reads(Fourcc fourcc) {
+    return reads_alone(fourcc) || reads_lists(fourcc);
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+void Ivf<Coarse, E>::append_records(Message& text) {
+    if constexpr (std::is_constructible_v<Coarse, OneList>)
+        lutra::append_records(text, std::span<const Fourcc>(E::kAloneRecords), E::kRecordName);
+    if constexpr (StoredCoarse<Coarse>) lutra::append_records(text, std::span(&E::kIvfRecord, 1), E::kRecordName, "IVF,");
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, IndexOptions options) {
+    return read_index<Ivf>(in, options);
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_record(Fourcc fourcc, Reader& in, [[maybe_unused]] std::size_t depth,
+                                                   IndexOptions options) {
+    if constexpr (std::is_constructible_v<Coarse, OneList>)
+        if (reads_alone(fourcc)) return load_alone(in, options);
+    if constexpr (StoredCoarse<Coarse>)
+        if (reads_lists(fourcc)) return load_in_lists(in, depth, options);
+    const auto expected = [] {
+        Message text;
+        append_records(text);
+        return text;
+    };
+    return unexpected_record(fourcc, expected, in.position());
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
@@ -195,7 +238,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coar
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth, IndexOptions options) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_in_lists(Reader& in, std::size_t depth, IndexOptions options) {
     return guarded("load", [&]() -> Result<Ivf> {
         IvfRecord record;
         LUTRA_TRY(read_ivf_header(in, record));
@@ -205,7 +248,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load(Reader& in, std::size_t depth, Index
     });
 }
 
-/// Reads the rest behind the coarse record. A separate function, as load() stays on the stack while an index over centroids
+/// Reads the rest behind the coarse record. A separate function, as load_in_lists() stays on the stack while an index over centroids
 /// loads.
 template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse, IndexOptions options) {

@@ -12,6 +12,7 @@
 #include <lutra/core/ids.hpp>
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/validate.hpp>
+#include <lutra/io/record.hpp>
 #include <lutra/kernels/distance.hpp>
 #include <lutra/kernels/row_store.hpp>
 
@@ -41,6 +42,7 @@ template <SearchIndex Base>
 class Refine {
 public:
     static constexpr float kMaxFactor = 1000;  ///< accepted in files, too
+    static constexpr Fourcc kRecord = "IxRF";
 
     /// Refines a base, trained or not. Removes the base's vectors: their original rows are lost.
     explicit Refine(Base base) : base_(std::move(base)), d_(base_.dim()), metric_(without_norm(base_.metric())), rows_(d_) {
@@ -153,6 +155,11 @@ public:
     }
 
     Status save(Writer& out) const;
+    /// Reads the record of a refine stage around that of a Base, or of an id map around both. Errors: bad_file (also a record of
+    /// another index), unsupported, io_error.
+    static Result<Refine> load(Reader& in, IndexOptions options = {});
+    /// What follows the fourcc of the record. depth: records and transforms around it (io/id_map_record.hpp).
+    static Result<Refine> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
     static Result<Refine> assemble(Base base, RowStore rows, float k_factor);
     Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);  ///< needs no memory after remove_ids(), as Ivf's
     /// Places need no map; there is none for ids of the caller's.

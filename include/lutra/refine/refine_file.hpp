@@ -1,17 +1,14 @@
-// lutra/refine/refine_file.hpp: Refine::save(), and Refine::assemble() from the parts of a file: faiss's record of a refine stage.
+// lutra/refine/refine_file.hpp: Refine::save() and load(): faiss's record of a refine stage.
 // SPDX-License-Identifier: MIT
 //
 //   "IxRF"   header, the base's record, a Flat record with the rows, k_factor. Ids of the caller's put it inside an id map: "IxM2",
 //            header, the record, ids; an index that was loaded from an "IxMp" keeps that kind
-//
-// Reading begins in factory/load_record.hpp, which knows who reads the base's record.
 #pragma once
 #include <lutra/io/flat_record.hpp>
 #include <lutra/io/id_map_record.hpp>
 #include <lutra/refine/refine.hpp>
 
 #include <cstddef>
-#include <type_traits>
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -21,7 +18,7 @@ Status Refine<Base>::save(Writer& out) const {
     return guarded("save", [&]() -> Status {
         const IndexHeader header{dim(), ntotal(), is_trained(), metric()};
         const auto record = [&]() -> Status {
-            LUTRA_TRY(write_fourcc(out, "IxRF"));
+            LUTRA_TRY(write_fourcc(out, kRecord));
             LUTRA_TRY(write_header(out, header));
             LUTRA_TRY(base_.save(out));
             LUTRA_TRY(write_flat_header(out, {dim(), ntotal(), true, metric()}));
@@ -82,13 +79,17 @@ inline Status read_refine_rows(Reader& in, const IndexHeader& header, RowStore& 
 
 }  // namespace detail
 
-/// Reads the record behind its fourcc "IxRF". read_base() reads the base's record into a Result<Base>.
-template <class ReadBase>
-auto read_refine(Reader& in, ReadBase&& read_base) -> Result<Refine<std::remove_reference_t<decltype(*read_base())>>> {
-    using Base = std::remove_reference_t<decltype(*read_base())>;
+template <SearchIndex Base>
+Result<Refine<Base>> Refine<Base>::load(Reader& in, IndexOptions options) {
+    return read_index<Refine>(in, options);
+}
+
+template <SearchIndex Base>
+Result<Refine<Base>> Refine<Base>::load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options) {
+    if (fourcc != kRecord) return unexpected_record(fourcc, "IxRF (RFlat)", in.position());
     IndexHeader header;
     LUTRA_TRY(read_header(in, header));
-    Result<Base> base = read_base();
+    Result<Base> base = read_record<Base>(in, depth + 1, options);
     LUTRA_TRY(base.status());
     if (base->dim() != header.d || base->ntotal() != header.ntotal || without_norm(base->metric()) != header.metric)
         return Status{Errc::bad_file,
@@ -103,7 +104,7 @@ auto read_refine(Reader& in, ReadBase&& read_base) -> Result<Refine<std::remove_
     float k_factor = 0;
     LUTRA_TRY(detail::read_refine_rows(in, header, rows));
     LUTRA_TRY(read_value(in, k_factor));
-    return Refine<Base>::assemble(std::move(*base), std::move(rows), k_factor);
+    return assemble(std::move(*base), std::move(rows), k_factor);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

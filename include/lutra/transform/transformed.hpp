@@ -1,12 +1,13 @@
 // lutra/transform/transformed.hpp: "L2norm,...": an index behind a transform of its rows and queries.
 // SPDX-License-Identifier: MIT
 //
-// Main path: rows(), blocks of rows over the executor, then the base. Reading a file begins in factory/load_record.hpp, which knows
-// all transforms and who reads the base's record.
+// Main path: rows(), blocks of rows over the executor, then the base. Record: "IxPT", header, the number of transforms, each
+// transform's record, first applied first, the base's record.
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/core/validate.hpp>
+#include <lutra/io/id_map_record.hpp>
 #include <lutra/transform/l2norm.hpp>
 
 #include <algorithm>
@@ -16,6 +17,31 @@
 #include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
+
+inline constexpr Fourcc kTransformsRecord = "IxPT";
+
+/// What a record of transforms says before the first of them.
+struct TransformsHeader {
+    std::size_t d = 0;  ///< columns of the rows
+    std::size_t n = 0;  ///< transforms that follow
+};
+
+inline Status read_transforms_header(Reader& in, std::size_t depth, TransformsHeader& to) {
+    IndexHeader header;
+    std::int32_t n = 0;
+    LUTRA_TRY(read_header(in, header));
+    LUTRA_TRY(read_value(in, n));
+    if (n < 0) return {Errc::bad_file, "{} transforms; accepted: 0 or more", n};
+    if (std::size_t(n) > kMaxNesting - depth) return nested_too_deep();
+    to = {header.d, std::size_t(n)};
+    return {};
+}
+
+/// d: the columns of the last transform's output; index_d: of the index behind it.
+inline Status check_transformed_columns(std::size_t d, std::size_t index_d) {
+    if (index_d == d) return {};
+    return {Errc::bad_file, "transform to {} columns before an index of d = {}", d, index_d};
+}
 
 /// See SearchIndex for the calls. reconstruct() returns the stored row, or its reverse() if the transform has one; then nothing is
 /// written on not_found. train() and add() allocate the transformed rows, 4 dim_out bytes each; search() takes them from the
@@ -102,12 +128,32 @@ public:
 
     Status save(Writer& out) const {
         return guarded("save", [&]() -> Status {
-            LUTRA_TRY(write_fourcc(out, "IxPT"));
+            LUTRA_TRY(write_fourcc(out, kTransformsRecord));
             LUTRA_TRY(write_header(out, {dim(), ntotal(), is_trained(), without_norm(metric())}));
             LUTRA_TRY(write_value(out, std::int32_t{1}));
             LUTRA_TRY(transform_.save(out));
             return base_.save(out);
         });
+    }
+    /// Reads the record of one transform, a T, before that of a Base, or of an id map around both. Errors: bad_file (also a record of
+    /// another index or transform), unsupported, io_error.
+    static Result<Transformed> load(Reader& in, IndexOptions options = {}) {
+        return read_index<Transformed>(in, options);
+    }
+    /// What follows the fourcc of the record. depth: records and transforms around it (io/id_map_record.hpp).
+    static Result<Transformed> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options) {
+        if (fourcc != kTransformsRecord) return unexpected_record(fourcc, "IxPT (transforms)", in.position());
+        TransformsHeader header;
+        LUTRA_TRY(read_transforms_header(in, depth, header));
+        if (header.n != 1) return Status{Errc::bad_file, "{} transforms where one is expected: {}", header.n, T::kName};
+        LUTRA_TRY(read_fourcc(in, fourcc));
+        if (fourcc != T::kRecord) return unexpected_record(fourcc, T::kRecord.view(), in.position());
+        Result<T> transform = T::load(in, header.d);
+        LUTRA_TRY(transform.status());
+        Result<Base> base = read_record<Base>(in, depth + 1, options);
+        LUTRA_TRY(base.status());
+        LUTRA_TRY(check_transformed_columns(transform->dim_out(), base->dim()));
+        return Transformed(std::move(*transform), std::move(*base));
     }
     Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) { return base_.map_ids(map, kind); }
     Status make_direct_map() { return base_.make_direct_map(); }

@@ -133,9 +133,7 @@ Alone reloaded(const Alone& index) {
     MemoryWriter out;
     REQUIRE(index.save(out).ok());
     MemoryReader in(out.bytes());
-    Fourcc fourcc;
-    REQUIRE(read_fourcc(in, fourcc).ok());
-    return Alone::load_alone(in).value();
+    return Alone::load(in).value();
 }
 }  // namespace
 
@@ -343,8 +341,6 @@ TEST_CASE("Flat: in lists rows of any form are found after removals, merges and 
             MemoryWriter out;
             REQUIRE(index.save(out).ok());
             MemoryReader in(out.bytes());
-            Fourcc fourcc;
-            REQUIRE(read_fourcc(in, fourcc).ok());
             return Lists::load(in).value();
         };
         Lists other = copy_of(one);
