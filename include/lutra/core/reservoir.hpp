@@ -6,6 +6,7 @@
 // count per step, and worse candidates are dropped. The threshold is that score. It lags a little behind a heap's, so a few more
 // candidates are appended than a heap would take.
 #pragma once
+#include <lutra/core/bisect.hpp>
 #include <lutra/core/bit_cast.hpp>
 #include <lutra/core/collector.hpp>
 #include <lutra/core/order_key.hpp>
