@@ -61,6 +61,19 @@ target_link_libraries(typed PRIVATE lutra::lutra)
 target_compile_options(typed PRIVATE -O0 -g0)
 lutra_run_test(typed)
 
+# What may be left out: without files (both kinds of index save to memory), and without messages, where no sentence stays in the program.
+# LUTRA_SCALAR_ONLY and LUTRA_NO_BYTES are configurations of tools/test, and all four together a program of bench/size.
+foreach(switch no_files no_messages)
+  string(TOUPPER LUTRA_${switch} macro)
+  add_executable(${switch} switches/main.cpp)
+  target_link_libraries(${switch} PRIVATE lutra::lutra)
+  target_compile_definitions(${switch} PRIVATE ${macro})
+  target_compile_options(${switch} PRIVATE -g0)
+  lutra_run_test(${switch})
+endforeach()
+target_compile_options(no_files PRIVATE -O0)
+target_compile_options(no_messages PRIVATE -O1)
+
 # Two translation units with every header link into one program.
 add_executable(two_units odr/two_units.cpp odr/other_unit.cpp)
 target_link_libraries(two_units PRIVATE lutra::lutra)

@@ -17,8 +17,10 @@
 #include <lutra/factory/index_factory.hpp>  // index_factory(d, "IVF1024,Flat", metric)
 #include <lutra/factory/save_load.hpp>      // save_index, load_index: faiss's own files
 #include <lutra/factory/search_params.hpp>  // "nprobe=8,k_factor=4" as SearchParams
-#include <lutra/io/vectors.hpp>             // vectors from files and folders: .npy .fvecs .bvecs .fbin .u8bin
-#include <lutra/simd/cpu.hpp>               // whether this processor runs what a unit was compiled for
+#if !defined(LUTRA_NO_FILES)
+#include <lutra/io/vectors.hpp>  // vectors from files and folders: .npy .fvecs .bvecs .fbin .u8bin
+#endif
+#include <lutra/simd/cpu.hpp>  // whether this processor runs what a unit was compiled for
 
 // Parts as types, for Ivf<FlatCoarse, Pq4FastScan> and the like, kernels, other k-means: not with the target lutra::compiled, whose
 // programs include what they name.

@@ -105,6 +105,20 @@ class ConfigureTest(unittest.TestCase):
         self.configure(HERE, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release")
         self.assertIn(f"{prefix}/inc", (self.build / "build.ninja").read_text())
 
+    def test_what_is_left_out_is_left_out_of_every_users_build(self):
+        prefix, switches = self.build / "prefix", ["LUTRA_NO_BYTES", "LUTRA_NO_FILES", "LUTRA_NO_MESSAGES"]
+        self.configure(LUTRA, *[f"-D{switch}=ON" for switch in switches])
+        self.assertEqual([self.cached(f"LUTRA_BUILD_{what}") for what in ["TESTS", "TOOLS"]], ["OFF", "OFF"])  # they need files
+        install = [CMAKE, "--install", self.build, "--component", "headers", "--prefix", prefix]
+        subprocess.run(install, check=True, capture_output=True)
+        pc = (prefix / "share/pkgconfig/lutra.pc").read_text()
+        (self.build / "CMakeCache.txt").unlink()
+        self.configure(HERE, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release")
+        rules = (self.build / "build.ninja").read_text()
+        for switch in switches:
+            self.assertIn(f"-D{switch}", pc)
+            self.assertIn(f"-D{switch}", rules)
+
     def test_a_command_that_does_not_run_here_has_no_pages_and_is_no_error(self):
         pages = self.build / "pages"
         all_of_them = ["_lutra", "lutra", "lutra.1", "lutra.fish"]

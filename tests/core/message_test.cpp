@@ -65,3 +65,9 @@ TEST_CASE("Message: formatting allocates nothing") {
     CHECK(lutra_test::allocations() == before);
     CHECK(m.view().size() == Message::kCapacity);
 }
+
+TEST_CASE("Message: an argument may be a function that makes it, or a message") {
+    const auto made = [] { return std::string("made"); };
+    const Message part = Message::format("{} of {}", 1, 2);
+    CHECK(Message::format("{}, {}, {}", made, part, [&] { return part; }).view() == "made, 1 of 2, 1 of 2");
+}

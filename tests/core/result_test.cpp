@@ -76,3 +76,9 @@ TEST_CASE("Result: value() of an error throws its text") {
     CHECK_NOTHROW(static_cast<void>(half(8).value()));
 }
 #endif
+
+TEST_CASE("errc_name: every code has its name") {
+    CHECK(std::string_view(lutra::errc_name(lutra::Errc::ok)) == "ok");
+    CHECK(std::string_view(lutra::errc_name(lutra::Errc::bad_file)) == "bad_file");
+    CHECK(std::string_view(lutra::errc_name(lutra::Errc::out_of_memory)) == "out_of_memory");
+}

@@ -40,9 +40,9 @@ public:
     std::string spec() const { return "FirstColumn"; }
     std::size_t nlist() const { return 0; }
     std::size_t nprobe() const { return 0; }
-    lutra::Status set_nprobe(std::size_t nprobe) { return lutra::no_lists("FirstColumn", nprobe); }
+    lutra::Status set_nprobe(std::size_t nprobe) { return lutra::no_lists(*this, nprobe); }
     float k_factor() const { return 0; }
-    lutra::Status set_k_factor(float k_factor) { return lutra::no_refine_stage(spec(), k_factor); }
+    lutra::Status set_k_factor(float k_factor) { return lutra::no_refine_stage(*this, k_factor); }
     std::size_t code_size() const { return 4; }
     lutra::Storage storage() const { return index_.storage(); }
     std::size_t training_rows() const { return 0; }

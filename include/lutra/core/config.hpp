@@ -6,6 +6,10 @@
 //                       memory, less code, the same results, slower. Rows of whole numbers 0 to 255 are bytes all the same
 //   LUTRA_NO_TILES      define it to leave out the kernels of AMX, for which a process asks Linux at their first use: from then on,
 //                       sigaltstack() refuses stacks below some 12 KB
+//   LUTRA_NO_FILES      define it where there are no files: no paths, no <filesystem>, no FILE*. Indexes are loaded from and saved to
+//                       streams over memory, load_index(reader) and save_index(index, writer); headers about files cannot be included
+//   LUTRA_NO_MESSAGES   define it to do without the texts of errors and the code that formats them: a Status is its Errc, one byte,
+//                       and message() is the name of that
 //   LUTRA_ASSERT(x)     define it to change what a failed precondition does (default: assert)
 //
 // Set by the CMake target lutra::compiled, never by hand:
@@ -14,9 +18,9 @@
 //   LUTRA_INLINE        nothing in that target's own unit, so that it holds the functions; everywhere else they are inline
 //
 // Set by the library:
-//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, fast-math, exceptions and assertions mode. Two object
-//                       files built with different flags then never share an inline function: without it a baseline main()
-//                       linked with an AVX-512 object would run the AVX-512 body.
+//   LUTRA_ABI_TAG       an inline namespace named after version, ISA, bytes, messages, fast-math, exceptions and assertions mode. Two
+//                       object files built with different flags then never share an inline function: without it a baseline
+//                       main() linked with an AVX-512 object would run the AVX-512 body. (LUTRA_NO_FILES changes none.)
 //   LUTRA_HAS_EXCEPTIONS, LUTRA_HAS_TILES   0 or 1: of this build
 #pragma once
 #include <cassert>
@@ -124,16 +128,23 @@
 #define LUTRA_TAG_BYTES
 #endif
 
+#if defined(LUTRA_NO_MESSAGES)
+#define LUTRA_TAG_MESSAGES _nomessages
+#else
+#define LUTRA_TAG_MESSAGES
+#endif
+
 #if defined(NDEBUG)
 #define LUTRA_TAG_ASSERT
 #else
 #define LUTRA_TAG_ASSERT _debug
 #endif
 
-#define LUTRA_TAG_JOIN2(a, b, c, d, e, f) v0_1_##a##b##c##d##e##f
-#define LUTRA_TAG_JOIN(a, b, c, d, e, f) LUTRA_TAG_JOIN2(a, b, c, d, e, f)
-#define LUTRA_ABI_TAG \
-    LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_BITS, LUTRA_TAG_MATH, LUTRA_TAG_BYTES, LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
+#define LUTRA_TAG_JOIN2(a, b, c, d, e, f, g) v0_1_##a##b##c##d##e##f##g
+#define LUTRA_TAG_JOIN(a, b, c, d, e, f, g) LUTRA_TAG_JOIN2(a, b, c, d, e, f, g)
+#define LUTRA_ABI_TAG                                                                                                        \
+    LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_BITS, LUTRA_TAG_MATH, LUTRA_TAG_BYTES, LUTRA_TAG_MESSAGES, LUTRA_TAG_EXCEPTIONS, \
+                   LUTRA_TAG_ASSERT)
 
 #if !defined(LUTRA_INLINE)
 #define LUTRA_INLINE inline

@@ -21,13 +21,17 @@ struct SearchParams {
 };
 
 /// The error of set_nprobe() for an index without lists.
-inline Status no_lists(std::string_view spec, std::size_t nprobe) {
-    return {Errc::unsupported, "nprobe = {}: {} has no lists; \"IVF{n}\" in the factory string makes n of them", nprobe, spec};
+template <class I>
+Status no_lists(const I& index, std::size_t nprobe) {
+    return {Errc::unsupported, "nprobe = {}: {} has no lists; \"IVF{n}\" in the factory string makes n of them", nprobe,
+            [&] { return index.spec(); }};
 }
 
 /// The error of set_k_factor() for an index without a refine stage.
-inline Status no_refine_stage(std::string_view spec, float k_factor) {
-    return {Errc::unsupported, "k_factor = {}: {} has no refine stage; \",RFlat\" in the factory string adds one", k_factor, spec};
+template <class I>
+Status no_refine_stage(const I& index, float k_factor) {
+    return {Errc::unsupported, "k_factor = {}: {} has no refine stage; \",RFlat\" in the factory string adds one", k_factor,
+            [&] { return index.spec(); }};
 }
 
 /// Resources for one call; every field is optional. The default: the calling thread, memory owned by the call, no progress reports.

@@ -26,6 +26,38 @@ enum class Errc : std::uint8_t {
     out_of_memory  ///< the call changed nothing; without exceptions the process ends instead (guarded.hpp)
 };
 
+#if defined(LUTRA_NO_MESSAGES)
+inline constexpr bool kHasMessages = false;
+#else
+inline constexpr bool kHasMessages = true;
+#endif
+
+/// "bad_file" for Errc::bad_file.
+constexpr const char* errc_name(Errc code) {
+    constexpr const char* kNames[] = {"ok",         "bad_argument", "bad_spec", "unsupported", "not_trained", "too_few_rows",
+                                      "not_finite", "not_found",    "bad_file", "io_error",    "cancelled",   "out_of_memory"};
+    return kNames[std::size_t(code)];
+}
+
+#if defined(LUTRA_NO_MESSAGES)
+/// The outcome of a call that can fail: its code, one byte. The texts are left out.
+class [[nodiscard]] Status {
+public:
+    Status() = default;
+
+    template <class... Args>
+    Status(Errc code, const char*, const Args&...) : code_(code) {}
+
+    bool ok() const { return code_ == Errc::ok; }
+    explicit operator bool() const { return ok(); }
+    Errc code() const { return code_; }
+    std::string_view message() const { return c_str(); }
+    const char* c_str() const { return errc_name(code_); }
+
+private:
+    Errc code_ = Errc::ok;
+};
+#else
 /// The outcome of a call that can fail: a code and a message that says what was wrong and what is accepted.
 /// Half a kilobyte by value, no allocation; calls that can fail are rare, or once per batch.
 class [[nodiscard]] Status {
@@ -45,6 +77,7 @@ private:
     Errc code_ = Errc::ok;
     Message message_;
 };
+#endif
 
 /// The exception of Result::value().
 class Error : public std::exception {

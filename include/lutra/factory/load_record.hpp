@@ -8,7 +8,6 @@
 #include <lutra/factory/catalog.hpp>
 #include <lutra/factory/make_index.hpp>
 #include <lutra/factory/save_load.hpp>
-#include <lutra/io/file.hpp>
 #include <lutra/io/id_map_record.hpp>
 #include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
@@ -95,6 +94,7 @@ LUTRA_INLINE Result<Index> Index::load_record(Fourcc fourcc, Reader& in, std::si
 
 LUTRA_INLINE Result<Index> load_index(Reader& in, IndexOptions options) { return read_index<Index>(in, options); }
 
+#if !defined(LUTRA_NO_FILES)
 LUTRA_INLINE Result<Index> load_index(const std::string& path, IndexOptions options) {
     return guarded("load", [&]() -> Result<Index> {
         Result<FileReader> file = FileReader::open(path);
@@ -107,5 +107,6 @@ LUTRA_INLINE Result<Index> load_index(const std::string& path, IndexOptions opti
         return index;
     });
 }
+#endif
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -279,6 +279,7 @@ private:
     }
 
     Status error(Errc code, std::size_t column, std::string_view problem, std::string_view expected = {}) const {
+        if constexpr (!kHasMessages) return {code, ""};
         const std::string_view link = expected.empty() ? "" : "; expected ";
         const std::string nearest = text_.size() > kMaxSpecLength ? std::string() : nearest_spec(text_, d_in_, metric_, words_);
         return spec_error(code, text_, column, std::string(problem).append(link).append(expected), nearest);

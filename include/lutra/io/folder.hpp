@@ -4,6 +4,9 @@
 // 12 its constructor ends the process where memory runs out.
 #pragma once
 #include <lutra/core/config.hpp>
+#if defined(LUTRA_NO_FILES)
+#error "lutra: LUTRA_NO_FILES leaves out this header, which is about files (core/config.hpp)"
+#endif
 
 #include <cerrno>
 #include <filesystem>

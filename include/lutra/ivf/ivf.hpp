@@ -64,14 +64,14 @@ public:
     std::size_t nlist() const { return coarse_.learns() ? nlist_ : 0; }
     std::size_t nprobe() const { return coarse_.learns() ? nprobe_ : 0; }
     Status set_nprobe(std::size_t nprobe) {
-        if (!coarse_.learns()) return guarded("nprobe", [&] { return no_lists(spec(), nprobe); });
+        if (!coarse_.learns()) return guarded("nprobe", [&] { return no_lists(*this, nprobe); });
         if (nprobe == 0) return {Errc::bad_argument, "nprobe = 0; accepted: 1 to {}, and more for all lists", nlist_};
         nprobe_ = std::min(nprobe, nlist_);
         return {};
     }
     float k_factor() const { return 0; }
     Status set_k_factor(float k_factor) {
-        return guarded("k_factor", [&] { return no_refine_stage(spec(), k_factor); });
+        return guarded("k_factor", [&] { return no_refine_stage(*this, k_factor); });
     }
     std::size_t code_size() const { return encoding_.code_size(); }
     Storage storage() const { return {std::string(encoding_.form()), lists_.allocated()}; }
@@ -174,7 +174,7 @@ private:
 
     Status check_trained(std::string_view call) const {
         if (is_trained()) return {};
-        return {Errc::not_trained, "{}: {} is not trained; call train() with at least {} rows first", call, spec(),
+        return {Errc::not_trained, "{}: {} is not trained; call train() with at least {} rows first", call, [&] { return spec(); },
                 std::max(nlist_, encoding_.least_training_rows())};
     }
     Status check_add(MatrixView x) const {

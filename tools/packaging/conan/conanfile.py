@@ -18,13 +18,17 @@ class LutraRecipe(ConanFile):
     topics = ("nearest-neighbour-search", "vector-search", "product-quantization", "header-only")
     package_type = "header-library"
     settings = "os", "arch", "compiler", "build_type"
-    options = {"scalar_only": [True, False], "no_bytes": [True, False]}
-    default_options = {"scalar_only": False, "no_bytes": False}
+    options = {switch: [True, False] for switch in ["scalar_only", "no_bytes", "no_files", "no_messages"]}
+    default_options = {switch: False for switch in options}
     no_copy_source = True
 
     def set_version(self):
         config = (self.checkout / "include/lutra/core/config.hpp").read_text()
         self.version = ".".join(re.findall(r"#define LUTRA_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", config))
+
+    def _switches(self):
+        """The macros of core/config.hpp, by the options."""
+        return {f"LUTRA_{name.upper()}": bool(getattr(self.options, name)) for name in type(self).options}
 
     @property
     def checkout(self):
@@ -50,8 +54,8 @@ class LutraRecipe(ConanFile):
     def generate(self):
         CMakeDeps(self).generate()
         toolchain = CMakeToolchain(self)
-        toolchain.cache_variables["LUTRA_SCALAR_ONLY"] = bool(self.options.scalar_only)
-        toolchain.cache_variables["LUTRA_NO_BYTES"] = bool(self.options.no_bytes)
+        for macro, on in self._switches().items():
+            toolchain.cache_variables[macro] = on
         for part in ["TESTS", "BENCH", "EXAMPLES", "TOOLS"]:
             toolchain.cache_variables[f"LUTRA_BUILD_{part}"] = False
         toolchain.generate()
@@ -67,5 +71,4 @@ class LutraRecipe(ConanFile):
         self.cpp_info.set_property("cmake_find_mode", "none")  # lutra's own files, which have lutra::compiled, too
         self.cpp_info.builddirs = ["share/cmake/lutra"]
         self.cpp_info.set_property("pkg_config_name", "lutra")
-        options = {"LUTRA_SCALAR_ONLY": self.options.scalar_only, "LUTRA_NO_BYTES": self.options.no_bytes}
-        self.cpp_info.defines = [macro for macro, on in options.items() if on]
+        self.cpp_info.defines = [macro for macro, on in self._switches().items() if on]
