@@ -31,15 +31,15 @@ public:
 
 private:
     void run(std::size_t i, std::size_t worker) {
-        if (failed_.load(std::memory_order_relaxed)) return;
+        if (failed_.load(std::memory_order_relaxed) != 0) return;
         try {
             f_(i, worker);
         } catch (...) {
-            if (!failed_.exchange(true)) thrown_ = std::current_exception();
+            if (failed_.exchange(1) == 0) thrown_ = std::current_exception();
         }
     }
 
-    std::atomic<bool> failed_{false};
+    std::atomic<int> failed_{0};  // to exchange a bool, g++ 12 needs libatomic on riscv64
     std::exception_ptr thrown_;
 #else
     void rethrow() {}

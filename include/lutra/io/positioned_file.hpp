@@ -3,13 +3,13 @@
 //
 // Rows are read, not mapped: if another program shortens a mapped file, the system ends the process that touches it.
 #pragma once
+#include <lutra/core/aligned.hpp>
 #include <lutra/io/mapped.hpp>
 #include <lutra/io/row_array.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -82,11 +82,11 @@ template <class To>
 Status read_blocks(const PositionedFile& file, const RowArray& a, std::size_t begin, std::size_t end, To* out) {
     const std::size_t prefix = a.order == RowOrder::prefixed_rows ? sizeof(std::int32_t) : 0;
     const std::size_t most = std::min(std::max<std::size_t>(1, kReadBlock / a.row_bytes()), end - begin);
-    const auto block = std::make_unique_for_overwrite<std::byte[]>(most * a.row_bytes());
+    const AlignedBytes block(most * a.row_bytes());
     for (; begin < end; begin += most) {
         RowArray part = a;
-        part.n = std::min(most, end - begin), part.first = begin, part.data = block.get() + prefix;
-        LUTRA_TRY(file.read(a.offset - prefix + std::uint64_t(begin) * a.row_bytes(), block.get(), part.n * a.row_bytes()));
+        part.n = std::min(most, end - begin), part.first = begin, part.data = block.data() + prefix;
+        LUTRA_TRY(file.read(a.offset - prefix + std::uint64_t(begin) * a.row_bytes(), block.data(), part.n * a.row_bytes()));
         LUTRA_TRY(read_rows(part, 0, part.n, out));
         out += part.n * a.d;
     }
@@ -99,13 +99,13 @@ Status read_column_blocks(const PositionedFile& file, const RowArray& a, std::si
     constexpr std::size_t kShortest = 1024;  // values of a column: a call for fewer costs more than their copy
     const std::size_t size = scalar_size(a.scalar);
     const std::size_t most = std::min(std::max(kShortest, kReadBlock / (a.d * size)), end - begin);
-    const auto block = std::make_unique_for_overwrite<std::byte[]>(most * a.d * size);
+    const AlignedBytes block(most * a.d * size);
     for (; begin < end; begin += most) {
         RowArray part = a;
-        part.n = std::min(most, end - begin), part.first = begin, part.data = block.get();
+        part.n = std::min(most, end - begin), part.first = begin, part.data = block.data();
         for (std::size_t c = 0; c < a.d; ++c)
             LUTRA_TRY(
-                file.read(a.offset + (std::uint64_t(c) * a.n + begin) * size, block.get() + c * part.n * size, part.n * size));
+                file.read(a.offset + (std::uint64_t(c) * a.n + begin) * size, block.data() + c * part.n * size, part.n * size));
         LUTRA_TRY(read_rows(part, 0, part.n, out));
         out += part.n * a.d;
     }
