@@ -257,8 +257,8 @@ private:
         return {part.codes.blocks, (part.size + kBlock - 1) / kBlock, block_bytes(), code_.padded()};
     }
     static void take_room(std::size_t run, std::span<ByteSurvivors> found, Arena& arena);
-    template <class F>
-    void for_runs(const ListView& list, std::size_t run, F&& f) const;
+    template <Collector C, class F>
+    void for_runs(const ListView& list, std::size_t run, std::span<C* const> collectors, F&& f) const;
     template <bool Whole, Collector C>
     void offer_all(Metric metric, const State* const* queries, const ListView& part, std::span<const ByteSurvivors> found,
                    C* const* collectors, Arena& arena) const;

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -72,7 +73,7 @@ void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, List
     const std::size_t run = rows_at_once(queries.size());
     std::array<ByteSurvivors, kMost> found;
     take_room(run, found, arena);
-    for_runs(list, run, [&](const ListView& part) {
+    for_runs<C>(list, run, collectors, [&](const ListView& part) {
         const auto scan_from = [&]<std::size_t Q>(std::size_t i, std::integral_constant<std::size_t, Q>) {
             scan_some<Whole, Q>(metric, queries.data() + i, part, collectors.data() + i, found.data(), arena);
         };
@@ -88,10 +89,17 @@ inline void Flat::take_room(std::size_t run, std::span<ByteSurvivors> found, Are
         f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};
 }
 
-// Calls f(part) for runs of rows of a list.
-template <class F>
-void Flat::for_runs(const ListView& list, std::size_t run, F&& f) const {
-    for (std::size_t j = 0; j < list.size; j += run) f(ListView{from(list.codes, j), list.ids + j, std::min(run, list.size - j)});
+// Calls f(part) for runs of rows of a list; for short ones as long as a collector takes all, so that few rows are scored for nothing.
+template <Collector C, class F>
+void Flat::for_runs(const ListView& list, std::size_t run, std::span<C* const> collectors, F&& f) const {
+    constexpr std::size_t kFirst = 64;
+    const auto takes_all = [](const C* c) { return c->threshold() == std::numeric_limits<float>::infinity(); };
+    bool first = true;
+    for (std::size_t j = 0, n = 0; j < list.size; j += n) {
+        first = first && std::ranges::any_of(collectors, takes_all);
+        n = std::min(first ? kFirst : run, list.size - j);
+        f(ListView{from(list.codes, j), list.ids + j, n});
+    }
 }
 
 template <bool Whole, Collector C>
@@ -127,7 +135,7 @@ void Flat::scan_tiles(Metric metric, std::span<const State* const> queries, List
     take_room(run, found, arena);
     TileQueries some;
     some.pitch = pitch;
-    for_runs(list, run, [&](const ListView& part) {
+    for_runs<C>(list, run, collectors, [&](const ListView& part) {
         for (std::size_t i = 0; i < queries.size(); i += kMost) {
             some.n = std::min(kMost, queries.size() - i), some.codes = codes.data() + i * pitch;
             for (std::size_t q = 0; q < some.n; ++q) some.each[q] = queries[i + q]->at(collectors[i + q]->threshold());
