@@ -29,7 +29,6 @@
 #include <lutra/cluster/two_level_kmeans.hpp>  // hierarchical k-means, for many centroids
 #include <lutra/coarse/flat_coarse.hpp>        // coarse quantizer: compares every centroid
 #include <lutra/coarse/one_list.hpp>           // coarse quantizer of an index with one list
-#include <lutra/coarse/plain_coarse.hpp>       // coarse quantizer of a plain IVF{n}; of many lists, 4-bit codes propose some
 #include <lutra/encodings/flat/flat.hpp>       // uncompressed rows
 #include <lutra/encodings/pq4fs/pq4fs.hpp>     // 4-bit product quantization, scanned by table look-ups in registers
 #include <lutra/ivf/ivf.hpp>                   // inverted lists: train, add, search

@@ -268,3 +268,69 @@ TEST_CASE("FlatCoarse: a query alone is led to the lists it is led to among othe
         }
     }
 }
+
+namespace {
+constexpr std::size_t kColumns = 512, kMany = (std::size_t{1} << 20) / kColumns + 19;  // so many have few columns in bytes
+
+/// Points of six dimensions in many columns, a little off them.
+Matrix flat_points(std::size_t n, std::uint32_t seed) {
+    const Matrix axes = normal_matrix(6, kColumns, 99), at = normal_matrix(n, 6, seed);
+    Matrix rows = normal_matrix(n, kColumns, seed + 1);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t t = 0; t < kColumns; ++t) {
+            rows.row(i)[t] *= 0.1F;
+            for (std::size_t a = 0; a < 6; ++a) rows.row(i)[t] += at.row(i)[a] * axes.row(a)[t];
+        }
+    return rows;
+}
+}  // namespace
+
+TEST_CASE("FlatCoarse: of thousands of centroids each query finds its lists, alone and together, by few columns and without") {
+    for (const bool flat : {true, false}) {
+        Matrix c = flat ? flat_points(kMany, 1) : normal_matrix(kMany, kColumns, 1);
+        Matrix q = flat ? flat_points(12, 5) : normal_matrix(12, kColumns, 5);
+        std::copy_n(c.row(1000), 2 * kColumns, c.row(20));  // equal centroids
+        std::copy_n(c.row(1000), kColumns, q.row(1));
+        const FlatCoarse coarse = built(c, Metric::l2);
+        for (const std::size_t nprobe : {1, 2, 40, 300}) {
+            CAPTURE(nprobe);
+            const std::vector<Id> together = probed(coarse, q, nprobe);
+            for (std::size_t i = 0; i < q.n; ++i) {
+                const std::vector<Id> alone = probed(coarse, q.view().rows(i, i + 1), nprobe);
+                const std::vector<Id> best = ranked(c, Metric::l2, q.row(i));
+                CHECK(std::equal(alone.begin(), alone.end(), best.begin()));
+                CHECK(std::equal(alone.begin(), alone.end(), together.begin() + std::ptrdiff_t(i * nprobe)));
+            }
+            lutra_test::check_probe_distances(coarse, Metric::l2, q.view().rows(0, 3), nprobe);
+        }
+        const std::vector<Id> lists = assigned(coarse, q);
+        for (std::size_t i = 0; i < q.n; ++i) CHECK(lists[i] == assigned(coarse, q.view().rows(i, i + 1))[0]);
+        CHECK(lists == probed(coarse, q, 1));
+    }
+}
+
+TEST_CASE(
+    "FlatCoarse: of thousands of centroids a query with NaN finds none, one that is too long the nearest, and nothing is "
+    "allocated") {
+    const FlatCoarse coarse = built(flat_points(kMany, 1), Metric::l2);
+    Matrix q = flat_points(4, 5);
+    q.row(1)[7] = std::numeric_limits<float>::quiet_NaN();
+    for (std::size_t t = 0; t < kColumns; ++t) q.row(2)[t] = 1e17F;
+    const std::vector<Id> together = probed(coarse, q, 8);
+    CHECK(std::count(together.begin() + 8, together.begin() + 16, lutra::kNoId) == 8);
+    CHECK(std::count(together.begin() + 16, together.end(), lutra::kNoId) == 0);
+    lutra::Arena arena;
+    std::vector<Id> lists(32);
+    std::vector<float> distances(32);
+    const auto ask = [&](std::size_t i) {
+        coarse.probe(q.view().rows(i, i + 1), 8, lists.data() + 8 * i, distances.data() + 8 * i, arena);
+        coarse.assign(q.view().rows(i, i + 1), lists.data(), arena);
+        coarse.probe(q.view().rows(i, i + 1), 8, lists.data() + 8 * i, distances.data() + 8 * i, arena);
+    };
+    for (std::size_t i = 0; i < q.n; ++i) ask(i);
+    arena.settle();
+    const std::size_t before = lutra_test::allocations();
+    for (std::size_t i = 0; i < q.n; ++i) ask(i);
+    CHECK(lutra_test::allocations() == before);
+    CHECK(std::equal(lists.begin() + 8, lists.end(), together.begin() + 8));
+}

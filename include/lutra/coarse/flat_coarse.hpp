@@ -57,15 +57,19 @@ public:
 
     static Result<FlatCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t = 0, IndexOptions = {}) {
         Fourcc fourcc;
-        AlignedVector<float> centroids;
         LUTRA_TRY(read_fourcc(in, fourcc));
+        return load(fourcc, in, index, nlist);
+    }
+    /// What follows the fourcc. No centroids before training.
+    static Result<FlatCoarse> load(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
+        AlignedVector<float> centroids;
         LUTRA_TRY(read(fourcc, in, index, nlist, centroids));
         FlatCoarse coarse;
         if (index.is_trained) LUTRA_TRY(coarse.build(std::move(centroids), nlist, std::size_t(index.d), index.metric));
         return coarse;
     }
 
-    /// Reads the centroids from the record that begins with this fourcc; none before training.
+private:
     static Status read(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist, AlignedVector<float>& centroids) {
         IndexHeader header;
         if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI, IxFl (a Flat coarse quantizer)", in.position());
@@ -76,7 +80,6 @@ public:
                 index.is_trained ? " trained" : "n untrained", nlist};
     }
 
-private:
     CentroidSearch near_;
     ListOrder order_;  // empty: near_ chooses the lists to visit, too
     Metric metric_ = Metric::l2;

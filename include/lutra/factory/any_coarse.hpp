@@ -2,7 +2,7 @@
 // each encoding.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/coarse/one_list.hpp>
-#include <lutra/coarse/plain_coarse.hpp>
+#include <lutra/coarse/flat_coarse.hpp>
 #include <lutra/factory/index_coarse.hpp>
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 class AnyCoarse {
 public:
     explicit AnyCoarse(OneList coarse) : coarse_(coarse) {}
-    explicit AnyCoarse(PlainCoarse coarse) : coarse_(std::move(coarse)) {}
+    explicit AnyCoarse(FlatCoarse coarse) : coarse_(std::move(coarse)) {}
     explicit AnyCoarse(IndexCoarse coarse) : coarse_(std::move(coarse)) {}
 
     bool learns() const {
@@ -61,7 +61,7 @@ public:
     static Result<AnyCoarse> load(Reader& in, const IndexHeader& index, std::size_t nlist, std::size_t depth, IndexOptions options);
 
 private:
-    std::variant<OneList, PlainCoarse, IndexCoarse> coarse_;
+    std::variant<OneList, FlatCoarse, IndexCoarse> coarse_;
 };
 static_assert(StoredCoarse<AnyCoarse>);
 

@@ -62,7 +62,7 @@ inline Message known_records() {
 }
 
 inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
-    Result<PlainCoarse> coarse = PlainCoarse::load(fourcc, in, index, nlist);
+    Result<FlatCoarse> coarse = FlatCoarse::load(fourcc, in, index, nlist);
     LUTRA_TRY(coarse.status());
     return AnyCoarse(std::move(*coarse));
 }

@@ -23,7 +23,7 @@ namespace detail {
 /// of its lists. Its default k_factor is 16: of 20,000 SIFT rows among 4,096 centroids (IVF64,PQ32x4fs,RFlat) 1 in 1,000 then
 /// misses the nearest centroid visited; with 8 it is 7, with 32 0.1, in 0.86 and 1.3 times the time.
 inline Result<AnyCoarse> make_coarse(const CoarseSpec& spec, std::size_t d, Metric metric, IndexOptions options) {
-    if (spec.index.empty()) return AnyCoarse(PlainCoarse());
+    if (spec.index.empty()) return AnyCoarse(FlatCoarse());
     Result<Index> index = index_factory(d, spec.index, metric, options);
     LUTRA_TRY(index.status());
     if (index->nlist() != 0) LUTRA_TRY(index->set_nprobe(std::max<std::size_t>(1, index->nlist() / 8)));

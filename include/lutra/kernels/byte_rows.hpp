@@ -6,7 +6,7 @@
 // The bound is that of byte_code.hpp, from above and from below. The origin is the median. Rows that may be near are compared
 // exactly by the caller, so the result is that of comparing all: of 1,024 centroids 1 or 2 where the nearest is asked for, some 40
 // for the nearest 32. A lone query takes the time of reading the rows, and bytes are a quarter of them; several together that of
-// products, which are faster in bytes.
+// products, which are faster in bytes. Rows in few columns (projection.hpp) have a lower bound alone.
 #pragma once
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/bisect.hpp>
@@ -17,6 +17,7 @@
 #include <lutra/kernels/byte_code.hpp>
 #include <lutra/kernels/byte_tiles.hpp>
 #include <lutra/kernels/column_medians.hpp>
+#include <lutra/kernels/projection.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -40,25 +41,15 @@ class ByteRows {
 public:
     ByteRows() = default;
     /// Empty if d > 65,536 (sums have 32 bits), or if a row is not finite or so long that its square may overflow.
-    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric)
-        : n_(fit(rows, n, d) ? n : 0),
-          d_(d),
-          padded_(round_up(d, kByteColumns)),
-          metric_(metric),
-          origin_(d),
-          codes_(round_up(n_, kByteGroup) * padded_, std::byte{kByteZero}),
-          scratch_(d),
-          coded_(padded_),
-          bases_(round_up(n_, kByteGroup), std::numeric_limits<float>::infinity()),  // slots without a row are far
-          scales_(bases_.size(), 0.F),
-          widths_(bases_.size(), 0.F),
-          slacks_(bases_.size(), 0.F) {
-        if (n_ == 0) return;
-        column_medians(rows, n, d, origin_.data());
-        origin_squared_ = detail::squared_length(origin_.data(), d);
-        for (std::size_t j = 0; j < n; ++j) set_row(j, rows + j * d);
+    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric) : ByteRows(rows, n, d, metric, Projection()) {}
+    /// Rows in few columns, for lower_bounds() alone; empty as well if those hold too little of them (projection.hpp). L2.
+    static ByteRows in_few_columns(const float* rows, std::size_t n, std::size_t d) {
+        if (!fit(rows, n, d)) return {};
+        std::vector<float> origin(d);
+        column_medians(rows, n, d, origin.data());
+        Projection projection = Projection::of({rows, n, d}, origin.data(), kHeld);
+        return projection.empty() ? ByteRows() : ByteRows(rows, n, d, Metric::l2, std::move(projection));
     }
-
     bool empty() const { return n_ == 0; }
     std::size_t size() const { return n_; }
 
@@ -66,15 +57,17 @@ public:
     void set_row(std::size_t j, const float* row) {
         bases_[j] = scales_[j] = widths_[j] = 0;
         slacks_[j] = std::numeric_limits<float>::infinity();
-        const Centred centred = centre(best{}, row, origin_.data(), d_, scratch_.data());
+        Centred centred = centre(best{}, row, origin_.data(), d_, scratch_.data());
         if (!(centred.squared < detail::kLongestForBytes && centred.length < detail::kLongestForBytes)) return;
-        const Coded coded = encode_bytes(best{}, scratch_.data(), d_, centred.largest, coded_.data());
+        const double length = double(centred.length);
+        const float* const few = in_columns(scratch_.data(), few_.data(), centred);
+        const Coded coded = encode_bytes(best{}, few, columns(), centred.largest, coded_.data());
         std::byte* const group = codes_.data() + j / kByteGroup * kByteGroup * padded_;
         detail::put_byte_row(coded_.data(), padded_, group, j % kByteGroup);
         scales_[j] = coded.scale;
         widths_[j] = detail::above(double(coded.error) + detail::kByteRatio * double(coded.norm));
         bases_[j] = metric_ == Metric::l2 ? centred.length : 0.F;
-        slacks_[j] = slack(metric_ == Metric::l2 ? double(centred.length) : double(centred.squared) + origin_squared_);
+        slacks_[j] = slack(metric_ == Metric::l2 ? length : double(centred.squared) + origin_squared_);
     }
 
     /// So many queries are best asked for together.
@@ -108,9 +101,35 @@ public:
         }
     }
 
+    /// What each row's L2 score is at least, less |y|^2 of the query, which is returned; rows in few columns. least: room for all
+    /// rounded up to 16, aligned; those behind the rows are infinite. NaN: nothing is known.
+    float lower_bounds(const float* query, float* least, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        const Asked asked = quantize_all({&query, 1}, arena);
+        if (!asked.targets[0].usable) return std::numeric_limits<float>::quiet_NaN();
+        multiply(asked, groups(0, bases_.size()), least, arena);
+        byte_bounds(best{}, terms(0, bases_.size()), asked.targets[0].bound, least, nullptr);
+        return asked.targets[0].length;
+    }
+
+    /// A value at or above the k-th least of values [n], and hardly more of them: the k-th of the least of groups of them, 8 k or
+    /// so: of the k least about k / 16 share a group with another. Infinite values behind them fill a multiple of 16.
+    static float kth(const float* values, std::size_t n, std::size_t k, Arena& arena) {
+        const std::size_t groups = std::min(round_up(8 * k, kByteGroup), round_up(n, kByteGroup));
+        const Arena::Frame frame(arena);
+        const auto least = arena.take<float>(groups);
+        std::copy_n(values, groups, least.begin());
+        for (std::size_t j = groups; j < n; j += groups)
+            for (std::size_t i = 0; i < std::min(groups, n - j); ++i) least[i] = std::min(least[i], values[j + i]);
+        const auto keys = arena.take<std::int32_t>(groups);
+        for (std::size_t j = 0; j < groups; ++j) keys[j] = order_key(least[j]);
+        return from_order_key(kth_least(keys, k, k / 8).key);
+    }
+
 private:
     struct Query {
         ByteBoundQuery bound;
+        float length = 0;
         bool usable = false;
     };
     // Queries in bytes: codes [n, pitch()], coded [n], targets [n].
@@ -121,26 +140,32 @@ private:
         std::span<Query> targets;
     };
 
+    static constexpr double kHeld = 0.95;  // by few columns
+
     static bool fit(const float* rows, std::size_t n, std::size_t d) {
         for (std::size_t j = 0; j < n; ++j)
             if (!(detail::squared_length(rows + j * d, d) < detail::kLongestForBytes)) return false;
         return d <= kMostByteColumns;
     }
 
-    float slack(double squared) const { return float(detail::byte_slack(squared, d_)); }
+    float slack(double squared) const {
+        return float(detail::byte_slack(squared, d_ + (projection_.empty() ? 0 : projection_.slack_columns())));
+    }
 
     Query quantize(const float* q, std::int8_t* codes, ByteCodes& coded, Arena& arena) const {
         const Arena::Frame frame(arena);
         coded = {codes, 0};
         std::fill_n(codes, pitch(), std::int8_t{0});
         const bool l2 = metric_ == Metric::l2;
-        const auto x = arena.take<float>(d_);
-        const Centred centred = centre(best{}, q, l2 ? origin_.data() : nullptr, d_, x.data());
+        const auto x = arena.take<float>(d_), few = arena.take<float>(projection_.columns());
+        Centred centred = centre(best{}, q, l2 ? origin_.data() : nullptr, d_, x.data());
         if (!(centred.squared < detail::kLongestForBytes && centred.length < detail::kLongestForBytes)) return {};
-        const Coded query = encode_bytes(best{}, x.data(), d_, centred.largest, codes);
+        const double length = double(centred.length);
+        const float* const y = in_columns(x.data(), few.data(), centred);
+        const Coded query = encode_bytes(best{}, y, columns(), centred.largest, codes);
         coded.bias = kByteZero * query.sum;
         const float factor = l2 ? 2.F : 1.F;
-        return {{factor * query.scale, factor * detail::byte_reach(query), slack(double(centred.length))}, true};
+        return {{factor * query.scale, factor * detail::byte_reach(query), slack(length)}, centred.length, true};
     }
 
 #if LUTRA_HAS_TILES
@@ -220,24 +245,47 @@ private:
         found.n = kept;
     }
 
-    // A value at or above the k-th least of values [n], and hardly more of them: the k-th of the least of groups of them, 8 k or
-    // so: of the k least about k / 16 share a group with another. Infinite values behind them fill a multiple of 16.
-    static float kth(float* values, std::size_t n, std::size_t k, Arena& arena) {
-        const std::size_t groups = std::min(round_up(8 * k, kByteGroup), round_up(n, kByteGroup));
-        for (std::size_t j = groups; j < n; j += groups)
-            for (std::size_t i = 0; i < std::min(groups, n - j); ++i) values[i] = std::min(values[i], values[j + i]);
-        const Arena::Frame frame(arena);
-        const auto keys = arena.take<std::int32_t>(groups);
-        for (std::size_t j = 0; j < groups; ++j) keys[j] = order_key(values[j]);
-        return from_order_key(kth_least(keys, k, k / 8).key);
+    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric, Projection projection)
+        : n_(fit(rows, n, d) ? n : 0),
+          d_(d),
+          projection_(std::move(projection)),
+          padded_(round_up(columns(), kByteColumns)),
+          metric_(metric),
+          origin_(d),
+          codes_(round_up(n_, kByteGroup) * padded_, std::byte{kByteZero}),
+          scratch_(d),
+          few_(projection_.columns()),
+          coded_(padded_),
+          bases_(round_up(n_, kByteGroup), std::numeric_limits<float>::infinity()),  // slots without a row are far
+          scales_(bases_.size(), 0.F),
+          widths_(bases_.size(), 0.F),
+          slacks_(bases_.size(), 0.F) {
+        if (n_ == 0) return;
+        column_medians(rows, n, d, origin_.data());
+        origin_squared_ = detail::squared_length(origin_.data(), d);
+        for (std::size_t j = 0; j < n; ++j) set_row(j, rows + j * d);
     }
 
-    std::size_t n_ = 0, d_ = 0, padded_ = 0;
+    std::size_t columns() const { return projection_.empty() ? d_ : projection_.columns(); }
+    // x [d] in the columns that become bytes, with its length and largest component there.
+    const float* in_columns(const float* x, float* few, Centred& centred) const {
+        if (projection_.empty()) return x;
+        projection_.apply(x, few);
+        const float squared = centred.squared;
+        centred = centre(best{}, few, nullptr, projection_.columns(), few);
+        centred.squared = squared;
+        return few;
+    }
+
+    std::size_t n_ = 0, d_ = 0;
+    Projection projection_;
+    std::size_t padded_ = 0;
     Metric metric_ = Metric::l2;
     std::vector<float> origin_;  // [d]
     double origin_squared_ = 0;
     AlignedVector<std::byte> codes_;                         // groups of 16 rows: byte_dots.hpp
     std::vector<float> scratch_;                             // [d], of set_row()
+    AlignedVector<float> few_;                               // [m], the same
     std::vector<std::int8_t> coded_;                         // [padded], the same
     AlignedVector<float> bases_, scales_, widths_, slacks_;  // ByteBoundTerms
 };
