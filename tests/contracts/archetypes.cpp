@@ -146,7 +146,7 @@ struct AnyIndex {
     Status merge_from(AnyIndex&, Id);
     void reset();
     Status save(Writer&) const;
-    Status map_ids(std::span<const Id>, std::optional<IdMapKind>);
+    Status map_ids(IdList, std::optional<IdMapKind>);
     Status make_direct_map();
     bool ids_are_places() const;
     std::size_t nlist() const;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <limits>
 
 using lutra::Id;
@@ -83,13 +84,13 @@ TEST_CASE("IdFilter: of places asks about their ids, in every form and of places
     const std::array<std::uint8_t, 2> bits{0b10101010, 0b10101010};
     for (const IdFilter& filter : {IdFilter::predicate(odd), IdFilter::bitmap(bits.data(), 16),
                                    IdFilter(lutra::IdSet::bitmap(bits.data(), 16)), IdFilter(~lutra::IdSet::of({{4, 100}}))}) {
-        const IdFilter places = filter.of_places(ids.data()), places_again = places.of_places(again.data());
+        const IdFilter places = filter.of_places(std::span<const Id>(ids)), places_again = places.of_places(std::span<const Id>(again));
         for (std::size_t i = 0; i < ids.size(); ++i) {
             CAPTURE(i);
             CHECK(places.accepts(Id(i)) == filter.accepts(ids[i]));
             CHECK(places_again.accepts(Id(i)) == filter.accepts(ids[std::size_t(again[i])]));
         }
     }
-    CHECK_FALSE(IdFilter().of_places(ids.data()).active());
-    CHECK(IdFilter().of_places(ids.data()).accepts(50));
+    CHECK_FALSE(IdFilter().of_places(std::span<const Id>(ids)).active());
+    CHECK(IdFilter().of_places(std::span<const Id>(ids)).accepts(50));
 }

@@ -26,13 +26,13 @@ void add(RowStore& store, const Matrix& x) {
 }
 
 std::vector<float> rows_of(const RowStore& store, std::size_t d) {
-    std::vector<float> rows(store.size() * d);
+    std::vector<float> rows(store.size() * d), scratch(d);
     for (std::size_t i = 0; i < store.size(); ++i) {
         store.copy(i, rows.data() + i * d);
         const float* const row = rows.data() + i * d;
         const Matrix q = lutra_test::normal_matrix(1, d, 5);
         for (const lutra::Metric metric : {lutra::Metric::l2, lutra::Metric::inner_product})
-            CHECK(store.score(metric, q.row(0), i) == lutra::score_row(metric, q.row(0), row, d));
+            CHECK(store.score(metric, q.row(0), i, scratch.data()) == lutra::score_row(metric, q.row(0), row, d));
     }
     return rows;
 }

@@ -77,7 +77,7 @@ public:
     }
     void reset() { index_.reset(); }
     lutra::Status save(lutra::Writer& out) const { return index_.save(out); }
-    lutra::Status map_ids(std::span<const Id> map, std::optional<lutra::IdMapKind> kind) { return index_.map_ids(map, kind); }
+    lutra::Status map_ids(lutra::IdList map, std::optional<lutra::IdMapKind> kind) { return index_.map_ids(map, kind); }
     lutra::Status make_direct_map() { return index_.make_direct_map(); }
     bool ids_are_places() const { return index_.ids_are_places(); }
 

@@ -4,6 +4,7 @@
 #include <lutra/core/config.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <utility>
@@ -18,6 +19,12 @@ inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 constexpr std::size_t round_up(std::size_t n, std::size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+/// True if a T may lie at this address.
+template <class T>
+bool is_aligned(const void* p) {
+    return reinterpret_cast<std::uintptr_t>(p) % alignof(T) == 0;
+}
 
 namespace detail {
 constexpr std::align_val_t alignment_for(std::size_t bytes) {

@@ -45,9 +45,10 @@ struct CodesFrom {
 using Codes = CodesFrom<std::byte>;
 using ConstCodes = CodesFrom<const std::byte>;
 
-/// Owns the codes of an index without lists.
+/// Owns the codes of an index without lists; or says where they lie in the memory that the reader lends.
 struct OwnedCodes {
     AlignedVector<std::byte> blocks, rows;
+    const std::byte* lent = nullptr;
 
     operator Codes() { return {blocks.data(), rows.data()}; }
 };
@@ -61,8 +62,8 @@ inline std::vector<const float*> row_pointers(MatrixView x) {
 
 /// One inverted list as encodings see it: codes, and the ids of their vectors.
 struct ListView {
-    ConstCodes codes;         // [ceil(size / Encoding::kBlock)] blocks, [size] rows
-    const Id* ids = nullptr;  // [size]
+    ConstCodes codes;  // [ceil(size / Encoding::kBlock)] blocks, [size] rows
+    IdRun ids;         // [size]
     std::size_t size = 0;
     const float* centroid = nullptr;  // [d], which residuals are taken from; null if codes are of whole rows
     std::uint64_t location = 0;       // of the first vector, for collectors: list and offset in one number; the others follow
@@ -223,11 +224,13 @@ concept RowStored = StoredEncoding<E> && E::kRowsInFiles;
 /// files hold its codes vector by vector.
 ///   file_block(), file_block_bytes()     vectors and bytes of a block in a file
 ///   to_file(list, out), from_file(in, n, centroid, codes)   out and in hold ceil(n / file_block()) blocks of a file
+///   keeps_file_blocks() true if those are the blocks in memory, too, so that they can be used in place
 template <class E>
 concept BlockStored = StoredEncoding<E> && requires(const E& ce, ListView list, std::span<std::byte> out, std::size_t n,
                                                     std::span<const std::byte> in, const float* centroid, Codes codes) {
     { ce.file_block() } -> std::same_as<std::size_t>;
     { ce.file_block_bytes() } -> std::same_as<std::size_t>;
+    { ce.keeps_file_blocks() } -> std::same_as<bool>;
     ce.to_file(list, out);
     ce.from_file(in, n, centroid, codes);
 };
@@ -321,7 +324,7 @@ concept SearchIndex = std::movable<I> &&
     { i.merge_from(i, id) } -> std::same_as<Status>;
     i.reset();
     { ci.save(writer) } -> std::same_as<Status>;
-    { i.map_ids(std::span<const Id>(), std::optional<IdMapKind>()) } -> std::same_as<Status>;
+    { i.map_ids(IdList(), std::optional<IdMapKind>()) } -> std::same_as<Status>;
     { i.make_direct_map() } -> std::same_as<Status>;
     { ci.ids_are_places() } -> std::same_as<bool>;
     { ci.nlist() } -> std::same_as<std::size_t>;

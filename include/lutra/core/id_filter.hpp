@@ -1,6 +1,7 @@
 // lutra/core/id_filter.hpp: IdFilter restricts a search to some ids: an IdSet, a bitmap or a predicate.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/id_run.hpp>
 #include <lutra/core/id_set.hpp>
 #include <lutra/core/types.hpp>
 
@@ -40,12 +41,12 @@ public:
     template <class F>
     static IdFilter predicate(const F&& f) = delete;
 
-    /// A filter of places: place i passes if ids[i] passes this one. Both must outlive the search. Allocates nothing. A call of a
-    /// function only if this is one of places, too, whose ids are the places of another index.
-    IdFilter of_places(const Id* ids) const {
+    /// A filter of places: place i passes if it is one, and ids[i] passes this filter. Both must outlive the search. Allocates
+    /// nothing. A call of a function only if this is one of places, too, whose ids are the places of another index.
+    IdFilter of_places(IdList ids) const {
         IdFilter filter = *this;
-        filter.ids_ = ids;
-        if (ids_ == nullptr) return filter;
+        filter.ids_ = ids, filter.of_places_ = true;
+        if (!of_places_) return filter;
         filter.context_ = this;
         filter.accepts_ = [](const void* c, Id id) { return static_cast<const IdFilter*>(c)->accepts(id); };
         return filter;
@@ -54,7 +55,10 @@ public:
     bool active() const { return active_; }
     bool accepts(Id id) const {
         if (!active_) return true;
-        if (ids_ != nullptr) id = ids_[id];
+        if (of_places_) {
+            if (std::uint64_t(id) >= ids_.size()) return false;
+            id = ids_[std::size_t(id)];
+        }
         if (accepts_ != nullptr) return accepts_(context_, id);
         if (set_ != nullptr) return set_->contains(id);
         return std::uint64_t(id) < n_bits_ && (bits_[std::size_t(id) / 8] >> (id % 8) & 1) != 0;
@@ -66,8 +70,8 @@ private:
     std::size_t n_bits_ = 0;
     const void* context_ = nullptr;
     bool (*accepts_)(const void*, Id) = nullptr;
-    const Id* ids_ = nullptr;
-    bool active_ = false;
+    IdList ids_;
+    bool of_places_ = false, active_ = false;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

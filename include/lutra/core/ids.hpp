@@ -1,6 +1,7 @@
 // lutra/core/ids.hpp: the rules of ids that all indexes share: their range, the next id, shifts of a merge, id maps.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/id_run.hpp>
 #include <lutra/core/result.hpp>
 #include <lutra/core/types.hpp>
 
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <vector>
@@ -69,6 +71,13 @@ inline Status check_given_ids(const Id* ids, std::size_t n) {
     return {};
 }
 
+/// 0, 1 .. n - 1
+inline std::vector<Id> rising_ids(std::size_t n) {
+    std::vector<Id> ids(n);
+    std::iota(ids.begin(), ids.end(), Id{0});
+    return ids;
+}
+
 /// bad_argument if the shifted id of a merge is out of range.
 inline Status check_shift(Id id, Id shift) {
     if (shift < 0 ? id + shift >= 0 : id <= kMaxId - shift) return {};
@@ -76,7 +85,7 @@ inline Status check_shift(Id id, Id shift) {
 }
 
 /// bad_file unless `map` has an entry for the id that is a valid id.
-inline Status check_mapped(Id id, std::span<const Id> map) {
+inline Status check_mapped(Id id, const IdList& map) {
     if (id < 0 || std::uint64_t(id) >= map.size())
         return {Errc::bad_file, "id {} has no entry in an id map of {} ids", id, map.size()};
     if (map[std::size_t(id)] < 0) return {Errc::bad_file, "id map holds the id {}; accepted: 0 or more", map[std::size_t(id)]};
@@ -124,7 +133,7 @@ class PlaceCheck {
 public:
     explicit PlaceCheck(std::size_t n) : seen_(n, false) {}
 
-    void take(std::span<const Id> ids) {
+    void take(const IdList& ids) {
         for (const Id id : ids) {
             good_ = good_ && std::uint64_t(id) < seen_.size() && !seen_[std::size_t(id)];
             if (!good_) return;
@@ -140,7 +149,7 @@ private:
     bool good_ = true;
 };
 
-inline bool are_places(std::span<const Id> ids, std::size_t n) {
+inline bool are_places(const IdList& ids, std::size_t n) {
     PlaceCheck check(n);
     check.take(ids);
     return check.all();

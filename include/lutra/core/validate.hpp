@@ -11,6 +11,13 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+/// unsupported for an index that is used in place.
+inline Status check_writable(std::string_view call, bool in_place) {
+    if (!in_place) return {};
+    return {Errc::unsupported, "{}: the index is open in place, so it is read-only; accepted: one that load_index() has copied",
+            call};
+}
+
 /// bad_argument if x was made of floats that are not a whole number of rows. `call` names the call in the message.
 inline Status check_whole_rows(std::string_view call, MatrixView x) {
     if (x.rest == 0) return {};

@@ -46,7 +46,7 @@ struct AnyIndex {
     virtual Status merge_from(AnyIndex&, Id) = 0;
     virtual void reset() = 0;
     virtual Status save(Writer&) const = 0;
-    virtual Status map_ids(std::span<const Id>, std::optional<IdMapKind>) = 0;
+    virtual Status map_ids(IdList, std::optional<IdMapKind>) = 0;
     virtual Status make_direct_map() = 0;
     virtual bool ids_are_places() const = 0;
 };
@@ -92,7 +92,7 @@ struct IndexModel final : AnyIndex {
     }
     void reset() override { index.reset(); }
     Status save(Writer& out) const override { return index.save(out); }
-    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) override { return index.map_ids(map, kind); }
+    Status map_ids(IdList map, std::optional<IdMapKind> kind) override { return index.map_ids(map, kind); }
     Status make_direct_map() override { return index.make_direct_map(); }
     bool ids_are_places() const override { return index.ids_are_places(); }
 
@@ -144,16 +144,19 @@ public:
     Status merge_from(Index& other, Id shift) { return model_->merge_from(*other.model_, shift); }
     void reset() { model_->reset(); }
     Status save(Writer& out) const { return model_->save(out); }
-    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) { return model_->map_ids(map, kind); }
+    Status map_ids(IdList map, std::optional<IdMapKind> kind) { return model_->map_ids(map, kind); }
     Status make_direct_map() { return model_->make_direct_map(); }
     bool ids_are_places() const { return model_->ids_are_places(); }
 
     /// What follows the fourcc of a record of any index (io/id_map_record.hpp); load_index() in save_load.hpp begins before it.
     static Result<Index> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
+    /// Keeps memory that the index uses in place, such as a mapped file, for as long as the index lives.
+    void keep(std::shared_ptr<const void> memory) { memory_ = std::move(memory); }
 
 private:
     explicit Index(std::unique_ptr<detail::AnyIndex> model) : model_(std::move(model)) {}
 
+    std::shared_ptr<const void> memory_;
     std::unique_ptr<detail::AnyIndex> model_;
 };
 static_assert(SearchIndex<Index>);

@@ -9,11 +9,15 @@
 #include <lutra/factory/make_index.hpp>
 #include <lutra/factory/save_load.hpp>
 #include <lutra/io/id_map_record.hpp>
+#if !defined(LUTRA_NO_FILES)
+#include <lutra/io/mapped.hpp>
+#endif
 #include <lutra/refine/refine_file.hpp>
 #include <lutra/transform/transformed.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -80,7 +84,8 @@ inline Result<AnyCoarse> AnyCoarse::load(Reader& in, const IndexHeader& index, s
     Fourcc fourcc;
     LUTRA_TRY(read_fourcc(in, fourcc));
     if (is_flat_record(fourcc)) return detail::load_centroids(fourcc, in, index, nlist);
-    Result<Index> over_centroids = read_record<Index>(fourcc, in, depth + 1, options);
+    CopyingReader copies(in);  // the index over centroids is small, and its ids and rows lead to lists: they are checked
+    Result<Index> over_centroids = read_record<Index>(fourcc, copies, depth + 1, options);
     LUTRA_TRY(over_centroids.status());
     return detail::coarse_of(std::move(*over_centroids), index, nlist);
 }
@@ -94,17 +99,43 @@ LUTRA_INLINE Result<Index> Index::load_record(Fourcc fourcc, Reader& in, std::si
 
 LUTRA_INLINE Result<Index> load_index(Reader& in, IndexOptions options) { return read_index<Index>(in, options); }
 
+LUTRA_INLINE Result<Index> open_index(std::span<const std::byte> bytes) {
+    MemoryReader in(bytes, FromMemory::in_place);
+    return load_index(in);
+}
+
 #if !defined(LUTRA_NO_FILES)
+namespace detail {
+
+/// The index of a file, which ends behind its record.
+inline Result<Index> load_all_of(Reader& file, const std::string& path, IndexOptions options) {
+    Result<Index> index = load_index(file, options);
+    if (!index.ok()) return Status{index.status().code(), "{}: {}", path_text(path), index.status().message()};
+    if (file.remaining() != 0)
+        return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path_text(path), file.remaining(),
+                      file.position()};
+    return index;
+}
+
+inline Result<Index> load_mapped(const std::string& path, IndexOptions options) {
+    Result<MappedFile> file = MappedFile::open(path);
+    LUTRA_TRY(file.status());
+    auto kept = std::make_shared<const MappedFile>(std::move(*file));
+    MemoryReader in(kept->bytes(), FromMemory::in_place);
+    options.mmap = false;
+    Result<Index> index = load_all_of(in, path, options);
+    if (index.ok()) index->keep(std::move(kept));
+    return index;
+}
+
+}  // namespace detail
+
 LUTRA_INLINE Result<Index> load_index(const std::string& path, IndexOptions options) {
     return guarded("load", [&]() -> Result<Index> {
+        if (options.mmap) return detail::load_mapped(path, options);
         Result<FileReader> file = FileReader::open(path);
         LUTRA_TRY(file.status());
-        Result<Index> index = load_index(*file, options);
-        if (!index.ok()) return Status{index.status().code(), "{}: {}", path_text(path), index.status().message()};
-        if (file->remaining() != 0)
-            return Status{Errc::bad_file, "{}: {} bytes follow the index record, which ends at {}", path_text(path),
-                          file->remaining(), file->position()};
-        return index;
+        return detail::load_all_of(*file, path, options);
     });
 }
 #endif

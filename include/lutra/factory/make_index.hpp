@@ -85,6 +85,7 @@ LUTRA_INLINE Result<Index> index_factory(std::size_t d, std::string_view text, M
 inline Result<Index> detail::make_index(std::size_t d, std::string_view text, Metric metric, IndexOptions options) {
     if (d < 1 || d > std::size_t(IndexHeader::kMaxDim))
         return Status{Errc::bad_argument, "index_factory: d = {}; accepted: 1 to {}", d, IndexHeader::kMaxDim};
+    if (options.mmap) return Status{Errc::bad_argument, "index_factory: mmap is for load_index() of a path; accepted: false"};
     const Result<Spec> spec = parse_spec(text, d, metric);
     LUTRA_TRY(spec.status());
     d = columns_behind(*spec, d);

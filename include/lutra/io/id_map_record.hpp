@@ -28,6 +28,20 @@ inline std::optional<IdMapKind> id_map_kind(Fourcc fourcc) {
     return std::nullopt;
 }
 
+/// A u64 count and that many ids, copied unless the reader lends them.
+inline Status read_or_lend_ids(Reader& in, std::vector<Id>& copy, IdList& ids) {
+    if (!in.lends()) {
+        LUTRA_TRY(read_counted(in, copy));
+        ids = copy;
+        return {};
+    }
+    const std::byte* at = nullptr;
+    std::size_t n = 0;
+    LUTRA_TRY(lend_counted(in, sizeof(Id), at, n));
+    ids = {IdRun::in_bytes(at), n};
+    return {};
+}
+
 /// Writes the record. write_index() writes the index's own record; id(i) is the id of place i < header.ntotal.
 template <class WriteIndex, class IdOf>
 Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, WriteIndex&& write_index, IdOf&& id) {
@@ -35,13 +49,7 @@ Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, Writ
     LUTRA_TRY(write_header(out, header));
     LUTRA_TRY(write_index());
     LUTRA_TRY(write_value(out, header.ntotal));
-    Id some[512];
-    for (std::size_t i = 0; i < header.ntotal; i += std::size(some)) {
-        const std::size_t n = std::min(std::size(some), std::size_t(header.ntotal) - i);
-        for (std::size_t j = 0; j < n; ++j) some[j] = id(i + j);
-        LUTRA_TRY(write_values(out, some, n));
-    }
-    return {};
+    return write_ids(out, std::size_t(header.ntotal), id);
 }
 
 /// Reads the record behind its fourcc. read_index() reads the index's own record into a Result<Index>, whose ids map_ids()
@@ -49,11 +57,12 @@ Status write_id_map(Writer& out, IdMapKind kind, const IndexHeader& header, Writ
 template <class ReadIndex>
 auto read_id_map(Reader& in, IdMapKind kind, ReadIndex&& read_index) -> decltype(read_index()) {
     IndexHeader header;
-    std::vector<Id> map;
     LUTRA_TRY(read_header(in, header));
     auto index = read_index();
     LUTRA_TRY(index.status());
-    LUTRA_TRY(read_counted(in, map));
+    std::vector<Id> copy;
+    IdList map;
+    LUTRA_TRY(read_or_lend_ids(in, copy, map));
     if (map.size() != index->ntotal())
         return Status{Errc::bad_file, "id map of {} ids for {} vectors", map.size(), index->ntotal()};
     LUTRA_TRY(index->map_ids(map, kind));
@@ -86,6 +95,8 @@ Result<I> read_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions
 template <StoredIndex I>
 Result<I> read_index(Reader& in, IndexOptions options) {
     return guarded("load", [&]() -> Result<I> {
+        if (options.mmap)
+            return Status{Errc::bad_argument, "load: mmap is for a path; bytes in memory are used in place by open_index()"};
         if constexpr (sizeof(std::size_t) < sizeof(std::uint64_t))  // then every length in the stream is a std::size_t
             if (in.remaining() > std::numeric_limits<std::size_t>::max())
                 return Status{Errc::unsupported, "{} bytes, more than this machine can address", in.remaining()};

@@ -5,9 +5,11 @@
 #include <lutra/core/types.hpp>
 #include <lutra/io/stream.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -109,6 +111,17 @@ inline Status write_header(Writer& out, const IndexHeader& header) {
     return write_value(out, std::int32_t(header.metric));
 }
 
+/// A u64 count and that many values of `size` bytes, where they lie.
+inline Status lend_counted(Reader& in, std::size_t size, const std::byte*& at, std::size_t& count) {
+    std::uint64_t n = 0;
+    LUTRA_TRY(read_value(in, n));
+    if (n > in.remaining() / size)
+        return {Errc::bad_file, "truncated: {} values of {} bytes wanted at offset {}, {} bytes are left", n, size, in.position(),
+                in.remaining()};
+    count = std::size_t(n);
+    return in.lend(count * size, at);
+}
+
 /// A u64 count and that many values.
 template <class T, class Allocator>
 Status read_counted(Reader& in, std::vector<T, Allocator>& to) {
@@ -120,6 +133,18 @@ template <class T>
 Status write_counted(Writer& out, const T* from, std::size_t n) {
     LUTRA_TRY(write_value(out, std::uint64_t(n)));
     return write_values(out, from, n);
+}
+
+/// id(i) for each i < n.
+template <class IdOf>
+Status write_ids(Writer& out, std::size_t n, IdOf&& id) {
+    Id some[512];
+    for (std::size_t i = 0; i < n; i += std::size(some)) {
+        const std::size_t m = std::min(std::size(some), n - i);
+        for (std::size_t j = 0; j < m; ++j) some[j] = id(i + j);
+        LUTRA_TRY(write_values(out, some, m));
+    }
+    return {};
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -27,6 +27,14 @@ public:
     virtual Status read(void* to, std::size_t n) = 0;
     virtual std::uint64_t position() const = 0;   ///< bytes read so far
     virtual std::uint64_t remaining() const = 0;  ///< bytes left
+
+    /// True if the bytes lie in memory that outlives what is read, so that an index may use them where they are.
+    virtual bool lends() const { return false; }
+    /// The next n bytes, of a reader that lends; they are read then. Errors: bad_file.
+    virtual Status lend(std::size_t n, const std::byte*& at) {
+        at = nullptr;
+        return {Errc::unsupported, "{} bytes in place; accepted: streams in memory", n};
+    }
 };
 
 /// A sink of bytes.
@@ -37,24 +45,48 @@ public:
     virtual Status write(const void* from, std::size_t n) = 0;
 };
 
-/// Reads bytes owned by the caller: flash, a mapped file, a buffer.
+/// What becomes of bytes in memory: an index copies what it needs, or uses them in place, where they must stay.
+enum class FromMemory : std::uint8_t { copy, in_place };
+
+/// Reads bytes owned by the caller: flash, a mapped file, a buffer. Numbers of a big-endian machine are always copied.
 class MemoryReader final : public Reader {
 public:
-    explicit MemoryReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+    explicit MemoryReader(std::span<const std::byte> bytes, FromMemory use = FromMemory::copy)
+        : bytes_(bytes), lends_(use == FromMemory::in_place && std::endian::native == std::endian::little) {}
 
     Status read(void* to, std::size_t n) override {
-        if (n > remaining())
-            return {Errc::bad_file, "truncated: {} bytes wanted at offset {}, {} are left", n, position_, remaining()};
-        if (n != 0) std::memcpy(to, bytes_.data() + position_, n);
-        position_ += n;
+        const std::byte* from = nullptr;
+        LUTRA_TRY(lend(n, from));
+        if (n != 0) std::memcpy(to, from, n);
         return {};
     }
     std::uint64_t position() const override { return position_; }
     std::uint64_t remaining() const override { return bytes_.size() - position_; }
+    bool lends() const override { return lends_; }
+    Status lend(std::size_t n, const std::byte*& at) override {
+        if (n > remaining())
+            return {Errc::bad_file, "truncated: {} bytes wanted at offset {}, {} are left", n, position_, remaining()};
+        at = bytes_.data() + position_;
+        position_ += n;
+        return {};
+    }
 
 private:
     std::span<const std::byte> bytes_;
     std::size_t position_ = 0;
+    bool lends_;
+};
+
+/// Another reader, which lends nothing: what is read by it is copied.
+class CopyingReader final : public Reader {
+public:
+    explicit CopyingReader(Reader& in) : in_(in) {}
+    Status read(void* to, std::size_t n) override { return in_.read(to, n); }
+    std::uint64_t position() const override { return in_.position(); }
+    std::uint64_t remaining() const override { return in_.remaining(); }
+
+private:
+    Reader& in_;
 };
 
 /// Collects bytes in a vector.

@@ -114,7 +114,7 @@ public:
         const std::size_t n = lists.total();
         if (kind_ == DirectMapKind::array) {
             for (std::size_t l = 0; l < lists.nlist(); ++l)
-                for (const Id id : lists.ids(l).subspan(first[l]))
+                for (const Id id : lists.ids(l).from(first[l]))
                     if (id < 0 || std::uint64_t(id) >= n) return rebuild(lists);
             array_.resize(n, LocationTable::kNowhere);
         }

@@ -26,19 +26,19 @@ public:
     InvertedLists(std::size_t nlist, std::size_t block, std::size_t block_bytes, std::size_t row_bytes = 0)
         : block_(block), block_bytes_(block_bytes), row_bytes_(row_bytes), lists_(nlist) {}
 
-    std::size_t nlist() const { return lists_.size(); }
+    std::size_t nlist() const { return lent_.empty() ? lists_.size() : lent_.size(); }
     std::size_t block() const { return block_; }
     std::size_t block_bytes() const { return block_bytes_; }
     std::size_t row_bytes() const { return row_bytes_; }
-    std::size_t size(std::size_t list) const { return lists_[list].ids.size(); }
+    std::size_t size(std::size_t list) const { return lent_.empty() ? lists_[list].ids.size() : lent_[list].size; }
     ListView view(std::size_t list) const { return view(list, 0, size(list)); }
     /// Vectors [begin, end) of a list; begin must be a multiple of block().
     ListView view(std::size_t list, std::size_t begin, std::size_t end) const {
-        return {block_of(list, begin), lists_[list].ids.data() + begin, end - begin};
+        return {block_of(list, begin), id_run(list) + begin, end - begin};
     }
 
-    std::span<const Id> ids(std::size_t list) const { return lists_[list].ids; }
-    std::span<Id> ids(std::size_t list) { return lists_[list].ids; }
+    IdList ids(std::size_t list) const { return {id_run(list), size(list)}; }
+    std::span<Id> ids_to_set(std::size_t list) { return lists_[list].ids; }
     /// The codes from the block of the vector at `offset` in a list on.
     Codes block_of(std::size_t list, std::size_t offset) {
         const List& l = lists_[list];
@@ -46,7 +46,9 @@ public:
         return {codes_.data() + (l.first + block) * block_bytes_, rows_.data() + (l.first_row + block * block_) * row_bytes_};
     }
     ConstCodes block_of(std::size_t list, std::size_t offset) const {
-        return const_cast<InvertedLists*>(this)->block_of(list, offset);
+        if (lent_.empty()) return const_cast<InvertedLists*>(this)->block_of(list, offset);
+        const std::byte* const codes = lent_[list].codes;  // either blocks or rows
+        return {codes + offset / block_ * block_bytes_, codes + offset / block_ * block_ * row_bytes_};
     }
 
     /// Prefetches the beginning of a list's codes, or of its rows where there are none; the hardware prefetcher follows once the
@@ -61,15 +63,40 @@ public:
 
     std::size_t total() const {
         std::size_t sum = 0;
-        for (const List& l : lists_) sum += l.ids.size();
+        for (std::size_t l = 0; l < nlist(); ++l) sum += size(l);
         return sum;
     }
 
     /// Bytes of codes, rows and ids, with the spare room of lists.
     std::size_t allocated() const {
-        std::size_t bytes = codes_.size() + rows_.size();
+        std::size_t bytes = codes_.size() + rows_.size() + lent_.size() * sizeof(Lent) + own_ids_.size() * sizeof(Id);
         for (const List& l : lists_) bytes += l.ids.capacity() * sizeof(Id);
         return bytes;
+    }
+
+    /// From now on all lists, which are empty, are views of memory that others own, until clear() and after: lend() tells where
+    /// each lies. Such lists are read only; with blocks they have no rows beside them.
+    void use_in_place() {
+        LUTRA_ASSERT(block_bytes_ == 0 || row_bytes_ == 0);
+        lent_.assign(nlist(), Lent());
+        lists_ = {};
+    }
+    bool in_place() const { return !lent_.empty(); }
+    /// ids as stored in a file, at any address; null: 0, 1, 2 ...
+    void lend(std::size_t list, std::size_t size, const std::byte* codes, const std::byte* ids) {
+        lent_[list] = {codes, ids != nullptr ? IdRun::in_bytes(ids) : IdRun(), size};
+    }
+    /// Number i is called map[i] from now on, which all ids have an entry for. The ids of one list that are counted become a view
+    /// of the map; others are copied, 8 bytes each.
+    void map_in_place(const IdList& map) {
+        if (lent_.size() == 1 && lent_[0].ids.counted()) return void(lent_[0].ids = map.run());
+        std::vector<Id> ids;
+        ids.reserve(total());
+        for (Lent& l : lent_) {
+            for (std::size_t i = 0; i < l.size; ++i) ids.push_back(map[std::size_t(l.ids[i])]);
+            l.ids = ids.data() + ids.size() - l.size;
+        }
+        own_ids_ = std::move(ids);
     }
 
     /// Makes room for more [nlist] vectors in each list, so that adding them cannot fail. If memory runs out the lists are
@@ -111,7 +138,7 @@ public:
         if (more * row_bytes_ != 0)
             std::memset(rows_.data() + (lists_[list].first_row + size(list)) * row_bytes_, 0, more * row_bytes_);
     }
-    /// Adds `more` prepared slots with id -1, to be filled through ids(). Cannot fail.
+    /// Adds `more` prepared slots with id -1, to be filled through ids_to_set(). Cannot fail.
     void admit(std::size_t list, std::size_t more) { lists_[list].ids.resize(size(list) + more, kNoId); }
     void grow(std::size_t list, std::size_t more) {
         prepare(list, more);
@@ -124,6 +151,7 @@ public:
     /// Removes all vectors and frees their memory. Cannot fail.
     void clear() {
         for (List& l : lists_) l = List();
+        for (Lent& l : lent_) l = Lent();
         codes_ = rows_ = AlignedVector<std::byte>();
     }
 
@@ -144,6 +172,13 @@ private:
         std::vector<Id> ids;
     };
 
+    struct Lent {
+        const std::byte* codes = nullptr;
+        IdRun ids;
+        std::size_t size = 0;
+    };
+
+    IdRun id_run(std::size_t list) const { return lent_.empty() ? IdRun(lists_[list].ids.data()) : lent_[list].ids; }
     std::size_t blocks(std::size_t n) const { return (n + block_ - 1) / block_; }
 
     std::size_t room(const List& l, std::size_t more) const {
@@ -174,6 +209,8 @@ private:
     std::size_t block_ = 1, block_bytes_ = 0, row_bytes_ = 0;
     std::vector<List> lists_;
     AlignedVector<std::byte> codes_, rows_;
+    AlignedVector<Lent> lent_;  // in place: instead of all these
+    std::vector<Id> own_ids_;   // of lists in place whose ids a map has replaced
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

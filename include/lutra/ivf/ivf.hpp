@@ -4,7 +4,8 @@
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training. The
 // factory makes both as Ivf<AnyCoarse, Flat>.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_search.hpp, ivf_change.hpp and ivf_form.hpp, which this includes, search and change an index; ivf_file.hpp has its record.
+// ivf_search.hpp, ivf_change.hpp, ivf_form.hpp and ivf_ids.hpp, which this includes, search and change an index; ivf_file.hpp has
+// its record.
 // Sources: Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans.hpp>
@@ -74,7 +75,9 @@ public:
         return guarded("k_factor", [&] { return no_refine_stage(*this, k_factor); });
     }
     std::size_t code_size() const { return encoding_.code_size(); }
-    Storage storage() const { return {std::string(encoding_.form()), lists_.allocated()}; }
+    Storage storage() const {
+        return {std::string(encoding_.form()).append(lists_.in_place() ? kInPlaceForm : ""), lists_.allocated()};
+    }
     std::size_t training_rows() const {
         return std::max(coarse_.learns() ? nlist_ * KMeansConfig{}.max_points_per_centroid : 0, encoding_.training_rows());
     }
@@ -130,7 +133,11 @@ public:
     /// Builds a direct map of this kind and keeps it up to date from now on; none drops it. Memory: 8 bytes a vector as an array,
     /// 20 to 45 as a hash table, which ids at or above ntotal() need.
     Status set_direct_map(DirectMapKind kind) {
-        return guarded("direct map", [&] { return direct_map_.build(kind, lists_), Status(); });
+        return guarded("direct map", [&]() -> Status {
+            LUTRA_TRY(check_writable("direct map", in_place_));
+            direct_map_.build(kind, lists_);
+            return {};
+        });
     }
     Status make_direct_map() { return direct_map_.kind() == DirectMapKind::none ? set_direct_map(DirectMapKind::array) : Status(); }
 
@@ -151,7 +158,7 @@ public:
     template <class Fill>
     static Result<Ivf> from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill);
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().
-    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);
+    Status map_ids(IdList map, std::optional<IdMapKind> kind);
     bool ids_are_places() const;
 
 private:
@@ -178,6 +185,7 @@ private:
                 std::max(nlist_, encoding_.least_training_rows())};
     }
     Status check_add(MatrixView x) const {
+        LUTRA_TRY(check_writable("add", in_place_));
         LUTRA_TRY(check_shape("add", x, d_));
         LUTRA_TRY(check_part_metric("add", metric_));
         LUTRA_TRY(check_trained("add"));
@@ -221,7 +229,7 @@ private:
     // After a file has filled the lists.
     void count_loaded() {
         ntotal_ = lists_.total(), next_id_ = NextId();
-        next_id_.pass(highest_id());
+        if (!lists_.in_place()) next_id_.pass(highest_id());  // in place: never used, and would read all ids
     }
     Id highest_id() const {
         Id highest = kNoId;
@@ -274,6 +282,7 @@ private:
     Status train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const;
     void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const;
     Status append(MatrixView x, NewIds ids, const Resources& resources);
+    Status map_ids_in_place(const IdList& map, std::optional<IdMapKind> kind);
     Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const;
     void encode(std::size_t list, MatrixView x, std::span<const std::size_t> rows);
     std::size_t remove_from(std::size_t list, const std::vector<bool>& goes, std::size_t at);
@@ -286,6 +295,7 @@ private:
     Metric metric_;
     std::size_t nlist_, nprobe_ = 1, ntotal_ = 0;
     NextId next_id_;
+    bool in_place_ = false;                  // lists are, or might be, in memory of others
     bool positional_ = true;                 // ids are those add() gave
     IdMapKind id_map_ = IdMapKind::two_way;  // in files, where ids are not positional
     Coarse coarse_;
@@ -299,4 +309,5 @@ private:
 
 #include <lutra/ivf/ivf_change.hpp>
 #include <lutra/ivf/ivf_form.hpp>
+#include <lutra/ivf/ivf_ids.hpp>
 #include <lutra/ivf/ivf_search.hpp>

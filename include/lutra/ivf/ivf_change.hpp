@@ -1,4 +1,4 @@
-// lutra/ivf/ivf_change.hpp: the calls of Ivf beside search: train, add, remove_ids, merge_from, map_ids, reconstruct_n.
+// lutra/ivf/ivf_change.hpp: the calls of Ivf beside search: train, add, remove_ids, merge_from.
 // SPDX-License-Identifier: MIT
 //
 // Each call first does everything that can fail: it checks the rows, allocates, and fills reserved slots that no search sees yet;
@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -23,6 +22,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::train(MatrixView x, const Resources& resources) {
     return guarded("train", [&]() -> Status {
+        LUTRA_TRY(check_writable("train", in_place_));
         LUTRA_TRY(check_some_rows("train", x, d_));
         LUTRA_TRY(check_part_metric("train", metric_));
         LUTRA_TRY(encoding_.check_metric(metric_));
@@ -134,7 +134,7 @@ Status Ivf<Coarse, E>::append(MatrixView x, NewIds ids, const Resources& resourc
     // Nothing fails any more.
     for (std::size_t l = 0; l < nlist_; ++l) {
         lists_.admit(l, rows_of(l).size());
-        for (std::size_t at = before[l]; const std::size_t i : rows_of(l)) lists_.ids(l)[at++] = ids[i];
+        for (std::size_t at = before[l]; const std::size_t i : rows_of(l)) lists_.ids_to_set(l)[at++] = ids[i];
         if (!squared.empty()) spreads_.set(l, squared[l], lists_.size(l));
     }
     coarse_.set_spreads(spreads_.rms());
@@ -190,6 +190,7 @@ Status Ivf<Coarse, E>::assign(MatrixView x, std::span<Id> lists, const Resources
 template <CoarseQuantizer Coarse, Encoding E>
 Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
     return guarded("remove", [&]() -> Result<std::size_t> {
+        LUTRA_TRY(check_writable("remove", in_place_));
         std::vector<bool> goes;  // list by list
         goes.reserve(ntotal_);
         Id highest = kNoId;
@@ -213,7 +214,7 @@ Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
         }
         coarse_.set_spreads(spreads_.rms());
         if (renumbers) {
-            std::iota(lists_.ids(0).begin(), lists_.ids(0).end(), Id{0});
+            std::iota(lists_.ids_to_set(0).begin(), lists_.ids_to_set(0).end(), Id{0});
             next_id_ = NextId(Id(ntotal_));
         }
         direct_map_.rebuild(lists_);
@@ -230,7 +231,7 @@ std::size_t Ivf<Coarse, E>::remove_from(std::size_t list, const std::vector<bool
         if (goes[at + i]) continue;
         if (kept != i) {
             copy_code(lists_, {list, i}, {list, kept});
-            lists_.ids(list)[kept] = lists_.ids(list)[i];
+            lists_.ids_to_set(list)[kept] = lists_.ids(list)[i];
         }
         ++kept;
     }
@@ -241,6 +242,7 @@ std::size_t Ivf<Coarse, E>::remove_from(std::size_t list, const std::vector<bool
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::merge_from(Ivf& other, Id shift) {
     return guarded("merge", [&]() -> Status {
+        LUTRA_TRY(check_writable("merge", in_place_));
         LUTRA_TRY(check_mergeable(other));
         if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
         if (other.ntotal_ == 0) return {};
@@ -299,49 +301,8 @@ void Ivf<Coarse, E>::take_over(const InvertedLists& from, std::size_t list, Id s
     lists_.grow(list, from.size(list));
     for (std::size_t i = 0; i < from.size(list); ++i) {
         copy_code(from, {list, i}, {list, old + i});
-        lists_.ids(list)[old + i] = from.ids(list)[i] + shift;
+        lists_.ids_to_set(list)[old + i] = from.ids(list)[i] + shift;
     }
-}
-
-template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) {
-    return guarded("map ids", [&]() -> Status {
-        Id highest = kNoId;
-        for (std::size_t l = 0; l < lists_.nlist(); ++l)
-            for (const Id id : lists_.ids(l)) {
-                LUTRA_TRY(check_mapped(id, map));
-                highest = std::max(highest, map[std::size_t(id)]);
-            }
-        direct_map_.reserve(ntotal_, highest < Id(ntotal_));
-
-        // Nothing fails any more.
-        for (std::size_t l = 0; l < lists_.nlist(); ++l)
-            for (Id& id : lists_.ids(l)) id = map[std::size_t(id)];
-        count_loaded();
-        positional_ = false;
-        id_map_ = kind.value_or(id_map_);
-        direct_map_.rebuild(lists_);
-        return {};
-    });
-}
-
-template <CoarseQuantizer Coarse, Encoding E>
-bool Ivf<Coarse, E>::ids_are_places() const {
-    if (!coarse_.learns()) return positional_;
-    PlaceCheck check(ntotal_);
-    for (std::size_t l = 0; l < lists_.nlist(); ++l) check.take(lists_.ids(l));
-    return check.all();
-}
-
-template <CoarseQuantizer Coarse, Encoding E>
-Status Ivf<Coarse, E>::reconstruct_n(Id first, std::size_t n, float* out) const {
-    return guarded("reconstruct", [&] {
-        WantedIds wanted(first, n, ntotal_);
-        for (std::size_t l = 0; l < lists_.nlist(); ++l)
-            for (std::size_t i = 0; i < lists_.size(l); ++i)
-                if (const auto at = wanted.meet(lists_.ids(l)[i])) decode({l, i}, out + *at * d_);
-        return wanted.status();
-    });
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

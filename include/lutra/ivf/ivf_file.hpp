@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -140,10 +139,12 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in, IndexOptions optio
         Result<E> encoding = E::load_alone(in, header, codes, options);
         LUTRA_TRY(encoding.status());
         Ivf index(header.d, header.metric, 1, Coarse(OneList()), std::move(*encoding));
-        std::vector<Id> ids(std::size_t(header.ntotal));
-        std::iota(ids.begin(), ids.end(), Id{0});
-        if (index.is_trained()) index.lists_.adopt(std::move(codes), std::move(ids));
+        if (codes.lent != nullptr)
+            index.lists_.use_in_place(), index.lists_.lend(0, std::size_t(header.ntotal), codes.lent, nullptr);
+        else if (index.is_trained())
+            index.lists_.adopt(std::move(codes), rising_ids(std::size_t(header.ntotal)));
         index.count_loaded();
+        index.in_place_ = in.lends();
         return index;
     });
 }
@@ -188,7 +189,9 @@ public:
         }
     }
     /// Ids of a list, each >= 0, behind its codes.
-    std::span<Id> ids(std::size_t list) { return index_.lists_.ids(list); }
+    std::span<Id> ids(std::size_t list) { return index_.lists_.ids_to_set(list); }
+    /// True if codes in memory are those of a file, so that lists can be used in place.
+    bool keeps_codes() const { return index_.is_trained() && RowStored<E>; }
 
     /// For records of codes in blocks.
     const E& encoding() const { return index_.encoding_; }
@@ -232,7 +235,7 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coar
         if (index.ntotal_ != header.ntotal)
             return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
         index.nprobe_ = std::clamp<std::size_t>(std::size_t(record.nprobe), 1, index.nlist_);
-        LUTRA_TRY(index.set_direct_map(record.map));
+        if (!index.lists_.in_place()) LUTRA_TRY(index.set_direct_map(record.map));
         return index;
     });
 }
@@ -255,12 +258,14 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord&
     LUTRA_TRY(DirectMap::load_kind(in, record.map));
     Result<E> encoding = E::load_fields(in, record.header, options);
     LUTRA_TRY(encoding.status());
-    return from_record(record, std::move(coarse), std::move(*encoding), [&](ListFiller& filler) {
+    Result<Ivf> index = from_record(record, std::move(coarse), std::move(*encoding), [&](ListFiller& filler) {
         if constexpr (BlockStored<E>)
             return read_block_lists(in, filler);
         else
             return read_lists(in, filler);
     });
+    if (index.ok()) index->in_place_ = in.lends();
+    return index;
 }
 
 // Centroids are like the rows to come, of which a file has those of one list first. Empty without centroids.

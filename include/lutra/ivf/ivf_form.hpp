@@ -24,7 +24,7 @@ InvertedLists Ivf<Coarse, E>::stored_as(const E& form) const {
     const std::vector<const float*> pointers = row_pointers({rows.data(), kTogether, d_});
     for (std::size_t l = 0; l < lists.nlist(); ++l) {
         lists.grow(l, sizes[l]);
-        std::copy_n(lists_.ids(l).begin(), sizes[l], lists.ids(l).begin());
+        std::copy_n(lists_.ids(l).begin(), sizes[l], lists.ids_to_set(l).begin());
         for (std::size_t first = 0; first < sizes[l]; first += kTogether) {
             const std::size_t n = std::min(kTogether, sizes[l] - first);
             for (std::size_t i = 0; i < n; ++i) decode({l, first + i}, rows.data() + i * d_);

@@ -34,7 +34,7 @@ Status write_lists(Writer& out, const InvertedLists& lists, std::size_t nlist, s
     for (std::size_t l = 0; l < lists.nlist(); ++l) {
         const ListView list = lists.view(l);
         LUTRA_TRY(write_codes(list));
-        LUTRA_TRY(write_values(out, list.ids, list.size));
+        LUTRA_TRY(write_ids(out, list.size, [&](std::size_t i) { return list.ids[i]; }));
     }
     return {};
 }
@@ -74,6 +74,16 @@ inline Status read_list_ids(Reader& in, std::size_t list, std::span<Id> ids) {
     return {};
 }
 
+// A list whose codes and ids lie in the stream's memory. Its ids are not checked, as that would read them from the disk.
+template <class ListFiller>
+Status lend_list(Reader& in, ListFiller& filler, std::size_t list, std::size_t size) {
+    const std::byte *codes = nullptr, *ids = nullptr;
+    LUTRA_TRY(in.lend(size * filler.code_bytes(), codes));
+    LUTRA_TRY(in.lend(size * sizeof(Id), ids));
+    filler.lists().lend(list, size, codes, ids);
+    return {};
+}
+
 }  // namespace detail
 
 /// The stream must hold that many vectors, of vector_bytes each; nlist: lists there are, none if the index is untrained.
@@ -105,8 +115,13 @@ Status read_lists(Reader& in, ListFiller& filler) {
         return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", code_bytes, filler.code_bytes()};
     LUTRA_TRY(detail::read_list_sizes(in, nlist, sizes));
     LUTRA_TRY(filler.set_sizes(in, sizes, filler.code_bytes() + sizeof(Id)));
+    if (in.lends() && filler.keeps_codes()) filler.lists().use_in_place();
     for (const ListSize& s : sizes) {
         if (s.size == 0) continue;
+        if (filler.lists().in_place()) {
+            LUTRA_TRY(detail::lend_list(in, filler, std::size_t(s.list), std::size_t(s.size)));
+            continue;
+        }
         LUTRA_TRY(filler.read_codes(in, std::size_t(s.list)));
         LUTRA_TRY(detail::read_list_ids(in, std::size_t(s.list), filler.ids(std::size_t(s.list))));
     }
@@ -126,7 +141,8 @@ Status write_block_lists(Writer& out, const InvertedLists& lists, std::size_t nl
         const ListView list = l < lists.nlist() ? lists.view(l) : ListView{};
         bytes.resize((list.size + encoding.file_block() - 1) / encoding.file_block() * encoding.file_block_bytes());
         encoding.to_file(list, bytes);
-        LUTRA_TRY(write_counted(out, list.ids, list.size));
+        LUTRA_TRY(write_value(out, std::uint64_t(list.size)));
+        LUTRA_TRY(write_ids(out, list.size, [&](std::size_t i) { return list.ids[i]; }));
         LUTRA_TRY(write_counted(out, bytes.data(), bytes.size()));
     }
     return {};
@@ -147,6 +163,19 @@ inline Status read_block_list(Reader& in, std::size_t l, const BlockSize& block,
         return {Errc::bad_file, "list {}: {} bytes of codes for {} vectors", l, codes.size(), ids.size()};
     for (const Id id : ids)
         if (id < 0) return {Errc::bad_file, "list {} holds the id {}; accepted: 0 or more", l, id};
+    return {};
+}
+
+/// The same in the stream's memory; the ids are not checked.
+inline Status lend_block_list(Reader& in, std::size_t l, const BlockSize& block, InvertedLists& lists) {
+    const std::byte *ids = nullptr, *codes = nullptr;
+    std::size_t n = 0, bytes = 0;
+    LUTRA_TRY(lend_counted(in, sizeof(Id), ids, n));
+    LUTRA_TRY(lend_counted(in, 1, codes, bytes));
+    if (bytes != (n + block.vectors - 1) / block.vectors * block.bytes)
+        return {Errc::bad_file, "list {}: {} bytes of codes for {} vectors", l, bytes, n};
+    if (n != 0 && lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, n};
+    if (n != 0) lists.lend(l, n, codes, ids);
     return {};
 }
 
@@ -176,6 +205,11 @@ Status read_block_lists(Reader& in, ListFiller& filler) {
     InvertedLists& lists = filler.lists();
     const detail::BlockSize block{encoding.file_block(), encoding.file_block_bytes()};
     LUTRA_TRY(detail::read_block_lists_header(in, filler.nlist(), block));
+    if (in.lends() && encoding.keeps_file_blocks()) {
+        lists.use_in_place();
+        for (std::size_t l = 0; l < filler.nlist(); ++l) LUTRA_TRY(detail::lend_block_list(in, l, block, lists));
+        return {};
+    }
     const std::uint64_t per_block = (block.vectors + lists.block() - 1) / lists.block();  // of ours, in one of the stream
     const std::uint64_t filled = filler.ntotal() / lists.block() + std::min(lists.nlist(), filler.ntotal());
     lists.reserve_in_order(std::size_t(std::min(filled, in.remaining() / block.bytes * per_block)));
@@ -187,7 +221,7 @@ Status read_block_lists(Reader& in, ListFiller& filler) {
         if (lists.nlist() == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", l, ids.size()};
         if (!lists.make_list(l, ids.size()))
             return {Errc::bad_file, "IVF record says {} vectors, its lists hold more", filler.ntotal()};
-        std::copy(ids.begin(), ids.end(), lists.ids(l).begin());
+        std::copy(ids.begin(), ids.end(), lists.ids_to_set(l).begin());
         encoding.from_file(codes, ids.size(), filler.centroid_of(l), lists.block_of(l, 0));
     }
     return {};

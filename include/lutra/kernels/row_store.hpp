@@ -33,25 +33,32 @@ inline bool are_whole(const float* x, std::size_t n) {
     return true;
 }
 
-/// Rows [n, d]. Const calls are thread-safe. Only reserve() allocates.
+/// Rows [n, d]. Const calls are thread-safe. Only reserve() allocates. Rows in memory of others (use_in_place()) are read only.
 class RowStore {
 public:
     explicit RowStore(std::size_t d) : d_(d) {}
 
-    std::size_t size() const { return (whole_ ? bytes_.size() : floats_.size()) / d_; }
+    std::size_t size() const { return lent_ != nullptr ? n_lent_ : (whole_ ? bytes_.size() : floats_.size()) / d_; }
     bool whole() const { return whole_; }
-    std::string_view form() const { return whole_ ? "whole numbers as bytes" : "floats"; }
+    std::string_view form() const { return lent_ != nullptr ? "floats, in place" : whole_ ? "whole numbers as bytes" : "floats"; }
     std::size_t allocated() const { return bytes_.capacity() + floats_.capacity() * sizeof(float); }
     std::size_t row_bytes() const { return whole_ ? d_ : d_ * sizeof(float); }
 
-    /// The score of q [d] and the row at a place.
-    float score(Metric metric, const float* q, std::size_t place) const {
-        return whole_ ? score_row(metric, q, bytes_.data() + place * d_, d_)
-                      : score_row(metric, q, floats_.data() + place * d_, d_);
+    /// From now on the rows are n of d floats each, at any address.
+    void use_in_place(const std::byte* rows, std::size_t n) { lent_ = rows, n_lent_ = n; }
+    bool in_place() const { return lent_ != nullptr; }
+
+    /// The score of q [d] and the row at a place. scratch [d]: for rows at an address where floats may not be read.
+    float score(Metric metric, const float* q, std::size_t place, float* scratch) const {
+        if (whole_) return score_row(metric, q, bytes_.data() + place * d_, d_);
+        if (lent_ == nullptr) return score_row(metric, q, floats_.data() + place * d_, d_);
+        if (is_aligned<float>(lent_)) return score_row(metric, q, reinterpret_cast<const float*>(float_row(place)), d_);
+        copy(place, scratch);
+        return score_row(metric, q, scratch, d_);
     }
     void copy(std::size_t place, float* out) const {
         const std::size_t first = place * d_;
-        if (!whole_) return void(std::memcpy(out, floats_.data() + first, d_ * sizeof(float)));
+        if (!whole_) return void(std::memcpy(out, float_row(place), d_ * sizeof(float)));
         for (std::size_t t = 0; t < d_; ++t) out[t] = float(bytes_[first + t]);
     }
     /// Prefetches at most `most` bytes of a row.
@@ -59,7 +66,7 @@ public:
         if (whole_)
             prefetch_bytes(bytes_.data() + place * d_, std::min(most, d_));
         else
-            prefetch_bytes(floats_.data() + place * d_, std::min(most, d_ * sizeof(float)));
+            prefetch_bytes(float_row(place), std::min(most, d_ * sizeof(float)));
     }
 
     /// Makes room for the rows x, or for `to_come` rows that begin with them, and takes a form that holds x. The first call
@@ -78,11 +85,12 @@ public:
     void append(const RowStore& other) {
         const std::size_t before = size() * d_, n = other.size() * d_;
         whole_ ? bytes_.resize(before + n) : floats_.resize(before + n);
+        if (!other.whole_ && n != 0) return void(std::memcpy(floats_.data() + before, other.float_row(0), n * sizeof(float)));
         for (std::size_t i = 0; i < n; ++i)
             if (whole_)
                 bytes_[before + i] = other.bytes_[i];
             else
-                floats_[before + i] = other.whole_ ? float(other.bytes_[i]) : other.floats_[i];
+                floats_[before + i] = float(other.bytes_[i]);
     }
 
     void move(std::size_t from, std::size_t to) {
@@ -92,9 +100,13 @@ public:
             std::memcpy(floats_.data() + to * d_, floats_.data() + from * d_, d_ * sizeof(float));
     }
     void truncate(std::size_t n) { whole_ ? bytes_.resize(n * d_) : floats_.resize(n * d_); }
-    void clear() { truncate(0); }
+    void clear() { lent_ != nullptr ? void(n_lent_ = 0) : truncate(0); }
 
 private:
+    const std::byte* float_row(std::size_t place) const {
+        const std::byte* const rows = lent_ != nullptr ? lent_ : reinterpret_cast<const std::byte*>(floats_.data());
+        return rows + place * d_ * sizeof(float);
+    }
     void reserve(std::size_t more, bool whole) {
         const std::size_t n = size(), need = n + more;
         if (n == 0 && more != 0 && whole != whole_) take_form(whole, need);
@@ -115,6 +127,8 @@ private:
     bool whole_ = false;
     AlignedVector<float> floats_;
     AlignedVector<std::uint8_t> bytes_;
+    const std::byte* lent_ = nullptr;  // null: rows are in the vectors
+    std::size_t n_lent_ = 0;
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

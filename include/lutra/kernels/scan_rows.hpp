@@ -15,10 +15,10 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// Rows [n, d] and their ids [n]; without ids a row is called by its number.
 struct RowsView {
     const float* rows = nullptr;
-    const Id* ids = nullptr;
+    IdRun ids;
     std::size_t n = 0, d = 0;
 
-    Id id(std::size_t row) const { return ids != nullptr ? ids[row] : Id(row); }
+    Id id(std::size_t row) const { return ids[row]; }
 };
 
 namespace detail {

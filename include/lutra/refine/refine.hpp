@@ -106,7 +106,7 @@ public:
                 rescore(part, k, wanted, found.ids, rows, r);
                 for (std::size_t j = 0; j < part.n; ++j)
                     if (rows.ids[j * k + k - 1] == kNoId && found.ids[j * wanted + wanted - 1] != kNoId)
-                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter);
+                        search_all(part.row(j), k, rows.rows_from(j, k), p.filter, arena);
             }
             return Status{};
         });
@@ -125,8 +125,9 @@ public:
             for (std::size_t i = 0; i < q.n; i += tile) {
                 const MatrixView part = q.rows(i, std::min(q.n, i + tile));
                 LUTRA_TRY(base_.range_search(part, everywhere, visited, p, r));
-                r.executor.for_each(
-                    part.n, [&](std::size_t j, std::size_t) { keep_near(part.row(j), visited, j, params.order, found[i + j]); });
+                r.executor.for_each(part.n, [&](std::size_t j, std::size_t worker) {
+                    keep_near(part.row(j), visited, j, params.order, found[i + j], r.workspace->arena(worker));
+                });
             }
             write_range(metric(), found, out);
             return Status{};
@@ -161,10 +162,11 @@ public:
     /// What follows the fourcc of the record. depth: records and transforms around it (io/id_map_record.hpp).
     static Result<Refine> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
     static Result<Refine> assemble(Base base, RowStore rows, float k_factor);
-    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind);  ///< needs no memory after remove_ids(), as Ivf's
+    Status map_ids(IdList map, std::optional<IdMapKind> kind);  ///< needs no memory after remove_ids(), as Ivf's
     /// Places need no map; there is none for ids of the caller's.
     Status make_direct_map() const {
         return guarded("direct map", [&]() -> Status {
+            LUTRA_TRY(check_writable("direct map", in_place()));
             if (ids_.empty()) return {};
             return {Errc::unsupported,
                     "direct map: {} holds ids of the caller's; it finds rows fast by place only: add() without ids", spec()};
@@ -183,11 +185,15 @@ private:
     static constexpr std::size_t kRangeCandidates = std::size_t{1} << 22;  // visited rows of a tile: 117 MB, with the base's
     static constexpr std::size_t kAheadBytes = 4096;
 
-    Id id_of(std::size_t place) const { return ids_.empty() ? Id(place) : ids_[place]; }
+    bool in_place() const { return rows_.in_place(); }
+    IdList ids() const { return {ids_.empty() ? lent_ids_ : IdRun(ids_.data()), ntotal()}; }
+    Id id_of(std::size_t place) const { return ids()[place]; }
     bool has_map() const { return from_map_ || !ids_.empty(); }
     std::size_t place_of(Id id) const {
-        if (ids_.empty()) return std::uint64_t(id) < ntotal() ? std::size_t(id) : ntotal();
-        return std::size_t(std::find(ids_.begin(), ids_.end(), id) - ids_.begin());
+        if (ids().run().counted()) return std::uint64_t(id) < ntotal() ? std::size_t(id) : ntotal();
+        std::size_t place = 0;
+        while (place < ntotal() && id_of(place) != id) ++place;
+        return place;
     }
     std::size_t candidates_for(std::size_t k, float k_factor) const {
         const std::size_t most = std::max<std::size_t>(ntotal(), 1);
@@ -208,17 +214,19 @@ private:
             BorrowedWorkspace workspace(resources);
             SearchParams by_place = params;
             by_place.k_factor = 0, by_place.order = Order::rough;
-            if (!ids_.empty()) by_place.filter = params.filter.of_places(ids_.data());
+            if (in_place() || !ids_.empty()) by_place.filter = params.filter.of_places(ids());
             return f(by_place, workspace.resources());
         });
     }
 
     // For a query so far from 0 that exact distances of candidates overflow and fewer than k are left. The base's estimates
     // overflow sooner, so they say nothing about the order of rows: all rows are compared, whatever lists they are in.
-    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places) const {
+    void search_all(const float* q, std::size_t k, HitsView out, const IdFilter& places, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        float* const scratch = scratch_row(arena);
         TopK top(out.distances, out.ids, k);
         for (std::size_t place = 0; place < ntotal(); ++place)
-            if (places.accepts(Id(place))) top.push(rows_.score(metric(), q, place), id_of(place));
+            if (places.accepts(Id(place))) top.push(rows_.score(metric(), q, place, scratch), id_of(place));
         top.write(metric());
     }
 
@@ -226,33 +234,43 @@ private:
     void rescore(MatrixView q, std::size_t k, std::size_t wanted, const Id* found, HitsView out, const Resources& resources) const {
         constexpr std::size_t kFloatsPerTask = std::size_t{1} << 18;  // waking a worker costs as much as some thousand
         const std::size_t grain = std::max<std::size_t>(1, kFloatsPerTask / (wanted * dim()));
-        resources.executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t) {
+        resources.executor.for_ranges(q.n, grain, [&](std::size_t begin, std::size_t end, std::size_t worker) {
             for (std::size_t i = begin; i < end; ++i) {
                 TopK top(out.distances + i * k, out.ids + i * k, k);
-                score_places(q.row(i), std::span(found + i * wanted, wanted), [&](float score, Id id) { top.push(score, id); });
+                score_places(
+                    q.row(i), std::span(found + i * wanted, wanted), [&](float score, Id id) { top.push(score, id); },
+                    resources.workspace->arena(worker));
                 top.write(metric());
             }
         });
     }
 
-    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near) const {
+    void keep_near(const float* q, const RangeHits& visited, std::size_t query, Order order, RangeCollector& near,
+                   Arena& arena) const {
         const std::size_t begin = visited.lims[query], end = visited.lims[query + 1];
-        score_places(q, std::span(visited.ids).subspan(begin, end - begin), [&](float score, Id id) { near.push(score, id); });
+        score_places(
+            q, std::span(visited.ids).subspan(begin, end - begin), [&](float score, Id id) { near.push(score, id); }, arena);
         near.arrange(order);
     }
 
-    // Calls push(exact score, id) for the row at each place; places below 0 are empty slots. Rows are scattered in memory, so they
+    float* scratch_row(Arena& arena) const { return arena.take<float>(in_place() ? d_ : 0).data(); }
+
+    // Calls push(exact score, id) for the row at each place; places below 0 are empty slots, and files that are used in place may
+    // hold others that are none. Rows are scattered in memory, so they
     // are prefetched about 4 KB ahead. Visiting them by place, or stopping halfway through a row, was no faster:
     // bench/DEAD_ENDS.md.
     template <class Push>
-    void score_places(const float* q, std::span<const Id> places, Push&& push) const {
+    void score_places(const float* q, std::span<const Id> places, Push&& push, Arena& arena) const {
+        const Arena::Frame frame(arena);
+        float* const scratch = scratch_row(arena);
+        const auto has_row = [this](Id place) { return std::uint64_t(place) < ntotal(); };
         const std::size_t ahead = std::clamp<std::size_t>(kAheadBytes / rows_.row_bytes(), 1, 8);
         for (std::size_t i = 0; i < places.size() + ahead; ++i) {
-            if (i < places.size() && places[i] >= 0)
+            if (i < places.size() && has_row(places[i]))
                 rows_.prefetch(std::size_t(places[i]), kAheadBytes);  // hardware fetches the rest
-            if (i < ahead || places[i - ahead] < 0) continue;
+            if (i < ahead || !has_row(places[i - ahead])) continue;
             const std::size_t place = std::size_t(places[i - ahead]);
-            push(rows_.score(metric(), q, place), id_of(place));
+            push(rows_.score(metric(), q, place, scratch), id_of(place));
         }
     }
 
@@ -274,7 +292,8 @@ private:
     std::size_t d_;        // base_.dim(), which may be an indirect call
     Metric metric_;        // of the rows as they were before an L2norm in the base: l2 or inner_product
     RowStore rows_;        // [ntotal, d], by place
-    std::vector<Id> ids_;  // [ntotal], or empty: an id is its place
+    std::vector<Id> ids_;  // [ntotal], or empty: an id is its place,
+    IdRun lent_ids_;       // except in place, with a map that is used in place, too
     NextId next_id_;
     bool from_map_ = false;  // loaded from an id map, which files keep even if ids are places
     IdMapKind id_map_ = IdMapKind::two_way;

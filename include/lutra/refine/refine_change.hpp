@@ -20,6 +20,7 @@ namespace lutra::inline LUTRA_ABI_TAG {
 
 template <SearchIndex Base>
 Status Refine<Base>::train(MatrixView x, const Resources& resources) {
+    LUTRA_TRY(check_writable("train", in_place()));
     LUTRA_TRY(base_.train(x, resources));
     forget_rows();
     return {};
@@ -42,6 +43,7 @@ Status Refine<Base>::add_with_ids(MatrixView x, const Id* ids, const Resources& 
 
 template <SearchIndex Base>
 Status Refine<Base>::append(MatrixView x, NewIds ids, bool are_places, const Resources& resources) {
+    LUTRA_TRY(check_writable("add", in_place()));
     LUTRA_TRY(check_shape("add", x, dim()));
     if (x.n == 0) return base_.add(x, resources);  // also for ids of the caller's: without rows nothing changes
     LUTRA_TRY(reserve("add", x, x.n, are_places));
@@ -79,6 +81,7 @@ void Refine<Base>::append_rows(const Rows& rows, std::size_t n, IdOf id_of_row, 
 template <SearchIndex Base>
 Result<std::size_t> Refine<Base>::remove_ids(const IdFilter& filter) {
     return guarded("remove", [&]() -> Result<std::size_t> {
+        LUTRA_TRY(check_writable("remove", in_place()));
         const bool keep_ids = nlist() != 0 || !ids_.empty();
         std::vector<Id> to(ntotal()), ids;  // the new place of each row, -1 if it goes; the ids of those that stay
         Id kept = 0;
@@ -118,6 +121,7 @@ void Refine<Base>::drop_ids_if_places() {
 
 template <SearchIndex Base>
 Status Refine<Base>::merge_from(Refine& other, Id shift) {
+    LUTRA_TRY(check_writable("merge", in_place()));
     if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
     if (other.ntotal() == 0) return base_.merge_from(other.base_, 0);  // says whether they are alike
     for (std::size_t place = 0; place < other.ntotal(); ++place) LUTRA_TRY(check_shift(other.id_of(place), shift));
@@ -136,8 +140,12 @@ Status Refine<Base>::merge_from(Refine& other, Id shift) {
 
 /// Gives the vectors other ids: number i becomes map[i].
 template <SearchIndex Base>
-Status Refine<Base>::map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) {
+Status Refine<Base>::map_ids(IdList map, std::optional<IdMapKind> kind) {
     return guarded("map ids", [&]() -> Status {
+        if (in_place() && ids().run().counted() && map.size() >= ntotal()) {  // not read: it may be as large as the file
+            lent_ids_ = map.run(), from_map_ = true, id_map_ = kind.value_or(id_map_);
+            return {};
+        }
         Id highest = kNoId;
         bool places = nlist() != 0;
         for (std::size_t place = 0; place < ntotal(); ++place) {
@@ -146,9 +154,8 @@ Status Refine<Base>::map_ids(std::span<const Id> map, std::optional<IdMapKind> k
             highest = std::max(highest, id), places = places && id == Id(place);
         }
         if (!places && ids_.empty()) {
-            std::vector<Id> ids(ntotal());
-            std::iota(ids.begin(), ids.end(), Id{0});
-            ids_ = std::move(ids);
+            std::vector<Id> now(ids().begin(), ids().end());
+            ids_ = std::move(now);
         }
 
         // Nothing fails any more.
@@ -163,7 +170,7 @@ Status Refine<Base>::map_ids(std::span<const Id> map, std::optional<IdMapKind> k
 
 template <SearchIndex Base>
 bool Refine<Base>::ids_are_places() const {
-    return ids_.empty() || (nlist() != 0 && are_places(ids_, ntotal()));
+    return ids().run().counted() || (nlist() != 0 && are_places(ids(), ntotal()));
 }
 
 template <SearchIndex Base>

@@ -41,7 +41,7 @@ Result<Refine<Base>> Refine<Base>::assemble(Base base, RowStore rows, float k_fa
         return Status{Errc::bad_file, "refine record: {} rows for {} vectors", rows.size(), base.ntotal()};
     if (!(k_factor >= 1 && k_factor <= kMaxFactor))
         return Status{Errc::bad_file, "refine record: k_factor = {}; accepted: 1 to {}", k_factor, kMaxFactor};
-    if (!base.ids_are_places())
+    if (!rows.in_place() && !base.ids_are_places())  // in place ids are checked when they lead to a row
         return Status{Errc::bad_file,
                       "refine record: the ids in it must be 0 to {}, each once, to lead to the rows; other ids belong into an id "
                       "map around it",
@@ -59,22 +59,28 @@ inline Status read_refine_rows(Reader& in, const IndexHeader& header, RowStore& 
     LUTRA_TRY(read_fourcc(in, fourcc));
     if (!is_flat_record(fourcc)) return unexpected_record(fourcc, "IxF2, IxFI, IxFl: rows to refine with", in.position());
     LUTRA_TRY(read_flat_header(in, own));
-    if (own.d == header.d && own.ntotal == header.ntotal && own.metric == header.metric)
-        return for_chunks_of_rows(std::size_t(own.ntotal), own.d,
-                                  [&](std::size_t first, MatrixView chunk, float* values) -> Status {
-                                      LUTRA_TRY(read_values(in, values, chunk.n * chunk.d));
-                                      rows.reserve(chunk, std::size_t(own.ntotal) - first);
-                                      rows.append(chunk);
-                                      return {};
-                                  });
-    return {Errc::bad_file,
-            "refine record of {} vectors of d = {} ({}) with rows of {} of d = {} ({}); they must be alike",
-            header.ntotal,
-            header.d,
-            metric_name(header.metric),
-            own.ntotal,
-            own.d,
-            metric_name(own.metric)};
+    if (own.d != header.d || own.ntotal != header.ntotal || own.metric != header.metric)
+        return {Errc::bad_file,
+                "refine record of {} vectors of d = {} ({}) with rows of {} of d = {} ({}); they must be alike",
+                header.ntotal,
+                header.d,
+                metric_name(header.metric),
+                own.ntotal,
+                own.d,
+                metric_name(own.metric)};
+    const auto n = std::size_t(own.ntotal);
+    if (in.lends()) {
+        const std::byte* at = nullptr;
+        LUTRA_TRY(in.lend(n * own.d * sizeof(float), at));
+        rows.use_in_place(at, n);
+        return {};
+    }
+    return for_chunks_of_rows(n, own.d, [&](std::size_t first, MatrixView chunk, float* values) -> Status {
+        LUTRA_TRY(read_values(in, values, chunk.n * chunk.d));
+        rows.reserve(chunk, n - first);
+        rows.append(chunk);
+        return {};
+    });
 }
 
 }  // namespace detail

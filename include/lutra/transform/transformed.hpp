@@ -137,9 +137,7 @@ public:
     }
     /// Reads the record of one transform, a T, before that of a Base, or of an id map around both. Errors: bad_file (also a record of
     /// another index or transform), unsupported, io_error.
-    static Result<Transformed> load(Reader& in, IndexOptions options = {}) {
-        return read_index<Transformed>(in, options);
-    }
+    static Result<Transformed> load(Reader& in, IndexOptions options = {}) { return read_index<Transformed>(in, options); }
     /// What follows the fourcc of the record. depth: records and transforms around it (io/id_map_record.hpp).
     static Result<Transformed> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options) {
         if (fourcc != kTransformsRecord) return unexpected_record(fourcc, "IxPT (transforms)", in.position());
@@ -155,7 +153,7 @@ public:
         LUTRA_TRY(check_transformed_columns(transform->dim_out(), base->dim()));
         return Transformed(std::move(*transform), std::move(*base));
     }
-    Status map_ids(std::span<const Id> map, std::optional<IdMapKind> kind) { return base_.map_ids(map, kind); }
+    Status map_ids(IdList map, std::optional<IdMapKind> kind) { return base_.map_ids(map, kind); }
     Status make_direct_map() { return base_.make_direct_map(); }
     bool ids_are_places() const { return base_.ids_are_places(); }
 

@@ -19,6 +19,7 @@
 #include <lutra/kernels/centroids.hpp>
 #include <lutra/kernels/query_tile.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -228,6 +229,12 @@ private:
         constexpr std::size_t kBytes = 24 << 10, kChunk = 1024;
         if (n_queries <= 2) return kChunk;
         return std::clamp(kBytes / (code_.group_bytes() * 2) * 2 * kBlock, 2 * kBlock, kChunk);
+    }
+
+    // Decoded rows stay in the L1 cache; a small machine has no memory for more.
+    std::size_t decoded_together() const {
+        constexpr std::size_t kBytes = sizeof(std::size_t) < 8 ? 2 << 10 : 16 << 10, kMost = 256;
+        return std::clamp<std::size_t>(kBytes / (d_ * sizeof(float)), 1, kMost);
     }
 
 #if LUTRA_HAS_TILES

@@ -22,6 +22,10 @@ inline Result<Flat> Flat::load_alone(Reader& in, IndexHeader& header, OwnedCodes
     LUTRA_TRY(read_flat_header(in, header));
     Flat flat(header.d, options);
     const auto n = std::size_t(header.ntotal);
+    if (in.lends()) {
+        LUTRA_TRY(in.lend(n * header.d * sizeof(float), codes.lent));
+        return flat;
+    }
     const Status read = for_chunks_of_rows(n, header.d, [&](std::size_t first, MatrixView chunk, float* rows) -> Status {
         LUTRA_TRY(read_values(in, rows, chunk.n * chunk.d));
         if (std::optional<Flat> form = flat.refit(header.metric, chunk, chunk, first == 0))

@@ -45,11 +45,13 @@ void Flat::scan_floats(Metric metric, std::span<const State* const> queries, Lis
     const Arena::Frame frame(arena);
     const auto rows = arena.take<const float*>(queries.size());
     for (std::size_t i = 0; i < queries.size(); ++i) rows[i] = queries[i]->row;
-    if (has_floats()) return scan_rows<C>(metric, {float_row(list, 0), list.ids, list.size, d_}, rows, collectors, arena);
-    constexpr std::size_t kDecoded = 256;
-    const auto decoded = arena.take<float>(kDecoded * d_);
-    for (std::size_t j = 0; j < list.size; j += kDecoded) {
-        const std::size_t n = std::min(kDecoded, list.size - j);
+    if (has_floats() && is_aligned<float>(list.codes.rows))
+        return scan_rows<C>(metric, {float_row(list, 0), list.ids, list.size, d_}, rows, collectors, arena);
+    // Whole bytes; or floats that are used in place, at an address where none may be read.
+    const std::size_t most = decoded_together();
+    const auto decoded = arena.take<float>(most * d_);
+    for (std::size_t j = 0; j < list.size; j += most) {
+        const std::size_t n = std::min(most, list.size - j);
         for (std::size_t i = 0; i < n; ++i) decode(list.codes, j + i, nullptr, decoded.data() + i * d_);
         scan_rows<C>(metric, {decoded.data(), list.ids + j, n, d_}, rows, collectors, arena);
     }

@@ -179,6 +179,10 @@ public:
     // Codes of lists in files: blocks of file_block() vectors; to_file() fills, from_file() reads ceil(n / file_block()) of them.
     std::size_t file_block() const { return bbs_; }
     std::size_t file_block_bytes() const;
+    /// False for quads (layout.hpp), for terms behind the codes, and for blocks of more vectors.
+    bool keeps_file_blocks() const {
+        return is_trained() && std::is_same_v<Layout, LaneLayout> && bbs_ == kBlock && !terms_.used();
+    }
     void to_file(ListView list, std::span<std::byte> out) const;
     void from_file(std::span<const std::byte> in, std::size_t n, const float* centroid, Codes codes) const;
     Status save_alone(Writer& out, Metric metric, ListView list) const;

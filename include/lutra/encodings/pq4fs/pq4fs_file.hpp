@@ -15,7 +15,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -71,6 +73,19 @@ inline Result<bool> read_score_aware(const IndexHeader& header, std::size_t m) {
         return Status{Errc::bad_file, "score-aware codes for L2; accepted: for inner product"};
     if (score_aware) LUTRA_TRY(check_score_aware_piece(Errc::bad_file, header.d, m));
     return score_aware;
+}
+
+inline Status read_or_lend_bytes(Reader& in, std::vector<std::byte>& copy, std::span<const std::byte>& bytes) {
+    if (!in.lends()) {
+        LUTRA_TRY(read_counted(in, copy));
+        bytes = copy;
+        return {};
+    }
+    const std::byte* at = nullptr;
+    std::size_t n = 0;
+    LUTRA_TRY(lend_counted(in, 1, at, n));
+    bytes = {at, n};
+    return {};
 }
 
 inline Status check_bbs(std::int64_t bbs) {
@@ -155,7 +170,6 @@ inline Status Pq4FastScan::save_alone(Writer& out, Metric metric, ListView list)
 inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& header, OwnedCodes& codes, IndexOptions) {
     std::int32_t implem = 0, bbs = 0, qbs = 0;
     std::uint64_t ntotal2 = 0, m2 = 0;
-    std::vector<std::byte> bytes;
     LUTRA_TRY(read_header(in, header));
     Result<Pq4Codebook> codebook = detail::read_pq(in, header);
     LUTRA_TRY(codebook.status());
@@ -165,7 +179,9 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     LUTRA_TRY(read_value(in, ntotal2));
     LUTRA_TRY(read_value(in, m2));
     LUTRA_TRY(detail::check_bbs(bbs));
-    LUTRA_TRY(read_counted(in, bytes));
+    std::vector<std::byte> copy;
+    std::span<const std::byte> bytes;
+    LUTRA_TRY(detail::read_or_lend_bytes(in, copy, bytes));
     const detail::Pq4FileLayout file{codebook->m(), std::size_t(bbs)};
     const bool emptied = header.ntotal == 0 && bytes.empty();  // faiss leaves ntotal2 as it was when it empties an index
     const std::uint64_t blocks = (header.ntotal + file.bbs - 1) / file.bbs;
@@ -183,6 +199,10 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     const Result<bool> score_aware = detail::read_score_aware(header, file.m);
     LUTRA_TRY(score_aware.status());
     Pq4FastScan encoding(std::move(*codebook), false, file.bbs, *score_aware);
+    if (in.lends() && encoding.keeps_file_blocks()) {
+        codes.lent = bytes.data();
+        return encoding;
+    }
     codes.blocks.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});
     encoding.from_file(bytes, std::size_t(header.ntotal), nullptr, codes);
     return encoding;

@@ -82,7 +82,7 @@ void Pq4FastScan::scan_blocks(const Pq4Blocks& blocks, std::span<const Pq4Query>
 template <Collector C, class Exact>
 void Pq4FastScan::offer(const Scan<C>& scan, Survivors found, const ListView& list, std::size_t first, Exact&& exact) {
     C& collector = *scan.collector;
-    const Id* const ids = list.ids + first;
+    const IdRun ids = list.ids + first;
     const auto score = [&](std::size_t i) { return scan.exact ? exact(found.offsets[i]) : scan.lut.score(found.sums[i]); };
     if constexpr (kAppends<C>) {
         if (!scan.exact) keep_least(collector.wants_first(), scan.lut, found);
