@@ -176,6 +176,12 @@ if(TARGET lutra::xsimd)
 endif()
 lutra_run_test(single_include)
 
+# Programs that search an index in memory are as small as they were.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_test(NAME size COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/bench/size/run)
+  set_tests_properties(size PROPERTIES LABELS build COST 30)
+endif()
+
 # A user's project finds the installed library, or adds this folder.
 set(consumer_dir ${CMAKE_CURRENT_BINARY_DIR}/consumer)
 add_test(NAME consumer.install

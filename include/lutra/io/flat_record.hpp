@@ -43,7 +43,7 @@ inline Status read_flat_header(Reader& in, IndexHeader& header) {
     std::uint64_t count = 0;
     LUTRA_TRY(read_header(in, header));
     LUTRA_TRY(read_value(in, count));
-    if (count % header.d != 0 || count / header.d != header.ntotal)
+    if (header.ntotal >> 40 != 0 || count != header.ntotal * header.d)  // d is at most 2^20
         return {Errc::bad_file, "Flat record: {} floats for {} vectors of d = {}; {} are needed",
                 count,          header.ntotal,
                 header.d,       header.ntotal * header.d};

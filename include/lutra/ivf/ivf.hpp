@@ -214,7 +214,8 @@ private:
     // Waking the workers costs some microseconds, about as much as scanning a quarter of a million floats; sharing pays from twice
     // that on.
     bool worth_sharing(std::size_t nprobe) const {
-        return double(ntotal_) / double(nlist_) * double(nprobe) * double(d_) > 1 << 19;
+        constexpr std::size_t kFloats = std::size_t{1} << 19;
+        return ntotal_ / nlist_ > kFloats / d_ / nprobe;
     }
 
     void decode(Location p, float* out) const {
