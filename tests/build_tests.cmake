@@ -142,6 +142,38 @@ if(NOT LUTRA_SCALAR_ONLY)
   set_tests_properties(kernels_agree.run PROPERTIES LABELS build FIXTURES_REQUIRED kernels_agree)
 endif()
 
+# The shared library of lutra.h from Python, at each of its levels; and what a level's object shows the linker.
+if(LUTRA_QUICK_TEST_BUILD AND LUTRA_CAN_DISPATCH)
+  foreach(level IN LISTS LUTRA_DISPATCH_LEVELS)
+    target_compile_options(lutra_compiled_${level} PRIVATE -O1)
+    target_compile_options(lutra_dispatch_${level} PRIVATE -O1)
+  endforeach()
+endif()
+lutra_build_test(lutra_c_shared)
+if(NOT CMAKE_CXX_FLAGS MATCHES "sanitize")
+  add_test(NAME c_api COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/c/c_api_test.py $<TARGET_FILE:lutra_c_shared>
+                              ${LUTRA_DISPATCH_LEVELS})
+  set_tests_properties(c_api PROPERTIES LABELS build FIXTURES_REQUIRED lutra_c_shared)
+endif()
+if(LUTRA_CAN_DISPATCH)
+  add_test(NAME dispatch.symbols COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/odr/level_symbols_test.py ${CMAKE_NM}
+                                         ${PROJECT_BINARY_DIR}/lutra_dispatch.dir $<TARGET_FILE:lutra_c_shared>)
+  set_tests_properties(dispatch.symbols PROPERTIES LABELS build FIXTURES_REQUIRED lutra_c_shared)
+
+  # A program whose main() there is once a level: constructors run for one of them, and a processor without AVX takes the first.
+  add_executable(levels odr/plain_sort.cpp)
+  lutra_dispatch(levels ENTRIES main SOURCES odr/levels.cpp LEVELS ${LUTRA_DISPATCH_LEVELS})
+  lutra_run_test(levels)
+  add_test(NAME levels.first COMMAND ${CMAKE_COMMAND} -E env LUTRA_LEVEL=x86-64 $<TARGET_FILE:levels>)
+  set_tests_properties(levels.first PROPERTIES LABELS build FIXTURES_REQUIRED levels PASS_REGULAR_EXPRESSION "^sse2 before main..: sorted, caught")
+  find_program(LUTRA_QEMU qemu-x86_64)
+  if(LUTRA_QEMU)
+    add_test(NAME levels.old_cpu COMMAND ${LUTRA_QEMU} -cpu Nehalem $<TARGET_FILE:levels>)
+    set_tests_properties(levels.old_cpu PROPERTIES LABELS build FIXTURES_REQUIRED levels PASS_REGULAR_EXPRESSION
+                         "^sse2 before main..: sorted, caught")
+  endif()
+endif()
+
 include(fuzz/fuzz.cmake)
 
 # Floors: the library keeps them, and the checker sees each kind of wrong line.

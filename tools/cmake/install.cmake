@@ -10,7 +10,10 @@ install(TARGETS lutra EXPORT lutra)
 install(EXPORT lutra FILE lutra-targets.cmake NAMESPACE lutra:: DESTINATION ${package_dir} COMPONENT headers)
 install(FILES ${PROJECT_BINARY_DIR}/lutra-config.cmake ${PROJECT_BINARY_DIR}/lutra-config-version.cmake tools/cmake/lutra-xsimd.cmake
               tools/cmake/lutra-build-type.cmake tools/cmake/lutra-compiled.cmake tools/cmake/lutra-compiled.cpp
+              tools/cmake/lutra-dispatch.cmake tools/cmake/lutra-dispatch.cpp.in tools/cmake/lutra-needs.cpp tools/cmake/lutra-c.cmake
+              tools/cmake/lutra-c.cpp
         DESTINATION ${package_dir} COMPONENT headers)
+install(FILES include/lutra.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers)
 install(DIRECTORY include/lutra DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT headers FILES_MATCHING PATTERN "*.hpp")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headers)
 
