@@ -111,6 +111,16 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_CXX_COMPILER_ID MATCH
   set_source_files_properties(odr/avx2_unit.cpp PROPERTIES COMPILE_OPTIONS "${isa_avx2}")
   lutra_run_test(two_isas)
 
+  # A unit for AVX-512 shares no function of std with others that has its instructions. -O1: more are not inlined than at -O2.
+  add_library(wide OBJECT odr/wide.cpp)
+  target_link_libraries(wide PRIVATE lutra::lutra)
+  target_include_directories(wide PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/headers)
+  target_compile_options(wide PRIVATE -O1 -g0 -march=x86-64-v4)
+  lutra_build_test(wide)
+  add_test(NAME wide.symbols COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/odr/wide_symbols_test.py ${CMAKE_NM} ${CMAKE_OBJDUMP}
+                                     $<TARGET_OBJECTS:wide>)
+  set_tests_properties(wide.symbols PROPERTIES LABELS build FIXTURES_REQUIRED wide)
+
   # Flags that change inline functions have a tag each.
   add_test(NAME tags COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/odr/tags_test.py ${CMAKE_CXX_COMPILER} ${include_dir})
   set_tests_properties(tags PROPERTIES LABELS build)

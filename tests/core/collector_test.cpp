@@ -100,7 +100,7 @@ TEST_CASE("RangeCollector: keeps what is strictly nearer than the radius") {
     lutra::RangeCollector collector{2.F, &all};
     CHECK(collector.threshold() == 2.F);
     for (const float score : {3.F, 1.F, 2.F, -5.F}) collector.push(score, Id(10 * score));
-    CHECK(collector.hits == std::vector<std::pair<float, Id>>{{1.F, 10}, {-5.F, -50}});
+    CHECK(collector.hits == std::vector<lutra::detail::Pair<float, Id>>{{1.F, 10}, {-5.F, -50}});
 }
 
 TEST_CASE("Collectors: want what the filter lets pass") {

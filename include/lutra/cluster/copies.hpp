@@ -1,12 +1,12 @@
 // lutra/cluster/copies.hpp: finds duplicate rows.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/bit_cast.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/types.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG::detail {
@@ -25,7 +25,7 @@ inline std::uint64_t row_hash(const float* x, std::size_t d) {
 
 /// Marks each row of x [n, d] that equals an earlier one; x has no NaN. Cost: one pass over x and a sort of n numbers.
 inline std::vector<bool> find_copies(MatrixView x) {
-    std::vector<std::pair<std::uint64_t, std::size_t>> rows(x.n);
+    std::vector<Pair<std::uint64_t, std::size_t>> rows(x.n);
     for (std::size_t i = 0; i < x.n; ++i) rows[i] = {row_hash(x.row(i), x.d), i};
     std::sort(rows.begin(), rows.end());
     std::vector<bool> is_copy(x.n, false);

@@ -8,6 +8,7 @@
 #include <lutra/cluster/pruned_assignment.hpp>
 #include <lutra/core/counting_sort.hpp>
 #include <lutra/core/guarded.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/kernels/nearest.hpp>
@@ -243,14 +244,14 @@ private:
     }
 
     // Pairs of negated squared distance and row, the farthest first; without rows that are alone in their cluster.
-    std::vector<std::pair<double, std::size_t>> farthest_rows(const std::vector<std::size_t>& sizes) {
-        std::vector<std::pair<double, std::size_t>> rows;
+    std::vector<Pair<double, std::size_t>> farthest_rows(const std::vector<std::size_t>& sizes) {
+        std::vector<Pair<double, std::size_t>> rows;
         std::vector<float> own(x_.d);
         for (std::size_t i = 0; i < x_.n; ++i) {
             if (!counts(i) || copies_[i] || sizes[std::size_t(best_[i])] < 2) continue;
             copy_as_centroid(x_.row(i), own.data());
             const double distance = score_in_double(Metric::l2, own.data(), centroid(std::size_t(best_[i])), x_.d);
-            if (distance > 0) rows.emplace_back(-distance, i);
+            if (distance > 0) rows.push_back({-distance, i});
         }
         std::sort(rows.begin(), rows.end());
         return rows;

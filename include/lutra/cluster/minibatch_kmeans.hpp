@@ -7,6 +7,7 @@
 #include <lutra/cluster/row_source.hpp>
 #include <lutra/cluster/seeding.hpp>
 #include <lutra/core/guarded.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/params.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/core/validate.hpp>
@@ -64,7 +65,7 @@ inline std::vector<std::size_t> different_rows(std::size_t n, std::size_t count,
     std::vector<std::size_t> rows;
     while (rows.size() < count) {
         while (rows.size() < count) rows.push_back(draw_row(n, rng));
-        std::sort(rows.begin(), rows.end());
+        std::sort(rows.begin(), rows.end(), Less());
         rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
     }
     return rows;
@@ -227,7 +228,8 @@ private:
             if (double(counts_[j]) < few) starved.push_back(j);
         const std::size_t most = config_.batch / 2;
         if (starved.size() <= most) return starved;
-        std::stable_sort(starved.begin(), starved.end(), [this](auto a, auto b) { return counts_[a] < counts_[b]; });
+        std::sort(starved.begin(), starved.end(),
+                  [this](auto a, auto b) { return counts_[a] != counts_[b] ? counts_[a] < counts_[b] : a < b; });
         starved.resize(most);
         return starved;
     }

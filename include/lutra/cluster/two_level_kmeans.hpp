@@ -98,7 +98,7 @@ private:
     // rows, as k <= n. Copies of a row count once if there are enough different rows: they need no centroids of their own.
     void share_out(const Grouped& rows, std::size_t n_groups) {
         const std::vector<bool> is_copy = find_copies(x_);
-        const auto n_copies = std::size_t(std::count(is_copy.begin(), is_copy.end(), true));
+        const auto n_copies = std::size_t(std::count_if(is_copy.begin(), is_copy.end(), [](bool copy) { return copy; }));
         const bool once = x_.n - n_copies >= k_;
         std::vector<std::size_t> before(n_groups + 1);  // rows in the groups before each
         for (std::size_t g = 0; g < n_groups; ++g) {

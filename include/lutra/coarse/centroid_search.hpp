@@ -7,6 +7,7 @@
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/count_ranks.hpp>
 #include <lutra/core/order_key.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/topk.hpp>
 #include <lutra/kernels/byte_rows.hpp>
@@ -197,7 +198,8 @@ private:
         const auto find = [&](float limit) { near.n = std::min(k_, find_up_to(best{}, least.data(), room, limit, near.rows)); };
         find(ByteRows::kth(least.data(), k_, nprobe, arena));
         if (!score(q, std::span<const std::uint32_t>(near.rows, near.n), scores.data())) return false;
-        std::nth_element(scores.begin(), scores.begin() + std::ptrdiff_t(nprobe - 1), scores.begin() + std::ptrdiff_t(near.n));
+        std::nth_element(scores.begin(), scores.begin() + std::ptrdiff_t(nprobe - 1), scores.begin() + std::ptrdiff_t(near.n),
+                         detail::Less());
         find(scores[nprobe - 1] - length);
         rank_rising(q, near, nprobe, lists, distances, arena);
         return true;

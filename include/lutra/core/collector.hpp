@@ -4,6 +4,7 @@
 #pragma once
 #include <lutra/core/hits.hpp>
 #include <lutra/core/id_filter.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/topk.hpp>
 #include <lutra/core/workspace.hpp>
 
@@ -11,7 +12,6 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <utility>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
@@ -67,12 +67,12 @@ struct RangeCollector {
     float radius = 0;  ///< as a score: negated for inner product
     const IdFilter* filter = nullptr;
     bool rough = false;  ///< estimated scores are good enough
-    std::vector<std::pair<float, Id>> hits = {};
+    std::vector<detail::Pair<float, Id>> hits = {};
 
     float threshold() const { return radius; }
     bool wants(Id id) const { return filter->accepts(id); }
     void push(float score, Id id) {
-        if (score < radius) hits.emplace_back(score, id);
+        if (score < radius) hits.push_back({score, id});
     }
     /// Sorts the hits for best_first. They arrive in the order of the rows, which Order::any asks for.
     void arrange(Order order) {

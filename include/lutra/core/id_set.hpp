@@ -7,6 +7,7 @@
 // look-up, and two of them combine word by word.
 #pragma once
 #include <lutra/core/ids.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/types.hpp>
 
 #include <algorithm>
@@ -34,9 +35,9 @@ public:
     /// These ids, in any order, also more than once; numbers that are no ids (below 0 or above kMaxId) are left out. Cost: sorts a
     /// copy, unless they are in order. Scratch memory: that copy, and 16 bytes a run of ids.
     static IdSet of(std::span<const Id> ids) {
-        if (std::is_sorted(ids.begin(), ids.end())) return of_sorted(ids);
+        if (std::is_sorted(ids.begin(), ids.end(), detail::Less())) return of_sorted(ids);
         std::vector<Id> sorted(ids.begin(), ids.end());
-        std::sort(sorted.begin(), sorted.end());
+        std::sort(sorted.begin(), sorted.end(), detail::Less());
         return of_sorted(sorted);
     }
     /// All ids from `first` on and below `end`.

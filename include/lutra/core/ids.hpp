@@ -118,7 +118,7 @@ public:
     }
     /// not_found if a wanted id was not met.
     Status status() const {
-        const auto missing = std::find(met_.begin(), met_.end(), false);
+        const auto missing = std::find_if(met_.begin(), met_.end(), [](bool met) { return !met; });
         return missing == met_.end() ? Status{} : no_such_id(first_, std::size_t(missing - met_.begin()), ntotal_);
     }
 

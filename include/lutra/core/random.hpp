@@ -1,6 +1,6 @@
 // lutra/core/random.hpp: seeded random numbers that are the same on every platform.
-// The engine is std::mt19937, whose output the standard fixes; the distributions of <random> are not fixed, so they are
-// not used. permutation() draws as faiss does (identity, then swap i with i + next mod (n - i)), so that training samples
+// The numbers are those of std::mt19937, which the standard fixes; its function that makes them would be shared by units compiled for
+// different machines (ordered.hpp), so there is one here. The distributions of <random> are not fixed. permutation() draws as faiss does (identity, then swap i with i + next mod (n - i)), so that training samples
 // agree.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
@@ -8,17 +8,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <random>
 #include <utility>
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
+/// Source: Matsumoto and Nishimura, "Mersenne twister", ACM TOMACS 1998, with the seeding of 2002.
 class Rng {
 public:
-    explicit Rng(std::uint32_t seed) : engine_(seed) {}
+    explicit Rng(std::uint32_t seed) {
+        state_[0] = seed;
+        for (std::uint32_t i = 1; i < kWords; ++i) state_[i] = 1812433253U * (state_[i - 1] ^ state_[i - 1] >> 30) + i;
+    }
 
-    std::uint32_t next() { return std::uint32_t(engine_()); }
+    std::uint32_t next() {
+        if (at_ == kWords) refill();
+        std::uint32_t x = state_[at_++];
+        x ^= x >> 11;
+        x ^= x << 7 & 0x9d2c5680U;
+        x ^= x << 15 & 0xefc60000U;
+        return x ^ x >> 18;
+    }
     /// An integer in [0, n); n > 0. The bias of the remainder is below n / 2^32.
     std::size_t below(std::size_t n) { return next() % n; }
     /// A float in [0, 1), a multiple of 2^-24.
@@ -36,7 +46,19 @@ public:
     }
 
 private:
-    std::mt19937 engine_;
+    static constexpr std::uint32_t kWords = 624, kAhead = 397;
+
+    void refill() {
+        for (std::uint32_t i = 0; i < kWords; ++i) {
+            const std::uint32_t next = state_[i + 1 < kWords ? i + 1 : 0];
+            const std::uint32_t y = (state_[i] & 0x80000000U) | (next & 0x7fffffffU);
+            state_[i] = state_[i + kAhead < kWords ? i + kAhead : i + kAhead - kWords] ^ y >> 1 ^ ((next & 1U) * 0x9908b0dfU);
+        }
+        at_ = 0;
+    }
+
+    std::uint32_t state_[kWords];
+    std::uint32_t at_ = kWords;
 };
 
 /// The first `count` entries of a random order of 0 .. n-1. Memory: 8 n bytes.

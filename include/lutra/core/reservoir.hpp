@@ -10,6 +10,7 @@
 #include <lutra/core/bit_cast.hpp>
 #include <lutra/core/collector.hpp>
 #include <lutra/core/order_key.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/prefetch.hpp>
 #include <lutra/core/workspace.hpp>
 
@@ -138,7 +139,7 @@ private:
             order[i] = std::uint64_t(std::uint32_t(keys_[i]) ^ 0x80000000U) << 32 | std::uint64_t(i);
             ids_[i] = id_of_(locations_[i]);
         }
-        std::sort(order, order + n_);
+        std::sort(order, order + n_, detail::Less());
         sort_ties(order);
         for (std::size_t i = 0; i < n; ++i) distances[i] = score_of(keys_[number(order[i])]), ids[i] = ids_[number(order[i])];
     }

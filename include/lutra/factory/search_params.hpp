@@ -2,12 +2,12 @@
 // Main path: parse_search_params() -> SearchParamsParser: next item -> name=value -> the setter of that name.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/digits.hpp>
 #include <lutra/core/guarded.hpp>
 #include <lutra/factory/index.hpp>
 #include <lutra/factory/words.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <string_view>
 
@@ -84,13 +84,11 @@ private:
 
     /// 1 to kMaxLists, or 0 for any other text.
     static std::size_t count(std::string_view digits) {
-        std::size_t value = 0;
-        const char* const end = digits.data() + digits.size();
-        const auto read = std::from_chars(digits.data(), end, value);
-        return read.ec == std::errc{} && read.ptr == end && value <= kMaxLists ? value : 0;
+        const auto value = detail::read_digits(digits, kMaxLists);
+        return value && digits.empty() ? std::size_t(*value) : 0;
     }
 
-    /// A decimal number such as 4 or 2.5, or 0 for any other text. Not from_chars, which some standard libraries lack for floats.
+    /// A decimal number such as 4 or 2.5, or 0 for any other text. Not by from_chars, which some standard libraries lack for floats.
     static float number(std::string_view text) {
         double value = 0, unit = 0;  // unit: of the last digit read behind the point
         std::size_t digits = 0;

@@ -2,6 +2,7 @@
 // Main path: parse_npy() -> magic and header length -> NpyParser (the dictionary) -> make_row_array().
 // Source: numpy.lib.format.  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/digits.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/io/row_array.hpp>
 #include <lutra/io/stream.hpp>
@@ -97,9 +98,9 @@ private:
 
     Status number(std::uint64_t& value) {
         next();
-        const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
-        if (error != std::errc{}) return expected("a size of at most 20 digits");
-        rest_.remove_prefix(std::size_t(end - rest_.data()));
+        const auto size = read_digits(rest_, std::numeric_limits<std::uint64_t>::max());
+        if (!size) return expected("a size of at most 20 digits");
+        value = *size;
         if (rest_.starts_with('L')) rest_.remove_prefix(1);  // Python 2 wrote long integers so
         return {};
     }

@@ -4,13 +4,14 @@
 //
 // LUTRA_HAS_POSIX is set by the library; where it is 0 plain C files serve: no owners, no sweeping, no fsync.
 #pragma once
+#include <lutra/core/digits.hpp>
 #include <lutra/io/folder.hpp>
 #include <lutra/io/path_text.hpp>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,13 +58,13 @@ inline std::string temporary_name(const std::filesystem::path& target, long proc
 inline std::optional<long> process_of(std::string_view name) {
     const std::size_t mark = name.rfind(kTemporaryMark);
     if (mark == name.npos || !name.ends_with(kTemporaryEnd)) return std::nullopt;
-    long process = 0, number = 0;
-    const char *const begin = name.data() + mark + kTemporaryMark.size(), *const end = name.data() + name.size();
-    const auto [dash, bad_process] = std::from_chars(begin, end, process);
-    if (bad_process != std::errc{} || process <= 0 || *dash != '-') return std::nullopt;
-    const auto [rest, bad_number] = std::from_chars(dash + 1, end, number);
-    if (bad_number != std::errc{} || number < 0 || end - rest != std::ptrdiff_t(kTemporaryEnd.size())) return std::nullopt;
-    return process;
+    constexpr auto kMost = std::uint64_t(std::numeric_limits<long>::max());
+    name.remove_prefix(mark + kTemporaryMark.size());
+    const auto process = read_digits(name, kMost);
+    if (!process || *process == 0 || !name.starts_with('-')) return std::nullopt;
+    name.remove_prefix(1);
+    if (!read_digits(name, kMost) || name.size() != kTemporaryEnd.size()) return std::nullopt;
+    return long(*process);
 }
 
 #if LUTRA_HAS_POSIX

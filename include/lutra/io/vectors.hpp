@@ -1,6 +1,7 @@
 // lutra/io/vectors.hpp: vectors and ids from files of any accepted format, chosen by the name's ending.
 // Main path: VectorFile::open() -> open_rows(): headers -> read() -> read_rows().  SPDX-License-Identifier: MIT
 #pragma once
+#include <lutra/core/ordered.hpp>
 #include <lutra/io/bigann.hpp>
 #include <lutra/io/mapped.hpp>
 #include <lutra/io/npy.hpp>
@@ -161,7 +162,7 @@ inline Result<std::vector<std::string>> list_npy_files(const std::string& folder
     if (error) return file_error("list", folder, error);
     if (paths.empty())
         return Status{Errc::bad_file, "{} has no .npy files; a folder is accepted if it has some", path_text(folder)};
-    std::sort(paths.begin(), paths.end());  // all begin alike; std::string compares as unsigned bytes
+    std::sort(paths.begin(), paths.end(), detail::Less());  // all begin alike; std::string compares as unsigned bytes
     return paths;
 }
 

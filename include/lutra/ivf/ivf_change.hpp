@@ -199,7 +199,7 @@ Result<std::size_t> Ivf<Coarse, E>::remove_ids(const IdFilter& filter) {
                 goes.push_back(filter.accepts(id));
                 if (!goes.back()) highest = std::max(highest, id);
             }
-        const auto removed = std::size_t(std::count(goes.begin(), goes.end(), true));
+        const auto removed = std::size_t(std::count_if(goes.begin(), goes.end(), [](bool gone) { return gone; }));
         const bool renumbers = !coarse_.learns() && positional_;
         if (removed == 0) return removed;
         direct_map_.reserve(ntotal_ - removed, renumbers || highest < Id(ntotal_ - removed));

@@ -5,6 +5,7 @@
 #pragma once
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/counting_sort.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/ivf/direct_map.hpp>
 #include <lutra/ivf/inverted_lists.hpp>
 
@@ -13,7 +14,6 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
-#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -61,11 +61,11 @@ struct ProbedQueries {
 // Sorts lists in rising order, and their distances, if any, with them.
 inline void sort_probes(std::span<Id> lists, std::span<float> distances, Arena& arena) {
     if (distances.empty()) {
-        std::sort(lists.begin(), lists.end());
+        std::sort(lists.begin(), lists.end(), Less());
         return;
     }
     const Arena::Frame frame(arena);
-    const auto pairs = arena.take<std::pair<Id, float>>(lists.size());
+    const auto pairs = arena.take<Pair<Id, float>>(lists.size());
     for (std::size_t p = 0; p < lists.size(); ++p) pairs[p] = {lists[p], distances[p]};
     std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (std::size_t p = 0; p < lists.size(); ++p) lists[p] = pairs[p].first, distances[p] = pairs[p].second;

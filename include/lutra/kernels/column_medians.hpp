@@ -1,6 +1,7 @@
 // lutra/kernels/column_medians.hpp: an origin that does not follow one far row.  SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/order_key.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/validate.hpp>
 
 #include <algorithm>
@@ -17,7 +18,7 @@ inline void column_medians(const float* x, std::size_t n, std::size_t d, float* 
     std::vector<std::int32_t> keys(some);
     for (std::size_t t = 0; t < d; ++t) {
         for (std::size_t i = 0; i < some; ++i) keys[i] = order_key(x[i * n / some * d + t]);
-        std::nth_element(keys.begin(), keys.begin() + std::ptrdiff_t(some / 2), keys.end());
+        std::nth_element(keys.begin(), keys.begin() + std::ptrdiff_t(some / 2), keys.end(), detail::Less());
         const float median = from_order_key(keys[some / 2]);
         out[t] = detail::is_finite(median) ? median : 0.F;
     }

@@ -4,6 +4,7 @@
 // A finite vector has nearest rows even if every distance is beyond the largest float (distance.hpp then says infinity or NaN,
 // which no collector takes). Such queries are rare, so this need not be fast.
 #pragma once
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/types.hpp>
 #include <lutra/core/validate.hpp>
 #include <lutra/core/workspace.hpp>
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <utility>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -30,9 +30,9 @@ inline double score_in_double(Metric metric, const float* q, const float* x, std
 /// Cost: n d multiply-adds if a slot is empty, else none.
 inline void fill_in_double(Metric metric, const float* q, MatrixView x, std::span<Id> ranked, Arena& arena) {
     const auto empty = std::find(ranked.begin(), ranked.end(), kNoId);
-    if (empty == ranked.end() || !std::all_of(q, q + x.d, detail::is_finite)) return;
+    if (empty == ranked.end() || !std::all_of(q, q + x.d, [](float v) { return detail::is_finite(v); })) return;
     const Arena::Frame frame(arena);
-    const auto order = arena.take<std::pair<double, Id>>(x.n);
+    const auto order = arena.take<detail::Pair<double, Id>>(x.n);
     const auto found = arena.take<bool>(x.n);
     std::fill(found.begin(), found.end(), false);
     std::for_each(ranked.begin(), empty, [&](Id row) { found[std::size_t(row)] = true; });

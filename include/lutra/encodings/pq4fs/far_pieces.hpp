@@ -14,6 +14,7 @@
 // centroids are kept from setting the scale of LUTs instead (find_far_codes(), saturated_rows.hpp).
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/ordered.hpp>
 #include <lutra/core/types.hpp>
 
 #include <algorithm>
@@ -39,8 +40,8 @@ inline double far_limit(std::span<double> distances, double scale, std::size_t m
     constexpr double kNone = std::numeric_limits<double>::infinity();
     if (!(*std::max_element(distances.begin(), distances.end()) > kFar * scale)) return kNone;
     const auto last = std::span(distances).last(std::min(most + 1, distances.size()));
-    std::nth_element(distances.begin(), distances.end() - std::ptrdiff_t(last.size()), distances.end());
-    std::sort(last.begin(), last.end());
+    std::nth_element(distances.begin(), distances.end() - std::ptrdiff_t(last.size()), distances.end(), Less());
+    std::sort(last.begin(), last.end(), Less());
     const double reach = spread * std::max(last.front(), scale);
     for (std::size_t i = 1; i < last.size(); ++i)
         if (last[i] > std::max(kFar * scale, std::min(kGap * last[i - 1], std::max(reach, last[i - 1])))) return last[i];
