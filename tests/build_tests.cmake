@@ -203,20 +203,38 @@ list(LENGTH refused n_refused)
 list(JOIN refused ": .*" refused)
 set_tests_properties(floors.refused PROPERTIES PASS_REGULAR_EXPRESSION "${refused}: .*\n${n_refused} wrong lines")
 
-# The single include, made from the umbrella header, is enough to compile and run a program.
-set(single_include ${CMAKE_BINARY_DIR}/single_include/lutra.hpp)
+# The single include, made from the umbrella header, is enough to compile and run a program, and the one for searching answers as the
+# library does.
 list(TRANSFORM headers PREPEND ${include_dir}/ OUTPUT_VARIABLE header_paths)
-add_custom_command(OUTPUT ${single_include} DEPENDS ${header_paths} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py
-                   COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py ${single_include} VERBATIM)
-add_executable(single_include consumer/main.cpp ${single_include})
-target_compile_definitions(single_include PRIVATE LUTRA_SINGLE_INCLUDE $<TARGET_PROPERTY:lutra,INTERFACE_COMPILE_DEFINITIONS>)
-target_compile_features(single_include PRIVATE cxx_std_20)
-target_include_directories(single_include PRIVATE ${CMAKE_BINARY_DIR}/single_include)
-target_compile_options(single_include PRIVATE -O0 -g0)
-if(TARGET lutra::xsimd)
-  target_link_libraries(single_include PRIVATE lutra::xsimd)
-endif()
+# lutra_single_include(target header source option...): a program with the header that tools/amalgamate.py makes with these options.
+function(lutra_single_include target header source)
+  set(single_include ${CMAKE_BINARY_DIR}/single_include/${header})
+  add_custom_command(OUTPUT ${single_include} DEPENDS ${header_paths} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py
+                     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/amalgamate.py ${ARGN} ${single_include} VERBATIM)
+  add_executable(${target} ${source} ${single_include})
+  target_compile_definitions(${target} PRIVATE LUTRA_SINGLE_INCLUDE $<TARGET_PROPERTY:lutra,INTERFACE_COMPILE_DEFINITIONS>)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/single_include)
+  target_compile_options(${target} PRIVATE -O0 -g0)
+  if(TARGET lutra::xsimd)
+    target_link_libraries(${target} PRIVATE lutra::xsimd)
+  endif()
+endfunction()
+lutra_single_include(single_include lutra.hpp consumer/main.cpp)
 lutra_run_test(single_include)
+lutra_single_include(single_search lutra_search.hpp consumer/search.cpp --search)
+add_executable(parts_search consumer/search.cpp)
+target_link_libraries(parts_search PRIVATE lutra::lutra)
+target_compile_options(parts_search PRIVATE -O0 -g0)
+add_dependencies(single_search parts_search)
+foreach(program single_search parts_search)
+  target_compile_definitions(${program} PRIVATE GOLDEN="${CMAKE_CURRENT_SOURCE_DIR}/data/golden")
+endforeach()
+set_target_properties(parts_search PROPERTIES EXCLUDE_FROM_ALL ON)
+lutra_build_test(single_search)
+add_test(NAME single_search.run COMMAND ${CMAKE_COMMAND} "-DPROGRAMS=$<TARGET_FILE:parts_search>|$<TARGET_FILE:single_search>" -P
+                                        ${CMAKE_CURRENT_SOURCE_DIR}/kernels_agree/compare.cmake)
+set_tests_properties(single_search.run PROPERTIES LABELS build FIXTURES_REQUIRED single_search)
 
 # Programs that search an index in memory are as small as they were.
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

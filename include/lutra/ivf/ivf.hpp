@@ -4,11 +4,11 @@
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training. The
 // factory makes both as Ivf<AnyCoarse, Flat>.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_search.hpp, ivf_change.hpp, ivf_form.hpp and ivf_ids.hpp, which this includes, search and change an index; ivf_file.hpp has
+// ivf_search.hpp, ivf_train.hpp, ivf_change.hpp, ivf_form.hpp and ivf_ids.hpp, which this includes, search and change an index; ivf_file.hpp has
 // its record.
 // Sources: Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
-#include <lutra/cluster/kmeans.hpp>
+#include <lutra/cluster/kmeans_config.hpp>
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/core/concepts.hpp>
 #include <lutra/core/guarded.hpp>
@@ -278,10 +278,12 @@ private:
     std::vector<float> some_rows() const;
     void take_form_for(MatrixView x, MatrixView sample, bool is_empty);
 
-    // ivf_change.hpp
+    // ivf_train.hpp
     Status learn(MatrixView x, const Resources& resources);
     Status train_encoding(const Coarse& coarse, MatrixView x, E& encoding, const Resources& resources) const;
     void take_centroids_off(const Coarse& coarse, MatrixView rows, float* out, const Resources& resources) const;
+
+    // ivf_change.hpp
     Status append(MatrixView x, NewIds ids, const Resources& resources);
     Status map_ids_in_place(const IdList& map, std::optional<IdMapKind> kind);
     Status assign(MatrixView x, std::span<Id> lists, const Resources& resources) const;
@@ -312,3 +314,6 @@ private:
 #include <lutra/ivf/ivf_form.hpp>
 #include <lutra/ivf/ivf_ids.hpp>
 #include <lutra/ivf/ivf_search.hpp>
+#if !defined(LUTRA_SEARCH_ONLY)
+#include <lutra/ivf/ivf_train.hpp>
+#endif

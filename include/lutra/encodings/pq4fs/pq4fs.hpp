@@ -1,6 +1,6 @@
 // lutra/encodings/pq4fs/pq4fs.hpp: "PQ{M}x4fs": 4-bit product quantization, scanned by table look-ups in registers (FastScan).
 // SPDX-License-Identifier: MIT
-// Main path: train() -> train_codebook.hpp;  encode() -> blocks of 32 (layout.hpp);  prepare() -> look-up tables (lut.hpp);
+// Main path: train() -> pq4fs_train.hpp;  encode() -> blocks of 32 (layout.hpp);  prepare() -> look-up tables (lut.hpp);
 // scan() -> scan_pq4() (kernel_best.hpp) for up to four queries a pass -> survivors into each query's candidates.
 // Sources: Andre, Kermarrec, Le Scouarnec: "Cache locality is not enough" (tables in registers), VLDB 2015, and "Accelerated
 // nearest neighbor search with Quick ADC" (4-bit codes), ICMR 2017; Johnson, Douze, Jegou, "Billion-scale similarity search with
@@ -13,8 +13,6 @@
 #include <lutra/encodings/pq4fs/kernel_score_aware.hpp>
 #include <lutra/encodings/pq4fs/lut.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_token.hpp>
-#include <lutra/encodings/pq4fs/train_codebook.hpp>
-#include <lutra/encodings/pq4fs/train_score_aware.hpp>
 #include <lutra/io/record.hpp>
 
 #include <algorithm>
@@ -92,12 +90,7 @@ public:
         return {Errc::bad_argument, "{}: score-aware codes are for inner product or cosine, not {}; plain: {}", token(),
                 metric_name(metric), detail::write_pq4_token({m(), kBlock, by_residual_})};
     }
-    Status train(Metric metric, MatrixView x, MatrixView rows, const Resources& resources) {
-        if (score_aware_) LUTRA_TRY(detail::check_score_aware_piece(Errc::bad_argument, codebook_.dim(), m()));
-        const detail::NearRows near(x, m(), metric);
-        LUTRA_TRY(train_codebook(near.rows(), codebook_, resources));
-        return score_aware_ ? train_score_aware(near.rows(), rows, codebook_, resources) : Status();
-    }
+    Status train(Metric metric, MatrixView x, MatrixView rows, const Resources& resources);  // pq4fs_train.hpp
 
     void set_centroids(Metric metric, std::span<const float* const> centroids) {
         terms_ = {};
@@ -327,3 +320,6 @@ private:
 
 #include <lutra/encodings/pq4fs/pq4fs_cost.hpp>
 #include <lutra/encodings/pq4fs/pq4fs_scan.hpp>
+#if !defined(LUTRA_SEARCH_ONLY)
+#include <lutra/encodings/pq4fs/pq4fs_train.hpp>
+#endif
