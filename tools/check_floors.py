@@ -4,8 +4,8 @@
     tools/check_floors.py [FOLDER]      default: include/lutra beside this script
 
 A header may include lower floors and its own folder, nothing else. Code for one instruction set (intrinsics, its macros, xsimd and
-vectors of it) stands in kernels/, simd/ and encodings/*/kernel*.hpp: all else is plain C++ that calls it by a tag. Every file
-but *.md counts as a header; comments are no code.
+vectors of it) stands in kernels/, simd/ and encodings/*/kernel*.hpp: all else is plain C++ that calls it by a tag. No header uses a
+name that the libc++ of Debian 12's emscripten lacks. Every file but *.md counts as a header; comments are no code.
 
 Prints file:line and the rule for each wrong line; the exit status is 1 if there is one.
 """
@@ -50,6 +50,7 @@ ELSEWHERE = {
     "core/config.hpp": ["an instruction set's macro", "a library of vectors"],
     "core/prefetch.hpp": ["assembler or a compiler's builtin"],  # the one place that prefetches; core's own pools do so, too
 }  # fmt: skip
+TOO_NEW = re.compile(r"\bstd::(ranges|views|bit_cast|make_unique_for_overwrite)\b")
 
 
 def without_comments(text: str) -> str:
@@ -85,6 +86,8 @@ def wrong_include(header: Path, line: str) -> str | None:
 
 def wrong_code(header: Path, line: str) -> str | None:
     """Why this line must not stand in this header, or None."""
+    if match := TOO_NEW.search(line):
+        return f"{match[0]}: older standard libraries lack it; accepted: <algorithm> with iterators, bit_cast of core/bit_cast.hpp"
     if KERNELS.match(header.as_posix()):
         return None
     for pattern, what in VECTOR_CODE:

@@ -112,7 +112,7 @@ void print(const Kind& kind, std::uint64_t ids, std::uint64_t file) {
                 low(file));
 }
 
-/// Trains, adds, searches, saves and loads; prints the digests and adds them to all others.
+/// Trains, adds, searches, saves, loads and uses in place; prints the digests and adds them to all others.
 Status answer(const Kind& kind, const Data& data, const char* path, Digest& all) {
     Result<Index> index = index_factory(kDim, kind.factory, kind.metric);
     LUTRA_TRY(index.status());
@@ -124,6 +124,7 @@ Status answer(const Kind& kind, const Data& data, const char* path, Digest& all)
     LUTRA_TRY(index->save(file));
     MemoryReader in(file.bytes());
     LUTRA_TRY(check_loaded(load_index(in), data, *ids, file.bytes()));
+    LUTRA_TRY(check_loaded(open_index(file.bytes()), data, *ids, file.bytes()));
     LUTRA_TRY(check_file(*index, path, data, *ids, file.bytes()));
     print(kind, digest(*ids), digest(file.bytes()));
     all.add(digest(*ids), 8), all.add(digest(file.bytes()), 8);

@@ -98,7 +98,7 @@ void Flat::for_runs(const ListView& list, std::size_t run, std::span<C* const> c
     const auto takes_all = [](const C* c) { return c->threshold() == std::numeric_limits<float>::infinity(); };
     bool first = true;
     for (std::size_t j = 0, n = 0; j < list.size; j += n) {
-        first = first && std::ranges::any_of(collectors, takes_all);
+        first = first && std::any_of(collectors.begin(), collectors.end(), takes_all);
         n = std::min(first ? kFirst : run, list.size - j);
         f(ListView{from(list.codes, j), list.ids + j, n});
     }
