@@ -154,6 +154,7 @@ endif()
 
 # The shared library of lutra.h from Python, at each of its levels; and what a level's object shows the linker.
 if(LUTRA_QUICK_TEST_BUILD AND LUTRA_CAN_DISPATCH)
+  target_compile_options(lutra_c PRIVATE -O1)
   foreach(level IN LISTS LUTRA_DISPATCH_LEVELS)
     target_compile_options(lutra_compiled_${level} PRIVATE -O1)
     target_compile_options(lutra_dispatch_${level} PRIVATE -O1)
