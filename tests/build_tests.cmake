@@ -61,6 +61,15 @@ target_link_libraries(typed PRIVATE lutra::lutra)
 target_compile_options(typed PRIVATE -O0 -g0)
 lutra_run_test(typed)
 
+# A program whose operator new aborts opens indexes in place and searches them.
+add_executable(no_heap no_heap/no_heap.cpp no_heap/aborting_new.cpp)
+target_link_libraries(no_heap PRIVATE lutra::lutra)
+target_compile_definitions(no_heap PRIVATE LUTRA_SCALAR_ONLY LUTRA_NO_FILES)
+target_compile_options(no_heap PRIVATE -O0 -g0 -fno-exceptions -fno-rtti)
+lutra_build_test(no_heap)
+add_test(NAME no_heap.run COMMAND no_heap ${CMAKE_CURRENT_SOURCE_DIR}/data/golden)
+set_tests_properties(no_heap.run PROPERTIES LABELS build FIXTURES_REQUIRED no_heap)
+
 # What may be left out: without files (both kinds of index save to memory), and without messages, where no sentence stays in the program.
 # LUTRA_SCALAR_ONLY and LUTRA_NO_BYTES are configurations of tools/test, and all four together a program of bench/size.
 foreach(switch no_files no_messages)

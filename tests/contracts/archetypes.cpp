@@ -17,6 +17,7 @@ struct AnyCollector {
     AnyCollector(AnyCollector&&) = default;
     AnyCollector& operator=(AnyCollector&&) = default;
 
+    static std::size_t bytes(std::size_t);
     static AnyCollector make(float*, Id*, std::size_t, const IdFilter*, Arena&);
     void take_over(const AnyCollector&);
     void write(Metric, Order, float*, Id*);
@@ -62,6 +63,8 @@ struct AnyEncoding {
     void copy(ConstCodes, std::size_t, Codes, std::size_t) const;
     bool same(const AnyEncoding&) const;
     const State* prepare(Metric, const float*, Arena&) const;
+    ArenaNeed prepare_bytes() const;
+    std::size_t scan_bytes(std::size_t) const;
     using States = std::span<const State* const>;
     void scan(Metric, States, std::span<const float>, ListView, std::span<C* const>, Arena&) const;
     void scan(Metric, States, std::span<const float>, ListView, std::span<RangeCollector* const>, Arena&) const;
@@ -113,6 +116,7 @@ struct AnyQuantizer {
     Status build(AlignedVector<float>&&, std::size_t, std::size_t, Metric, const Resources&);
     std::size_t nlist() const;
     void probe(MatrixView, std::size_t, Id*, float*, Arena&) const;
+    std::size_t probe_bytes(std::size_t, std::size_t) const;
     void assign(MatrixView, Id*, Arena&) const;
     bool takes_lengths() const;
     bool wants_spreads() const;
@@ -139,6 +143,8 @@ struct AnyIndex {
     Status add(MatrixView, const Resources&);
     Status add_with_ids(MatrixView, const Id*, const Resources&);
     Status search(MatrixView, std::size_t, HitsView, const SearchParams&, const Resources&) const;
+    std::size_t search_bytes(std::size_t, std::size_t, const SearchParams&) const;
+    Status visit_range(MatrixView, float, const RangeSink&, const SearchParams&, const Resources&) const;
     Status range_search(MatrixView, float, RangeHits&, const SearchParams&, const Resources&) const;
     Status reconstruct(Id, float*) const;
     Status reconstruct_n(Id, std::size_t, float*) const;

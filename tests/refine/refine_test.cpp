@@ -65,6 +65,13 @@ public:
                                const lutra::Resources& resources = {}) const {
         return index_.range_search(column(q), radius, out, params, resources);
     }
+    std::size_t search_bytes(std::size_t nq, std::size_t k, const lutra::SearchParams& params = {}) const {
+        return index_.search_bytes(nq, k, params);
+    }
+    lutra::Status visit_range(lutra::MatrixView q, float radius, const lutra::RangeSink& sink,
+                              const lutra::SearchParams& params = {}, const lutra::Resources& resources = {}) const {
+        return index_.visit_range(column(q), radius, sink, params, resources);
+    }
     lutra::Status reconstruct(Id id, float* out) const { return index_.reconstruct(id, out); }
     lutra::Status reconstruct_n(Id id, std::size_t n, float* out) const { return index_.reconstruct_n(id, n, out); }
     lutra::Result<std::size_t> remove_ids(const lutra::IdFilter& filter) {

@@ -34,8 +34,8 @@ public:
     CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool only_assigns = false)
         : centroids_(metric, std::move(centroids), k, d, !only_assigns), k_(k), d_(d), metric_(metric) {
         if constexpr (kHasBytes)
-            if (!only_assigns && metric == Metric::l2 && k * d >= kLeastForFewColumns)
-                few_columns_ = ByteRows::in_few_columns(centroid(0), k, d);
+            if (!only_assigns && metric == Metric::l2 && k * d >= kLeastForFewColumns && !centroids_.in_room())
+                few_columns_ = CentroidBytes::in_few_columns(centroid(0), k, d);
     }
 
     std::size_t k() const { return k_; }
@@ -57,6 +57,18 @@ public:
             fill_in_double(metric_, q.row(i), {centroid(0), k_, d_}, {lists + i * nprobe, nprobe}, arena);
         }
         if (nprobe == k_) fill_up(lists, q.n, arena);
+    }
+
+    /// What probe() takes from the arena for n queries.
+    std::size_t probe_bytes(std::size_t n, std::size_t nprobe) const {
+        const std::size_t each = arena_bytes<TopCollector>(n) + 2 * arena_bytes<void*>(n) + scan_rows_bytes(n, d_);
+        std::size_t most = std::max(each, fill_in_double_bytes(k_));
+        if (kHasBytes && !centroids_.bytes().empty()) most = std::max(most, bytes_by_bytes(n, nprobe));
+        if (!few_columns_.empty()) most = std::max(most, few_columns_bytes(nprobe));
+#if !defined(LUTRA_SCALAR_ONLY)
+        if (n >= TopRows<best>::kMinQueries && nprobe <= k_ / 4) most = std::max(most, TopRows<best>::bytes(k_, d_, nprobe));
+#endif
+        return arena_bytes<float>(n * nprobe) + most;
     }
 
     /// The best nprobe among given lists for q [d], by the exact scores of their centroids.
@@ -238,6 +250,20 @@ private:
         return q.n;
     }
 
+    std::size_t few_columns_bytes(std::size_t nprobe) const {
+        return 3 * arena_bytes<float>(round_up(k_, kByteGroup)) +
+               std::max(few_columns_.near_bytes(1, nprobe), 3 * arena_bytes<float>(k_));
+    }
+
+    // What probe_by_bytes() takes from the arena, and the searches by floats where it ends.
+    std::size_t bytes_by_bytes(std::size_t n, std::size_t nprobe) const {
+        const std::size_t most = std::min(ByteRows::most_together(), n);
+        const std::size_t one = arena_bytes<TopCollector>(1) + 2 * arena_bytes<void*>(1) + scan_rows_bytes(1, d_);
+        return arena_bytes<void*>(most) + arena_bytes<RowsNear>(most) +
+               most * arena_bytes<std::uint32_t>(round_up(k_, kByteGroup)) +
+               std::max({one, centroids_.bytes().near_bytes(most, nprobe), 3 * arena_bytes<float>(k_)});
+    }
+
     // If all lists are asked for, none may be missing because the query or a centroid has NaN.
     void fill_up(Id* lists, std::size_t n, Arena& arena) const {
         const Arena::Frame frame(arena);
@@ -253,7 +279,7 @@ private:
     }
 
     Centroids centroids_;
-    ByteRows few_columns_;  // of many centroids, for lone queries
+    [[no_unique_address]] CentroidBytes few_columns_;  // of many centroids, for lone queries
     std::size_t k_ = 0, d_ = 0;
     Metric metric_ = Metric::l2;
 };

@@ -13,6 +13,7 @@
 #include <lutra/io/flat_record.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
@@ -48,6 +49,9 @@ public:
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         order_.empty() ? near_.probe(q, nprobe, lists, distances, arena) : order_.probe(q, nprobe, lists, distances, arena);
     }
+    std::size_t probe_bytes(std::size_t n, std::size_t nprobe) const {
+        return order_.empty() ? near_.probe_bytes(n, nprobe) : order_.probe_bytes(n, nprobe);
+    }
     void assign(MatrixView x, Id* lists, Arena& arena) const { near_.assign(x, lists, arena); }
 
     /// Writes the centroids as a Flat record; without rows before training.
@@ -62,9 +66,13 @@ public:
     }
     /// What follows the fourcc. No centroids before training.
     static Result<FlatCoarse> load(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
-        AlignedVector<float> centroids;
+        AlignedVector<float> centroids = vector_for<float>(in);
         LUTRA_TRY(read(fourcc, in, index, nlist, centroids));
         FlatCoarse coarse;
+        if (index.is_trained && index.metric == Metric::inner_product && !have_unit_length({centroids.data(), nlist, index.d}))
+            LUTRA_TRY(in.check_heap("inner products with centroids of any length"));
+        const std::uint64_t numbers = nlist * sizeof(float);  // three a centroid, the centroids less an origin, and that
+        LUTRA_TRY(in.check_room({numbers, numbers, numbers, index.d * numbers, index.d * sizeof(float)}));
         if (index.is_trained) LUTRA_TRY(coarse.build(std::move(centroids), nlist, std::size_t(index.d), index.metric));
         return coarse;
     }

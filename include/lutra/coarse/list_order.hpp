@@ -43,6 +43,9 @@ public:
         std::copy(rms.begin(), rms.end(), rms_.begin());
     }
 
+    std::size_t probe_bytes(std::size_t n, std::size_t nprobe) const {
+        return arena_bytes<float>(n * search_.d()) + search_.probe_bytes(n, nprobe);
+    }
     /// lists and distances as in CoarseQuantizer.
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         const Arena::Frame frame(arena);

@@ -17,6 +17,7 @@ public:
     Status build(AlignedVector<float>, std::size_t, std::size_t, Metric, const Resources& = {}) { return {}; }
     std::size_t nlist() const { return 1; }
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float*, Arena&) const { std::fill_n(lists, q.n * nprobe, Id{0}); }
+    static constexpr std::size_t probe_bytes(std::size_t, std::size_t) { return 0; }
     void assign(MatrixView x, Id* lists, Arena&) const { std::fill_n(lists, x.n, Id{0}); }
     static constexpr bool takes_lengths() { return false; }
     static constexpr bool wants_spreads() { return false; }

@@ -3,10 +3,13 @@
 #pragma once
 #include <lutra/core/config.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 #if defined(__linux__)
@@ -40,18 +43,60 @@ inline void* allocate_aligned(std::size_t bytes) {
 inline void free_aligned(void* p, std::size_t bytes) { ::operator delete(p, alignment_for(bytes)); }
 }  // namespace detail
 
+/// Memory of the caller's for what an index keeps, in a program without a heap. The index must not outlive it. What is given back last
+/// is free again, so that vectors which live for a call cost nothing.
+class Room {
+public:
+    explicit Room(std::span<std::byte> bytes) {
+        const std::size_t skipped = (kCacheLine - reinterpret_cast<std::uintptr_t>(bytes.data()) % kCacheLine) % kCacheLine;
+        if (skipped < bytes.size()) bytes_ = bytes.subspan(skipped);
+    }
+    Room(const Room&) = delete;
+    Room& operator=(const Room&) = delete;
+
+    std::size_t used() const { return used_; }
+    std::size_t left() const { return bytes_.size() - used_; }
+
+    void* take(std::size_t n) {
+        void* const p = bytes_.data() + used_;
+        used_ += std::min(round_up(n, kCacheLine), left());
+        return p;
+    }
+    void give_back(void* p, std::size_t n) {
+        std::byte* const from = static_cast<std::byte*>(p);
+        if (from + round_up(n, kCacheLine) == bytes_.data() + used_) used_ -= round_up(n, kCacheLine);
+    }
+
+private:
+    std::span<std::byte> bytes_;
+    std::size_t used_ = 0;
+};
+
 /// Allocator for std::vector: cache-line aligned (2 MiB aligned and on huge pages from 4 MiB), and resize() leaves new
-/// elements uninitialised, so a vector about to be read into from a file is not written twice.
+/// elements uninitialised, so a vector about to be read into from a file is not written twice. With a room, memory is taken there,
+/// which must have it: see Reader::check_room().
 template <class T>
 struct AlignedAllocator {
     using value_type = T;
 
-    AlignedAllocator() = default;
-    template <class U>
-    AlignedAllocator(const AlignedAllocator<U>&) {}
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
 
-    T* allocate(std::size_t n) { return static_cast<T*>(detail::allocate_aligned(n * sizeof(T))); }
-    void deallocate(T* p, std::size_t n) { detail::free_aligned(p, n * sizeof(T)); }
+    AlignedAllocator() = default;
+    explicit AlignedAllocator(Room* r) : room(r) {}
+    template <class U>
+    AlignedAllocator(const AlignedAllocator<U>& other) : room(other.room) {}
+    AlignedAllocator select_on_container_copy_construction() const { return {}; }
+
+    T* allocate(std::size_t n) {
+        if (room == nullptr) return static_cast<T*>(detail::allocate_aligned(n * sizeof(T)));
+        LUTRA_ASSERT(n * sizeof(T) <= room->left());
+        return static_cast<T*>(room->take(n * sizeof(T)));
+    }
+    void deallocate(T* p, std::size_t n) {
+        if (room == nullptr) return detail::free_aligned(p, n * sizeof(T));
+        room->give_back(p, n * sizeof(T));
+    }
 
     template <class U>
     void construct(U* p) {
@@ -63,9 +108,11 @@ struct AlignedAllocator {
     }
 
     template <class U>
-    bool operator==(const AlignedAllocator<U>&) const {
-        return true;
+    bool operator==(const AlignedAllocator<U>& other) const {
+        return room == other.room;
     }
+
+    Room* room = nullptr;
 };
 
 template <class T>

@@ -33,12 +33,14 @@ concept Collector = requires(C& c, const C& cc, float score, Id id) {
 
 /// A collector of the k best; a search makes one per query.
 ///   make(distances, ids, k, filter, arena)   distances [k], ids [k] will hold the result; they may serve as scratch memory before
+///   bytes(k)                                 what make() takes from the arena
 ///   take_over(other)                         adds the results of another collector of the same query, already filtered
 ///   write(metric, order, distances, ids)     writes the result, -1 behind the last hit. The last call
 template <class C>
 concept TopKCollector = Collector<C> && requires(C& c, const C& cc, float* distances, Id* ids, std::size_t k,
                                                  const IdFilter* filter, Arena& arena, Metric metric, Order order) {
     { C::make(distances, ids, k, filter, arena) } -> std::same_as<C>;
+    { C::bytes(k) } -> std::same_as<std::size_t>;
     c.take_over(cc);
     c.write(metric, order, distances, ids);
 };
@@ -48,6 +50,7 @@ struct TopCollector {
     TopK top;
     const IdFilter* filter = nullptr;
 
+    static constexpr std::size_t bytes(std::size_t) { return 0; }
     static TopCollector make(float* distances, Id* ids, std::size_t k, const IdFilter* filter, Arena&) {
         return {TopK(distances, ids, k), filter};
     }
@@ -62,17 +65,25 @@ struct TopCollector {
 };
 static_assert(TopKCollector<TopCollector>);
 
-/// Every vector strictly nearer than a radius. Allocates: the number of hits is not known beforehand.
+/// Receives the hits of a range search one by one, in any order: a function of the caller's.
+struct RangeSink {
+    void* context = nullptr;
+    void (*take)(void* context, float score, Id id) = nullptr;  // score: as in RangeCollector
+};
+
+/// Every vector strictly nearer than a radius. Without a sink it allocates: the number of hits is not known beforehand.
 struct RangeCollector {
     float radius = 0;  ///< as a score: negated for inner product
     const IdFilter* filter = nullptr;
     bool rough = false;  ///< estimated scores are good enough
     std::vector<detail::Pair<float, Id>> hits = {};
+    const RangeSink* sink = nullptr;  ///< instead of hits
 
     float threshold() const { return radius; }
     bool wants(Id id) const { return filter->accepts(id); }
     void push(float score, Id id) {
-        if (score < radius) hits.push_back({score, id});
+        if (!(score < radius)) return;
+        sink != nullptr ? sink->take(sink->context, score, id) : void(hits.push_back({score, id}));
     }
     /// Sorts the hits for best_first. They arrive in the order of the rows, which Order::any asks for.
     void arrange(Order order) {

@@ -79,6 +79,7 @@ struct ListView {
 ///                       distances: null, or [q.n, nprobe], of each list's centroid by the index's metric, to float rounding; not
 ///                       finite if floats overflow. Batches do not change the result of a query. Const, thread-safe with one
 ///                       arena a thread; allocates nothing once the arena is warm
+///   probe_bytes(n, nprobe)  the most that probe() takes from the arena for n queries
 ///   assign(x, lists, arena)  lists [x.n]: the list that stores each row; a finite row always has one
 ///   takes_lengths()     true if centroids for inner product may have any length; false: build() gets centroids of length 1
 ///   wants_spreads()     true if the order of lists depends on the spread of their rows, which is then set by:
@@ -95,6 +96,7 @@ concept CoarseQuantizer = std::movable<C> &&
     { c.build(std::move(centroids), n, n, metric, resources) } -> std::same_as<Status>;
     { cc.nlist() } -> std::same_as<std::size_t>;
     cc.probe(x, n, lists, distances, arena);
+    { cc.probe_bytes(n, n) } -> std::same_as<std::size_t>;
     cc.assign(x, lists, arena);
     { cc.takes_lengths() } -> std::same_as<bool>;
     { cc.wants_spreads() } -> std::same_as<bool>;
@@ -142,6 +144,8 @@ concept StoredCoarse = CoarseQuantizer<C> &&
 ///   copy(codes, slot, to_codes, to_slot)   copies one vector
 ///   same(other)         true if codes of the other mean the same here
 ///   prepare(metric, q, arena) -> const State*        the data that scan() needs of query q [d]; in the arena, or q itself
+///   prepare_bytes()     what prepare() takes from the arena
+///   scan_bytes(n)       the most that scan() takes from it for n queries
 ///   scan(metric, states, distances, list, collectors, arena)   offers every vector of the list to each query's collector: one
 ///                       call per list for all the queries that visit it. distances [states.size()]: of the queries to the
 ///                       list's centroid, as from probe(), if by_residual(); otherwise empty. Hot: no allocation, nothing virtual
@@ -179,6 +183,8 @@ concept Encoding = std::copyable<E> &&
     ce.copy(codes, n, block, n);
     { ce.same(ce) } -> std::same_as<bool>;
     { ce.prepare(metric, row, arena) } -> std::same_as<const typename E::State*>;
+    { ce.prepare_bytes() } -> std::same_as<ArenaNeed>;
+    { ce.scan_bytes(n) } -> std::same_as<std::size_t>;
     ce.scan(metric, states, distances, list, top, arena);
     ce.scan(metric, states, distances, list, range, arena);
 };
@@ -277,8 +283,12 @@ concept Transform = std::copyable<T> &&
 ///                              query with NaN finds nothing. Thread-safe. The same bits for any executor and any batches.
 ///                              Without queries (q.n == 0) nothing is written, and add() without rows changes nothing: neither
 ///                              is an error, and pointers may be null then
+///   search_bytes(nq, k, params) const   the most that a search of up to nq queries takes from the workspace's arena, with one worker:
+///                              see workspace_bytes()
 ///   range_search(q, radius, out, params, resources) const   hits strictly nearer than radius (L2), strictly larger (inner
 ///                              product); best first, or in the order of the rows (Order::any)
+///   visit_range(q, radius, sink, params, resources) const   the same hits of one query, the first row of q, one by one in any order and
+///                              as scores; needs no memory but the workspace's: that of a search for one neighbour
 ///   reconstruct(id, out) const, reconstruct_n(first, n, out) const   the vectors stored under ids; not_found if one is missing
 ///   remove_ids(filter)         removes the ids that pass; returns how many. Without lists (nlist() == 0) an index whose ids are
 ///                              places numbers its rows anew; otherwise ids stay
@@ -317,7 +327,9 @@ concept SearchIndex = std::movable<I> &&
     { i.add(x, resources) } -> std::same_as<Status>;
     { i.add_with_ids(x, ids, resources) } -> std::same_as<Status>;
     { ci.search(x, n, hits, params, resources) } -> std::same_as<Status>;
+    { ci.search_bytes(n, n, params) } -> std::same_as<std::size_t>;
     { ci.range_search(x, radius, range, params, resources) } -> std::same_as<Status>;
+    { ci.visit_range(x, radius, RangeSink(), params, resources) } -> std::same_as<Status>;
     { ci.reconstruct(id, out) } -> std::same_as<Status>;
     { ci.reconstruct_n(id, n, out) } -> std::same_as<Status>;
     { i.remove_ids(filter) } -> std::same_as<Result<std::size_t>>;
@@ -345,6 +357,13 @@ concept StoredIndex = SearchIndex<I> && requires(const Fourcc& fourcc, Reader& i
     { I::load_record(fourcc, in, n, options) } -> std::same_as<Result<I>>;
 };
 
+/// The bytes that make a Workspace on memory of the caller's large enough for a search of up to nq queries with one worker: an upper
+/// bound, kept close. Valid until the index changes.
+template <SearchIndex I>
+std::size_t workspace_bytes(const I& index, std::size_t k, const SearchParams& params = {}, std::size_t nq = 1) {
+    return index.search_bytes(nq, k, params) + kCacheLine - 1;  // wherever the memory begins
+}
+
 /// search() that allocates its result. See SearchIndex.
 template <SearchIndex I>
 Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const SearchParams& params = {},
@@ -356,6 +375,24 @@ Result<Hits> search(const I& index, MatrixView queries, std::size_t k, const Sea
         LUTRA_TRY(index.search(queries, k, hits.view(), params, resources));
         return hits;
     });
+}
+
+/// The range search of one query, q [d], into room of the caller's for n hits: out has the nearest ones, best first and then slots with
+/// id -1. Returns how many lie within the radius, which may be more than n. Allocates nothing if resources have a workspace.
+template <SearchIndex I>
+Result<std::size_t> range_search(const I& index, const float* q, float radius, std::size_t n, HitsView out,
+                                 const SearchParams& params = {}, const Resources& resources = {}) {
+    struct Nearest {
+        TopK top;
+        std::size_t found = 0;
+    } nearest{TopK(out.distances, out.ids, n)};
+    const auto take = [](void* context, float score, Id id) {
+        auto& all = *static_cast<Nearest*>(context);
+        ++all.found, all.top.push(score, id);
+    };
+    LUTRA_TRY(index.visit_range({q, 1, index.dim()}, radius, {&nearest, take}, params, resources));
+    nearest.top.write(without_norm(index.metric()));
+    return nearest.found;
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -49,16 +49,31 @@ class BorrowedWorkspace {
 public:
     explicit BorrowedWorkspace(const Resources& resources) : resources_(resources) {
         if (resources_.workspace == nullptr) resources_.workspace = &own_;
-        resources_.workspace->reserve(resources_.executor.workers());
+        if (!is_fixed()) resources_.workspace->reserve(resources_.executor.workers());
     }
     BorrowedWorkspace(const BorrowedWorkspace&) = delete;
     BorrowedWorkspace& operator=(const BorrowedWorkspace&) = delete;
 
     Arena& arena(std::size_t worker) { return resources_.workspace->arena(worker); }
+
+    /// An error if the workspace is a fixed one that is too small for a search of this many bytes, or for several workers.
+    template <class Bytes>
+    Status check_room(std::string_view call, Bytes&& bytes) {
+        if (!is_fixed()) return {};
+        if (resources_.executor.workers() != 1)
+            return {Errc::bad_argument, "{}: a workspace of fixed room is for one worker, not {}", call,
+                    resources_.executor.workers()};
+        const std::size_t wanted = bytes(), left = arena(0).left();
+        if (wanted <= left) return {};
+        return {Errc::out_of_memory, "{}: the workspace has room for {} bytes and {} are wanted; see workspace_bytes()", call, left,
+                wanted};
+    }
     /// The caller's resources with this workspace, for inner calls, which borrow it again.
     const Resources& resources() const { return resources_; }
 
 private:
+    bool is_fixed() { return arena(0).fixed(); }
+
     Workspace own_;
     Resources resources_;
 };

@@ -40,6 +40,12 @@ public:
     static constexpr std::size_t kRun = 256;  ///< most candidates of one append(): room for them is kept behind a full pool
     static constexpr std::size_t kGroup = 8;  ///< most candidates rescored at a time: the next group's rows load meanwhile
 
+    /// What one takes from the arena.
+    static constexpr std::size_t bytes(std::size_t k) {
+        const std::size_t n = pool_size(k);
+        return arena_bytes<Key>(n + kRun) + 2 * arena_bytes<std::uint64_t>(n + kRun) + arena_bytes<std::uint64_t>(n);
+    }
+
     static Reservoir make(float*, Id*, std::size_t k, const IdFilter* filter, Arena& arena) { return Reservoir(k, filter, arena); }
     Reservoir() = default;
     Reservoir(std::size_t k, const IdFilter* filter, Arena& arena, LocationIds id_of = {}, bool estimates_will_do = true)

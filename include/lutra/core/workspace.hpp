@@ -1,10 +1,12 @@
-// lutra/core/workspace.hpp: reusable scratch memory, so that a search allocates nothing after warm-up.
+// lutra/core/workspace.hpp: reusable scratch memory, so that a search allocates nothing after warm-up, or nothing at all.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/aligned.hpp>
+#include <lutra/core/result.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <type_traits>
@@ -13,12 +15,30 @@
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
-class Workspace;
+/// The bytes that Arena::take<T>(n) uses. The sum of some dozen of them does not overflow.
+template <class T>
+constexpr std::size_t arena_bytes(std::size_t n) {
+    constexpr std::size_t kMost = ~std::size_t{0} / 64;
+    return n < (kMost - kCacheLine) / sizeof(T) ? round_up(std::max<std::size_t>(n * sizeof(T), 1), kCacheLine) : kMost;
+}
+
+/// What a call takes from an arena: bytes that stay taken, and those that it gives back.
+struct ArenaNeed {
+    std::size_t kept = 0, passing = 0;
+};
 
 /// A stack allocator for one worker: take() moves a cursor, a Frame moves it back. Chunks are kept, so the same sequence of calls
 /// allocates nothing the second time. Not thread-safe: one Arena per worker.
 class Arena {
 public:
+    Arena() = default;
+    /// Uses this room and no other memory: what does not fit is an Error, or ends the process in builds without exceptions. A search
+    /// asks left() first.
+    explicit Arena(std::span<std::byte> room) : fixed_(true) {
+        const std::size_t skipped = (kCacheLine - reinterpret_cast<std::uintptr_t>(room.data()) % kCacheLine) % kCacheLine;
+        if (skipped < room.size()) room_ = room.subspan(skipped);
+    }
+
     /// Uninitialised memory for n values, cache-line aligned, valid until the enclosing Frame ends.
     template <class T>
     std::span<T> take(std::size_t n) {
@@ -26,15 +46,15 @@ public:
         return {static_cast<T*>(take_bytes(n <= kMost / sizeof(T) ? n * sizeof(T) : kMost)), n};
     }
 
-    /// The workspace of a search inside a search; it lives as long as this arena.
-    Workspace& nested();
-
     /// Replaces all chunks by one of twice the largest size ever in use, so that sequences of take() of any sizes up to that size
     /// in all need no allocation. Needs: nothing is taken.
     void settle();
 
-    Arena();
-    ~Arena();
+    bool fixed() const { return fixed_; }
+    /// Bytes that a fixed arena can still give.
+    std::size_t left() const { return room_.size() - used_; }
+    /// The most bytes ever in use at a time.
+    std::size_t most_taken() const { return most_taken_; }
 
     /// A scope: its destructor gives back everything taken since its construction.
     class Frame {
@@ -54,22 +74,32 @@ private:
 
     void* take_bytes(std::size_t bytes) {
         bytes = round_up(std::max<std::size_t>(bytes, 1), kCacheLine);
-        while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size()) ++chunk_, used_ = 0;
-        if (chunk_ == chunks_.size()) grow(bytes);
-        void* p = chunks_[chunk_].data() + used_;
+        std::byte* p = fixed_ ? room_.data() + used_ : nullptr;
+        if (fixed_) {
+            if (bytes > left()) too_small(bytes);
+        } else {
+            while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size()) ++chunk_, used_ = 0;
+            if (chunk_ == chunks_.size()) grow(bytes);
+            p = chunks_[chunk_].data() + used_;
+        }
         used_ += bytes, taken_ += bytes;
         most_taken_ = std::max(most_taken_, taken_);
         return p;
     }
+    // The first chunk is what is asked for, or a kilobyte; then they double.
     void grow(std::size_t bytes) {
-        const std::size_t last = chunks_.empty() ? std::size_t{32} << 10 : chunks_.back().size();
+        const std::size_t last = chunks_.empty() ? std::size_t{512} : chunks_.back().size();
         chunks_.emplace_back(std::max(2 * last, bytes));
+    }
+    [[noreturn]] void too_small(std::size_t bytes) const {
+        detail::fail({Errc::out_of_memory, "workspace of {} bytes: {} more are wanted", room_.size(), bytes - left()});
     }
 
     std::vector<AlignedBytes> chunks_;
+    std::span<std::byte> room_;  // of a fixed arena, in place of chunks
+    bool fixed_ = false;
     std::size_t chunk_ = 0, used_ = 0;        // the next piece: its chunk and offset
     std::size_t taken_ = 0, most_taken_ = 0;  // bytes
-    std::unique_ptr<Workspace> nested_;
 };
 
 /// One Arena per worker. Keep a Workspace per calling thread and pass it to every search: after the first few calls of a size, the
@@ -77,30 +107,34 @@ private:
 /// workspace makes its own and frees it.
 class Workspace {
 public:
+    Workspace() = default;
+    /// For one worker, in memory of the caller's, such as a static array: it never grows. workspace_bytes() says how much a search
+    /// needs; if there is less, the search returns out_of_memory and says how much, before it begins.
+    ///   alignas(64) static std::byte room[8192];
+    ///   Workspace workspace(room);
+    explicit Workspace(std::span<std::byte> room) : own_(room) {}
+    /// The workspace of a search inside a search: what the worker's arena has left.
+    explicit Workspace(Arena& arena) : first_(&arena) {}
+
     /// Creates arenas [0, workers). Call it before the workers start.
     void reserve(std::size_t workers) {
-        while (arenas_.size() < workers) arenas_.push_back(std::make_unique<Arena>());
+        while (others_.size() + 1 < workers) others_.push_back(std::make_unique<Arena>());
     }
-    Arena& arena(std::size_t worker) { return *arenas_[worker]; }
+    Arena& arena(std::size_t worker) { return worker != 0 ? *others_[worker - 1] : first_ != nullptr ? *first_ : own_; }
     /// Arena::settle() of each.
     void settle() {
-        for (const auto& arena : arenas_) arena->settle();
+        for (std::size_t worker = 0; worker <= others_.size(); ++worker) arena(worker).settle();
     }
 
 private:
-    std::vector<std::unique_ptr<Arena>> arenas_;  // references stay good when it grows; an unused one allocates nothing
+    Arena own_;
+    Arena* first_ = nullptr;                      // in place of own_
+    std::vector<std::unique_ptr<Arena>> others_;  // references stay good when it grows; an unused one allocates nothing
 };
 
-inline Arena::Arena() = default;
-inline Arena::~Arena() = default;
-inline Workspace& Arena::nested() {
-    if (nested_ == nullptr) nested_ = std::make_unique<Workspace>();
-    return *nested_;
-}
 inline void Arena::settle() {
     LUTRA_ASSERT(taken_ == 0 && chunk_ == 0 && used_ == 0);
-    if (nested_ != nullptr) nested_->settle();
-    if (most_taken_ == 0 || chunks_.front().size() >= 2 * most_taken_) return;
+    if (fixed_ || most_taken_ == 0 || chunks_.front().size() >= 2 * most_taken_) return;
     AlignedBytes one(2 * most_taken_);
     chunks_.clear();
     chunks_.push_back(std::move(one));

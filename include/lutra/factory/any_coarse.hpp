@@ -42,6 +42,9 @@ public:
     void probe(MatrixView q, std::size_t nprobe, Id* lists, float* distances, Arena& arena) const {
         std::visit([&](const auto& c) { c.probe(q, nprobe, lists, distances, arena); }, coarse_);
     }
+    std::size_t probe_bytes(std::size_t n, std::size_t nprobe) const {
+        return std::visit([&](const auto& c) { return c.probe_bytes(n, nprobe); }, coarse_);
+    }
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         std::visit([&](const auto& c) { c.assign(x, lists, arena); }, coarse_);
     }

@@ -39,7 +39,9 @@ struct AnyIndex {
     virtual Status add(MatrixView, const Resources&) = 0;
     virtual Status add_with_ids(MatrixView, const Id*, const Resources&) = 0;
     virtual Status search(MatrixView, std::size_t, HitsView, const SearchParams&, const Resources&) const = 0;
+    virtual std::size_t search_bytes(std::size_t, std::size_t, const SearchParams&) const = 0;
     virtual Status range_search(MatrixView, float, RangeHits&, const SearchParams&, const Resources&) const = 0;
+    virtual Status visit_range(MatrixView, float, const RangeSink&, const SearchParams&, const Resources&) const = 0;
     virtual Status reconstruct(Id, float*) const = 0;
     virtual Status reconstruct_n(Id, std::size_t, float*) const = 0;
     virtual Result<std::size_t> remove_ids(const IdFilter&) = 0;
@@ -77,8 +79,15 @@ struct IndexModel final : AnyIndex {
     Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& p, const Resources& r) const override {
         return index.search(q, k, out, p, r);
     }
+    std::size_t search_bytes(std::size_t nq, std::size_t k, const SearchParams& p) const override {
+        return index.search_bytes(nq, k, p);
+    }
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& p, const Resources& r) const override {
         return index.range_search(q, radius, out, p, r);
+    }
+    Status visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& p,
+                       const Resources& r) const override {
+        return index.visit_range(q, radius, sink, p, r);
     }
     Status reconstruct(Id id, float* out) const override { return index.reconstruct(id, out); }
     Status reconstruct_n(Id first, std::size_t n, float* out) const override { return index.reconstruct_n(first, n, out); }
@@ -134,9 +143,16 @@ public:
                   const Resources& resources = {}) const {
         return model_->search(q, k, out, params, resources);
     }
+    std::size_t search_bytes(std::size_t nq, std::size_t k, const SearchParams& params = {}) const {
+        return model_->search_bytes(nq, k, params);
+    }
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
                         const Resources& resources = {}) const {
         return model_->range_search(q, radius, out, params, resources);
+    }
+    Status visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& params = {},
+                       const Resources& resources = {}) const {
+        return model_->visit_range(q, radius, sink, params, resources);
     }
     Status reconstruct(Id id, float* out) const { return model_->reconstruct(id, out); }
     Status reconstruct_n(Id first, std::size_t n, float* out) const { return model_->reconstruct_n(first, n, out); }

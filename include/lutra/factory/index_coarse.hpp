@@ -58,6 +58,11 @@ public:
             if (lists[p] != kNoId) distances[p] = distance_to(q.row(p / nprobe), std::size_t(lists[p]));
     }
 
+    std::size_t probe_bytes(std::size_t n, std::size_t nprobe) const {
+        return std::max(arena_bytes<float>(n * nprobe) + index_.search_bytes(n, nprobe, {}),
+                        nearest_by_exact_scores_bytes(nlist()));
+    }
+
     void assign(MatrixView x, Id* lists, Arena& arena) const {
         probe(x, 1, lists, nullptr, arena);
         for (std::size_t i = 0; i < x.n; ++i) lists[i] = std::max(lists[i], Id{0});
@@ -92,7 +97,8 @@ private:
     void ask(MatrixView q, std::size_t n, Id* lists, Arena& arena) const {
         const Arena::Frame frame(arena);
         Resources resources;
-        resources.workspace = &arena.nested();
+        Workspace rest(arena);
+        resources.workspace = &rest;
         const Status status = index_.search(q, n, {arena.take<float>(q.n * n).data(), lists}, {}, resources);
         if (!status.ok()) detail::fail(status);
     }

@@ -56,8 +56,7 @@ inline Status read_flat_header(Reader& in, IndexHeader& header) {
 /// Reads the record behind its fourcc.
 inline Status read_flat_record(Reader& in, IndexHeader& header, AlignedVector<float>& rows) {
     LUTRA_TRY(read_flat_header(in, header));
-    rows.resize(std::size_t(header.ntotal) * header.d);
-    return read_values(in, rows.data(), rows.size());
+    return read_vector(in, rows, header.ntotal * header.d);
 }
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

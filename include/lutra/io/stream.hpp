@@ -12,7 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -35,6 +37,22 @@ public:
         at = nullptr;
         return {Errc::unsupported, "{} bytes in place; accepted: streams in memory", n};
     }
+
+    /// Where an index that is read takes its memory from; null: the heap.
+    virtual Room* room() const { return nullptr; }
+    /// An error unless there are so many bytes, for one vector each.
+    Status check_room(std::initializer_list<std::uint64_t> bytes) const {
+        if (room() == nullptr) return {};
+        std::uint64_t wanted = 0;
+        for (const std::uint64_t n : bytes) wanted += (n + kCacheLine - 1) / kCacheLine * kCacheLine;
+        if (wanted <= room()->left()) return {};
+        return {Errc::out_of_memory, "{} bytes wanted of a room with {} left", wanted, room()->left()};
+    }
+    /// An error if there is a room: what needs the heap.
+    Status check_heap(std::string_view what) const {
+        if (room() == nullptr) return {};
+        return {Errc::unsupported, "{}: needs memory of the heap, and a room was given", what};
+    }
 };
 
 /// A sink of bytes.
@@ -53,6 +71,8 @@ class MemoryReader final : public Reader {
 public:
     explicit MemoryReader(std::span<const std::byte> bytes, FromMemory use = FromMemory::copy)
         : bytes_(bytes), lends_(use == FromMemory::in_place && std::endian::native == std::endian::little) {}
+    /// In place; what cannot be is kept in `room`, which both outlive the index. Needs a little-endian machine.
+    MemoryReader(std::span<const std::byte> bytes, Room& room) : MemoryReader(bytes, FromMemory::in_place) { room_ = &room; }
 
     Status read(void* to, std::size_t n) override {
         const std::byte* from = nullptr;
@@ -63,6 +83,7 @@ public:
     std::uint64_t position() const override { return position_; }
     std::uint64_t remaining() const override { return bytes_.size() - position_; }
     bool lends() const override { return lends_; }
+    Room* room() const override { return room_; }
     Status lend(std::size_t n, const std::byte*& at) override {
         if (n > remaining())
             return {Errc::bad_file, "truncated: {} bytes wanted at offset {}, {} are left", n, position_, remaining()};
@@ -75,6 +96,7 @@ private:
     std::span<const std::byte> bytes_;
     std::size_t position_ = 0;
     bool lends_;
+    Room* room_ = nullptr;
 };
 
 /// Another reader, which lends nothing: what is read by it is copied.
@@ -125,6 +147,12 @@ template <class T>
 Status read_value(Reader& in, T& to) {
     return read_values(in, &to, 1);
 }
+/// An empty vector that takes its memory where the reader says.
+template <class T>
+AlignedVector<T> vector_for(const Reader& in) {
+    return AlignedVector<T>(AlignedAllocator<T>(in.room()));
+}
+
 /// n values into a vector, whose memory is taken only after the stream is known to hold them.
 template <class T, class Allocator>
 Status read_vector(Reader& in, std::vector<T, Allocator>& to, std::uint64_t n) {
@@ -132,6 +160,10 @@ Status read_vector(Reader& in, std::vector<T, Allocator>& to, std::uint64_t n) {
         return {
             Errc::bad_file, "truncated: {} values of {} bytes wanted at offset {}, {} bytes are left", n, sizeof(T), in.position(),
             in.remaining()};
+    if constexpr (std::is_same_v<Allocator, AlignedAllocator<T>>)
+        LUTRA_TRY(in.check_room({n * sizeof(T)}));
+    else
+        LUTRA_TRY(in.check_heap("values that are kept"));
     to.resize(std::size_t(n));
     return read_values(in, to.data(), to.size());
 }

@@ -160,13 +160,15 @@ public:
         if (number < 0 || number > 2)
             return {Errc::bad_file, "direct map of kind {}; accepted: 0 (none), 1 (array), 2 (hash table)", int(number)};
         kind = DirectMapKind(number);
-        LUTRA_TRY(read_counted(in, entries));
+        const std::byte* skipped = nullptr;
+        std::size_t n = 0;
+        LUTRA_TRY(in.lends() ? lend_counted(in, sizeof(std::int64_t), skipped, n) : read_counted(in, entries));
         if (kind != DirectMapKind::hash) return {};
         std::uint64_t pairs = 0;
         LUTRA_TRY(read_value(in, pairs));
         if (pairs > in.remaining() / 16)
             return {Errc::bad_file, "truncated: direct map of {} pairs, {} bytes are left", pairs, in.remaining()};
-        return read_vector(in, entries, 2 * pairs);
+        return in.lends() ? in.lend(std::size_t(16 * pairs), skipped) : read_vector(in, entries, 2 * pairs);
     }
 
 private:

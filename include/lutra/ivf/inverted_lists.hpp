@@ -74,14 +74,18 @@ public:
         return bytes;
     }
 
-    /// From now on all lists, which are empty, are views of memory that others own, until clear() and after: lend() tells where
-    /// each lies. Such lists are read only; with blocks they have no rows beside them.
-    void use_in_place() {
-        LUTRA_ASSERT(block_bytes_ == 0 || row_bytes_ == 0);
-        lent_.assign(nlist(), Lent());
-        lists_ = {};
+    /// nlist lists that are views of memory that others own, also after clear(): lend() tells where each lies. Such lists are read
+    /// only; with blocks they have no rows beside them. Takes in_place_bytes() from the room, if there is one.
+    static InvertedLists views(std::size_t nlist, std::size_t block, std::size_t block_bytes, std::size_t row_bytes, Room* room) {
+        LUTRA_ASSERT(block_bytes == 0 || row_bytes == 0);
+        InvertedLists lists(0, block, block_bytes, row_bytes);
+        lists.lent_ = AlignedVector<Lent>(nlist, Lent(), AlignedAllocator<Lent>(room));
+        return lists;
     }
+    static constexpr std::size_t in_place_bytes(std::size_t nlist) { return nlist * sizeof(Lent); }
     bool in_place() const { return !lent_.empty(); }
+    /// Where views took their memory from; null: the heap.
+    Room* room() const { return lent_.get_allocator().room; }
     /// ids as stored in a file, at any address; null: 0, 1, 2 ...
     void lend(std::size_t list, std::size_t size, const std::byte* codes, const std::byte* ids) {
         lent_[list] = {codes, ids != nullptr ? IdRun::in_bytes(ids) : IdRun(), size};

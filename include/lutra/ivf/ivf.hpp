@@ -44,8 +44,7 @@ public:
     /// An index of vectors [d] in nlist lists; d, nlist >= 1; metric: l2 or inner_product, as train() and add() refuse cosine. For
     /// OneList nlist is 1.
     Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse coarse, E encoding)
-        : d_(d), metric_(metric), nlist_(coarse.learns() ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
-        LUTRA_ASSERT(d >= 1 && nlist >= 1);
+        : Ivf(d, metric, nlist, std::move(coarse), std::move(encoding), WithoutLists()) {
         if (!is_trained()) return;
         set_centroids(coarse_, encoding_);
         lists_ = empty_lists(encoding_), spreads_ = empty_spreads(coarse_);
@@ -99,8 +98,12 @@ public:
 
     Status search(MatrixView q, std::size_t k, HitsView out, const SearchParams& params = {},
                   const Resources& resources = {}) const;
+    std::size_t search_bytes(std::size_t nq, std::size_t k, const SearchParams& params = {}) const;
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
                         const Resources& resources = {}) const;
+
+    Status visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& params = {},
+                       const Resources& resources = {}) const;
 
     /// Cost: one look-up with a direct map, else a walk over all ids.
     Status reconstruct(Id id, float* out) const {
@@ -153,15 +156,22 @@ public:
     static void append_records(Message& text);
     /// Fills the lists of a new index from a record.
     class ListFiller;
-    /// An index of what a record says of it, whose lists fill(ListFiller&) fills. With it a reader of another record needs no
-    /// member (ivf_file.hpp). Errors: bad_file, out_of_memory, those of fill().
+    /// An index of what a record says of it, whose lists fill(ListFiller&) fills; if `in` lends and the encoding keeps codes as files
+    /// have them, by views. With it a reader of another record needs no member (ivf_file.hpp). Errors: bad_file, out_of_memory,
+    /// those of fill().
     template <class Fill>
-    static Result<Ivf> from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill);
+    static Result<Ivf> from_record(Reader& in, const IvfRecord& record, Coarse&& coarse, E&& encoding, Fill&& fill);
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().
     Status map_ids(IdList map, std::optional<IdMapKind> kind);
     bool ids_are_places() const;
 
 private:
+    struct WithoutLists {};
+    Ivf(std::size_t d, Metric metric, std::size_t nlist, Coarse&& coarse, E&& encoding, WithoutLists)  // refs: little stack
+        : d_(d), metric_(metric), nlist_(coarse.learns() ? nlist : 1), coarse_(std::move(coarse)), encoding_(std::move(encoding)) {
+        LUTRA_ASSERT(d >= 1 && nlist >= 1);
+    }
+
     static constexpr std::size_t kListsPerTask = 16;  // lists filled by one worker at a time: 1,000 make 64 tasks to share
 
     IvfView<Coarse, E> view() const { return {coarse_, encoding_, lists_, metric_}; }
@@ -252,6 +262,8 @@ private:
     }
 
     // ivf_search.hpp
+    static std::size_t queries_of_tile(std::size_t d, std::size_t nprobe);
+    std::size_t scan_lists_bytes(std::size_t nq, std::size_t nprobe) const;
     template <class F>
     static void for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f);
     Candidates make_candidates(std::size_t k, HitsView row, const SearchParams& params, Arena& arena) const;
@@ -268,7 +280,8 @@ private:
     Status write_alone(Writer& out) const;
     Status write_in_lists(Writer& out) const;
     Status write_all_lists(Writer& out) const;
-    static Result<Ivf> load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse, IndexOptions options);
+    Status make_lists(Reader& in, bool in_place);
+    static Result<Ivf> load_behind_coarse(Reader& in, IvfRecord& record, Coarse&& coarse, IndexOptions options);
     std::vector<float> some_centroids() const;
 
     // ivf_form.hpp

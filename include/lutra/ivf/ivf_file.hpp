@@ -138,9 +138,10 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in, IndexOptions optio
         OwnedCodes codes;
         Result<E> encoding = E::load_alone(in, header, codes, options);
         LUTRA_TRY(encoding.status());
-        Ivf index(header.d, header.metric, 1, Coarse(OneList()), std::move(*encoding));
+        Ivf index(header.d, header.metric, 1, Coarse(OneList()), std::move(*encoding), WithoutLists());
+        LUTRA_TRY(index.make_lists(in, codes.lent != nullptr));
         if (codes.lent != nullptr)
-            index.lists_.use_in_place(), index.lists_.lend(0, std::size_t(header.ntotal), codes.lent, nullptr);
+            index.lists_.lend(0, std::size_t(header.ntotal), codes.lent, nullptr);
         else if (index.is_trained())
             index.lists_.adopt(std::move(codes), rising_ids(std::size_t(header.ntotal)));
         index.count_loaded();
@@ -153,7 +154,9 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_alone(Reader& in, IndexOptions optio
 template <CoarseQuantizer Coarse, Encoding E>
 class Ivf<Coarse, E>::ListFiller {
 public:
-    ListFiller(Ivf& index, std::size_t ntotal) : index_(index), sample_(index.some_centroids()), ntotal_(ntotal) {}
+    ListFiller(Ivf& index, std::size_t ntotal) : index_(index), ntotal_(ntotal) {
+        if (!index.lists_.in_place()) sample_ = index.some_centroids();
+    }
 
     std::size_t nlist() const { return index_.nlist_; }
     /// Vectors in all lists, as the record says.
@@ -190,8 +193,6 @@ public:
     }
     /// Ids of a list, each >= 0, behind its codes.
     std::span<Id> ids(std::size_t list) { return index_.lists_.ids_to_set(list); }
-    /// True if codes in memory are those of a file, so that lists can be used in place.
-    bool keeps_codes() const { return index_.is_trained() && RowStored<E>; }
 
     /// For records of codes in blocks.
     const E& encoding() const { return index_.encoding_; }
@@ -218,24 +219,50 @@ private:
     bool has_memory_ = false;
 };
 
+/// True if lists of the encoding can be used where a file has them.
+template <StoredEncoding E>
+bool keeps_codes_of_files(const E& encoding) {
+    if constexpr (BlockStored<E>)
+        return encoding.keeps_file_blocks();
+    else
+        return RowStored<E>;
+}
+
+// Empty lists, if the index is trained: to be filled, or views.
+template <CoarseQuantizer Coarse, Encoding E>
+Status Ivf<Coarse, E>::make_lists(Reader& in, bool in_place) {
+    if (!is_trained()) return {};
+    if (!in_place) LUTRA_TRY(in.check_heap("vectors that cannot be used in place"));
+    spreads_ = empty_spreads(coarse_);
+    if (!in_place) return lists_ = empty_lists(encoding_), Status();
+    LUTRA_TRY(in.check_room({InvertedLists::in_place_bytes(nlist_)}));
+    lists_ = InvertedLists::views(nlist_, E::kBlock, encoding_.block_bytes(), encoding_.row_bytes(), in.room());
+    return {};
+}
+
 template <CoarseQuantizer Coarse, Encoding E>
 template <class Fill>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(const IvfRecord& record, Coarse coarse, E encoding, Fill&& fill) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::from_record(Reader& in, const IvfRecord& record, Coarse&& coarse, E&& encoding,
+                                                   Fill&& fill) {
     return guarded("load", [&]() -> Result<Ivf> {
         const IndexHeader& header = record.header;
         if (encoding.training_rows() != 0 && encoding.is_trained() != header.is_trained)
             return Status{Errc::bad_file, "index and encoding disagree on whether they are trained"};
-        Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding));
+        Ivf index(header.d, header.metric, std::size_t(record.nlist), std::move(coarse), std::move(encoding), WithoutLists());
+        if (index.encoding_.by_residual()) LUTRA_TRY(in.check_heap("codes of residuals"));
+        if (index.is_trained()) index.set_centroids(index.coarse_, index.encoding_);
+        LUTRA_TRY(index.make_lists(in, in.lends() && keeps_codes_of_files(index.encoding_)));
         ListFiller filler(index, std::size_t(header.ntotal));
         LUTRA_TRY(fill(filler));
         index.count_loaded();
-        std::vector<float> row(header.d);
+        std::vector<float> row(index.coarse_.wants_spreads() ? header.d : 0);
         for (std::size_t l = 0; l < index.lists_.nlist(); ++l) index.count_spread(l, 0, row.data());
         index.coarse_.set_spreads(index.spreads_.rms());
         if (index.ntotal_ != header.ntotal)
             return Status{Errc::bad_file, "IVF record says {} vectors, its lists hold {}", header.ntotal, index.ntotal_};
         index.nprobe_ = std::clamp<std::size_t>(std::size_t(record.nprobe), 1, index.nlist_);
         if (!index.lists_.in_place()) LUTRA_TRY(index.set_direct_map(record.map));
+        index.in_place_ = in.lends();
         return index;
     });
 }
@@ -254,18 +281,16 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_in_lists(Reader& in, std::size_t dep
 /// Reads the rest behind the coarse record. A separate function, as load_in_lists() stays on the stack while an index over centroids
 /// loads.
 template <CoarseQuantizer Coarse, Encoding E>
-Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse coarse, IndexOptions options) {
+Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse&& coarse, IndexOptions options) {
     LUTRA_TRY(DirectMap::load_kind(in, record.map));
     Result<E> encoding = E::load_fields(in, record.header, options);
     LUTRA_TRY(encoding.status());
-    Result<Ivf> index = from_record(record, std::move(coarse), std::move(*encoding), [&](ListFiller& filler) {
+    return from_record(in, record, std::move(coarse), std::move(*encoding), [&](ListFiller& filler) {
         if constexpr (BlockStored<E>)
             return read_block_lists(in, filler);
         else
             return read_lists(in, filler);
     });
-    if (index.ok()) index->in_place_ = in.lends();
-    return index;
 }
 
 // Centroids are like the rows to come, of which a file has those of one list first. Empty without centroids.

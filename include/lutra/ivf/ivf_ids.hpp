@@ -35,6 +35,8 @@ Status Ivf<Coarse, E>::map_ids(IdList map, std::optional<IdMapKind> kind) {
 // Of ids that are counted, those of one list, the map is not read: it may be as large as the file.
 template <CoarseQuantizer Coarse, Encoding E>
 Status Ivf<Coarse, E>::map_ids_in_place(const IdList& map, std::optional<IdMapKind> kind) {
+    const bool is_view = lists_.nlist() == 1 && lists_.ids(0).run().counted();
+    if (!is_view && lists_.room() != nullptr) return {Errc::unsupported, "an id map around lists: needs memory of the heap"};
     for (std::size_t l = 0; l < lists_.nlist(); ++l) {
         if (lists_.ids(l).run().counted() && lists_.size(l) <= map.size()) continue;
         for (const Id id : lists_.ids(l)) LUTRA_TRY(check_mapped(id, map));

@@ -21,6 +21,7 @@ Status Ivf<Coarse, E>::search(MatrixView q, std::size_t k, HitsView out, const S
         LUTRA_TRY(check_search(q));
         if (k == 0) return {Errc::bad_argument, "search: k = 0; at least one neighbour must be asked for"};
         BorrowedWorkspace workspace(resources);
+        LUTRA_TRY(workspace.check_room("search", [&] { return search_bytes(q.n, k, params); }));
         const std::size_t nprobe = effective_nprobe(params);
         if (q.n < resources.executor.workers() && worth_sharing(nprobe))
             search_shared(q, k, out, nprobe, params, workspace);
@@ -38,6 +39,7 @@ Status Ivf<Coarse, E>::range_search(MatrixView q, float radius, RangeHits& out, 
     return guarded("search", [&]() -> Status {
         LUTRA_TRY(check_search(q));
         BorrowedWorkspace workspace(resources);
+        LUTRA_TRY(workspace.check_room("search", [&] { return search_bytes(q.n, 1, params); }));
         std::vector<RangeCollector> found(
             q.n, RangeCollector{metric_ == Metric::l2 ? radius : -radius, &params.filter, params.order == Order::rough});
         for_query_tiles(
@@ -55,13 +57,61 @@ Status Ivf<Coarse, E>::range_search(MatrixView q, float radius, RangeHits& out, 
 }
 
 template <CoarseQuantizer Coarse, Encoding E>
-template <class F>
-void Ivf<Coarse, E>::for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
+Status Ivf<Coarse, E>::visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& params,
+                                   const Resources& resources) const {
+    return guarded("search", [&]() -> Status {
+        LUTRA_TRY(check_search(q));
+        BorrowedWorkspace workspace(resources);
+        LUTRA_TRY(workspace.check_room("search", [&] { return search_bytes(1, 1, params); }));
+        RangeCollector found{metric_ == Metric::l2 ? radius : -radius, &params.filter, params.order == Order::rough, {}, &sink};
+        RangeCollector* const collector = &found;
+        scan_lists<Coarse, E, RangeCollector>(view(), q.rows(0, 1), effective_nprobe(params),
+                                              std::span<RangeCollector* const>(&collector, 1), workspace.arena(0));
+        return {};
+    });
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+std::size_t Ivf<Coarse, E>::queries_of_tile(std::size_t d, std::size_t nprobe) {
     constexpr std::size_t kProbes = std::size_t{1} << 20;  // probed lists of a tile, 12 bytes each: 12 MB for each worker
     // Queries of a tile have 4 million columns in all, 4 MB as bytes, unless that is fewer than kFew.
     constexpr std::size_t kColumns = std::size_t{1} << 22, kFew = 4096;
-    const std::size_t by_room = std::min(std::max<std::size_t>(16, kProbes / nprobe), std::max(kFew, kColumns / q.d));
-    const std::size_t most = std::min<std::size_t>(E::kQueryTile, by_room);
+    const std::size_t by_room = std::min(std::max<std::size_t>(16, kProbes / nprobe), std::max(kFew, kColumns / d));
+    return std::min<std::size_t>(E::kQueryTile, by_room);
+}
+
+// The sum of what is taken at a time, along the calls of search_tile(). Of calls one after the other the larger counts.
+template <CoarseQuantizer Coarse, Encoding E>
+std::size_t Ivf<Coarse, E>::search_bytes(std::size_t nq, std::size_t k, const SearchParams& params) const {
+    const std::size_t nprobe = effective_nprobe(params), n = std::min(nq, queries_of_tile(d_, nprobe));
+    std::size_t collected = Candidates::bytes(k), decoded = 0;
+    if constexpr (E::kEstimates) {
+        if (params.order != Order::rough) {
+            collected = Candidates::bytes(std::max(k, std::min(encoding_.with_estimates(k), ntotal_)));
+            decoded = arena_bytes<float>(Candidates::kGroup * d_);
+        }
+    }
+    return arena_bytes<Candidates>(n) + arena_bytes<void*>(n) + n * collected + std::max(scan_lists_bytes(n, nprobe), decoded);
+}
+
+// What scan_lists() takes.
+template <CoarseQuantizer Coarse, Encoding E>
+std::size_t Ivf<Coarse, E>::scan_lists_bytes(std::size_t nq, std::size_t nprobe) const {
+    const std::size_t n_probes = nq * nprobe;
+    const ArenaNeed query = encoding_.prepare_bytes();
+    const std::size_t distances = arena_bytes<float>(encoding_.by_residual() ? n_probes : 0);
+    const std::size_t sorted = arena_bytes<std::uint32_t>(nlist_ + 1) + arena_bytes<std::uint32_t>(n_probes) + distances +
+                               2 * arena_bytes<void*>(nq);  // scan_list_major()
+    const std::size_t scanned = encoding_.scan_bytes(nq) + (nq >= 2 && nlist_ <= 256 * nq ? sorted : 0);
+    return arena_bytes<void*>(nq) + arena_bytes<Id>(n_probes) + distances +
+           std::max(coarse_.probe_bytes(nq, nprobe),
+                    nq * query.kept + std::max({query.passing, scanned, arena_bytes<detail::Pair<Id, float>>(nprobe)}));
+}
+
+template <CoarseQuantizer Coarse, Encoding E>
+template <class F>
+void Ivf<Coarse, E>::for_query_tiles(MatrixView q, std::size_t nprobe, const Executor& executor, F&& f) {
+    const std::size_t most = queries_of_tile(q.d, nprobe);
     executor.for_ranges(q.n, std::min(most, (q.n + executor.workers() - 1) / executor.workers()), f);
 }
 

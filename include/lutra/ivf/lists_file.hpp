@@ -45,6 +45,20 @@ struct ListSize {
 
 namespace detail {
 
+inline Status wrong_table(std::size_t n, std::uint64_t nlist) {
+    return {Errc::bad_file, "inverted lists: {} sizes for {} lists; a sparse table has pairs of numbers", n, nlist};
+}
+inline Status wrong_list(std::uint64_t list, std::uint64_t nlist) {
+    return {Errc::bad_file, "inverted lists: list number {} is out of order or range; accepted: rising, below {}", list, nlist};
+}
+// left: vectors that the stream may hold.
+inline Status check_list_size(Reader& in, const ListSize& s, std::size_t nlist, std::uint64_t left) {
+    if (s.size == 0) return {};
+    if (nlist == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
+    if (s.size <= left) return {};
+    return {Errc::bad_file, "truncated: list {} has {} vectors, {} bytes are left for all lists", s.list, s.size, in.remaining()};
+}
+
 inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListSize>& sizes) {
     Fourcc kind;
     std::vector<std::uint64_t> numbers;
@@ -52,16 +66,13 @@ inline Status read_list_sizes(Reader& in, std::uint64_t nlist, std::vector<ListS
     if (kind != Fourcc("full") && kind != Fourcc("sprs")) return unexpected_record(kind, "full, sprs", in.position());
     LUTRA_TRY(read_counted(in, numbers));
     if (kind == Fourcc("full")) {
-        if (numbers.size() != nlist) return {Errc::bad_file, "inverted lists: {} sizes for {} lists", numbers.size(), nlist};
+        if (numbers.size() != nlist) return wrong_table(numbers.size(), nlist);
         for (std::size_t l = 0; l < numbers.size(); ++l) sizes.push_back({l, numbers[l]});
         return {};
     }
-    if (numbers.size() % 2 != 0)
-        return {Errc::bad_file, "inverted lists: {} numbers in a sparse table; they come in pairs", numbers.size()};
+    if (numbers.size() % 2 != 0) return wrong_table(numbers.size(), nlist);
     for (std::size_t i = 0; i < numbers.size(); i += 2) {
-        if (numbers[i] >= nlist || (i > 0 && numbers[i] <= numbers[i - 2]))
-            return {Errc::bad_file, "inverted lists: list number {} is out of order or range; accepted: rising, below {}",
-                    numbers[i], nlist};
+        if (numbers[i] >= nlist || (i > 0 && numbers[i] <= numbers[i - 2])) return wrong_list(numbers[i], nlist);
         sizes.push_back({numbers[i], numbers[i + 1]});
     }
     return {};
@@ -74,13 +85,29 @@ inline Status read_list_ids(Reader& in, std::size_t list, std::span<Id> ids) {
     return {};
 }
 
-// A list whose codes and ids lie in the stream's memory. Its ids are not checked, as that would read them from the disk.
+// The table of sizes, then the lists, where codes and ids lie in the stream's memory. Ids are not checked, as that would read them
+// from the disk.
 template <class ListFiller>
-Status lend_list(Reader& in, ListFiller& filler, std::size_t list, std::size_t size) {
-    const std::byte *codes = nullptr, *ids = nullptr;
-    LUTRA_TRY(in.lend(size * filler.code_bytes(), codes));
-    LUTRA_TRY(in.lend(size * sizeof(Id), ids));
-    filler.lists().lend(list, size, codes, ids);
+Status lend_lists(Reader& in, ListFiller& filler) {
+    Fourcc kind;
+    const std::byte *table = nullptr, *codes = nullptr, *ids = nullptr;
+    std::size_t n = 0;
+    LUTRA_TRY(read_fourcc(in, kind));
+    const bool full = kind == Fourcc("full");
+    if (!full && kind != Fourcc("sprs")) return unexpected_record(kind, "full, sprs", in.position());
+    LUTRA_TRY(lend_counted(in, sizeof(std::uint64_t), table, n));
+    const auto number = [table](std::size_t i) { return std::uint64_t(IdRun::in_bytes(table)[i]); };
+    const std::size_t step = full ? 1 : 2;
+    if (full ? n != filler.nlist() : n % 2 != 0) return wrong_table(n, filler.nlist());
+    for (std::size_t i = 0; i < n; i += step) {
+        const ListSize s{full ? i : number(i), number(i + step - 1)};
+        if (s.list >= filler.nlist() || (!full && i > 0 && s.list <= number(i - 2))) return wrong_list(s.list, filler.nlist());
+        LUTRA_TRY(check_list_size(in, s, filler.nlist(), in.remaining() / (filler.code_bytes() + sizeof(Id))));
+        if (s.size == 0) continue;
+        LUTRA_TRY(in.lend(std::size_t(s.size) * filler.code_bytes(), codes));
+        LUTRA_TRY(in.lend(std::size_t(s.size) * sizeof(Id), ids));
+        filler.lists().lend(std::size_t(s.list), std::size_t(s.size), codes, ids);
+    }
     return {};
 }
 
@@ -90,11 +117,7 @@ Status lend_list(Reader& in, ListFiller& filler, std::size_t list, std::size_t s
 inline Status check_list_sizes(Reader& in, std::span<const ListSize> sizes, std::size_t nlist, std::size_t vector_bytes) {
     std::uint64_t left = in.remaining() / vector_bytes;
     for (const ListSize& s : sizes) {
-        if (s.size == 0) continue;
-        if (nlist == 0) return {Errc::bad_file, "list {} of an untrained index holds {} vectors", s.list, s.size};
-        if (s.size > left)
-            return {Errc::bad_file, "truncated: list {} has {} vectors, {} bytes are left for all lists", s.list, s.size,
-                    in.remaining()};
+        LUTRA_TRY(detail::check_list_size(in, s, nlist, left));
         left -= s.size;
     }
     return {};
@@ -113,15 +136,11 @@ Status read_lists(Reader& in, ListFiller& filler) {
     if (nlist != filler.nlist()) return {Errc::bad_file, "inverted lists: {} lists; the index has {}", nlist, filler.nlist()};
     if (filler.lists().nlist() != 0 && code_bytes != filler.code_bytes())
         return {Errc::bad_file, "inverted lists: codes of {} bytes; this index has codes of {}", code_bytes, filler.code_bytes()};
+    if (filler.lists().in_place()) return detail::lend_lists(in, filler);
     LUTRA_TRY(detail::read_list_sizes(in, nlist, sizes));
     LUTRA_TRY(filler.set_sizes(in, sizes, filler.code_bytes() + sizeof(Id)));
-    if (in.lends() && filler.keeps_codes()) filler.lists().use_in_place();
     for (const ListSize& s : sizes) {
         if (s.size == 0) continue;
-        if (filler.lists().in_place()) {
-            LUTRA_TRY(detail::lend_list(in, filler, std::size_t(s.list), std::size_t(s.size)));
-            continue;
-        }
         LUTRA_TRY(filler.read_codes(in, std::size_t(s.list)));
         LUTRA_TRY(detail::read_list_ids(in, std::size_t(s.list), filler.ids(std::size_t(s.list))));
     }
@@ -205,8 +224,7 @@ Status read_block_lists(Reader& in, ListFiller& filler) {
     InvertedLists& lists = filler.lists();
     const detail::BlockSize block{encoding.file_block(), encoding.file_block_bytes()};
     LUTRA_TRY(detail::read_block_lists_header(in, filler.nlist(), block));
-    if (in.lends() && encoding.keeps_file_blocks()) {
-        lists.use_in_place();
+    if (lists.in_place()) {
         for (std::size_t l = 0; l < filler.nlist(); ++l) LUTRA_TRY(detail::lend_block_list(in, l, block, lists));
         return {};
     }

@@ -165,6 +165,10 @@ public:
             std::memcpy(to + term + j * sizeof(float), from + term + i * sizeof(float), sizeof(float));
     }
 
+    /// What target() takes from the arena: what stays taken, and what it gives back.
+    std::size_t target_bytes() const { return arena_bytes<std::int8_t>(padded()); }
+    std::size_t passing_bytes() const { return arena_bytes<float>(d_); }
+
     /// q [d] in bytes of the arena.
     ByteTarget target(const float* q, Arena& arena) const {
         ByteTarget target;

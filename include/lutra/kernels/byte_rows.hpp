@@ -78,6 +78,16 @@ public:
         return kByteQueries;
     }
 
+    /// The most that may_be_near(), and lower_bounds() or kth(), take from the arena for all rows.
+    std::size_t near_bytes(std::size_t n_queries, std::size_t k) const {
+        const std::size_t n = round_up(n_, kByteGroup);
+        const std::size_t asked = arena_bytes<std::int8_t>(round_up(n_queries, kByteGroup) * pitch()) +
+                                  arena_bytes<ByteCodes>(n_queries) + arena_bytes<Query>(n_queries);
+        const std::size_t found = 2 * arena_bytes<float>(n_queries * n) + arena_bytes<float>(n_queries) + arena_bytes<float>(n);
+        return asked + std::max(arena_bytes<float>(d_) + arena_bytes<float>(projection_.columns()),
+                                found + std::max(kTileSumBytes, 2 * arena_bytes<float>(round_up(8 * k, kByteGroup))));
+    }
+
     /// Finds all rows of [begin, end) that may be among the k nearest of those, for each query (pointers to d floats); numbers
     /// found are less begin. Needs: at most most_together() queries, begin a multiple of 16, end too or size(), 1 <= k <= end -
     /// begin.
@@ -127,6 +137,12 @@ public:
     }
 
 private:
+#if LUTRA_HAS_TILES
+    static constexpr std::size_t kTileSumBytes = detail::kTileSumBytes;
+#else
+    static constexpr std::size_t kTileSumBytes = 0;
+#endif
+
     struct Query {
         ByteBoundQuery bound;
         float length = 0;
@@ -289,5 +305,19 @@ private:
     std::vector<std::int8_t> coded_;                         // [padded], the same
     AlignedVector<float> bases_, scales_, widths_, slacks_;  // ByteBoundTerms
 };
+
+/// ByteRows of builds without kernels of bytes: always empty, and nothing to carry.
+struct NoByteRows {
+    NoByteRows() = default;
+    NoByteRows(const float*, std::size_t, std::size_t, Metric) {}
+    static NoByteRows in_few_columns(const float*, std::size_t, std::size_t) { return {}; }
+    static constexpr bool empty() { return true; }
+    static void set_row(std::size_t, const float*) {}
+    static constexpr std::size_t near_bytes(std::size_t, std::size_t) { return 0; }
+    static void may_be_near(std::span<const float* const>, std::size_t, std::size_t, std::size_t, RowsNear*, Arena&) {}
+    static float lower_bounds(const float*, float*, Arena&) { return std::numeric_limits<float>::quiet_NaN(); }
+};
+/// What centroids keep.
+using CentroidBytes = std::conditional_t<kHasBytes, ByteRows, NoByteRows>;
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

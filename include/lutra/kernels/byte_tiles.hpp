@@ -71,6 +71,9 @@ public:
     Tiles& operator=(const Tiles&) = delete;
 };
 
+/// The most that products of tiles take from the arena.
+inline constexpr std::size_t kTileSumBytes = 2 * arena_bytes<std::int32_t>(TileQueries::kMost * 2 * kByteGroup);
+
 /// Multiplies QueryTiles * 16 queries by two groups of rows at a time.
 template <std::size_t QueryTiles>
 class TileProducts {

@@ -35,7 +35,7 @@ struct CentroidsView {
     float longest = 0;                                   // largest |centred|
     float longest_near = 0;                              // the same without far centroids
     float far = std::numeric_limits<float>::infinity();  // smallest |centred| of a far centroid
-    const ByteRows* bytes = nullptr;                     // of centroids, if there are; row 0 is their number first_byte_row
+    const CentroidBytes* bytes = nullptr;                // of centroids, if there are; row 0 is their number first_byte_row
     std::size_t first_byte_row = 0;
 };
 
@@ -47,15 +47,22 @@ public:
     /// for_lone_queries: bytes also where the products of many points are no faster by them.
     Centroids(Metric metric, AlignedVector<float> rows, std::size_t k, std::size_t d, bool for_lone_queries = false)
         : metric_(metric),
-          with_bytes_(may_have_bytes(k, d) && (for_lone_queries ? kHasBytes : kBytesPay)),
+          with_bytes_(may_have_bytes(k, d) && (for_lone_queries ? kHasBytes : kBytesPay) && rows.get_allocator().room == nullptr),
           k_(k),
           d_(d),
           rows_(std::move(rows)),
-          terms_(k, 0.F),
-          norms_(k, 0.F) {
+          centred_(rows_.get_allocator()),
+          origin_(rows_.get_allocator()),
+          terms_(k, 0.F, rows_.get_allocator()),
+          norms_(k, 0.F, rows_.get_allocator()),
+          scratch_(rows_.get_allocator()) {
+        scratch_.reserve(k);
         if (metric == Metric::l2) origin_.resize(d), centred_.resize(k * d);
         choose_origin();
     }
+
+    /// True if the memory is a room's: nothing is kept beside that is not needed.
+    bool in_room() const { return rows_.get_allocator().room != nullptr; }
 
     static bool may_have_bytes(std::size_t k, std::size_t d) {
         // The nearest of k by floats takes so many times what it takes by bytes, first d columns of SIFT, Zen 4: k = 256, d = 48
@@ -71,15 +78,15 @@ public:
     float* row(std::size_t j) { return rows_.data() + j * d_; }
 
     /// Empty without bytes.
-    const ByteRows& bytes() const { return bytes_; }
+    const CentroidBytes& bytes() const { return bytes_; }
 
     /// An origin for the rows as they are now, and all of them prepared.
     void choose_origin() {
         if (metric_ == Metric::l2 && k_ != 0) column_medians(rows_.data(), k_, d_, origin_.data());
-        bytes_ = ByteRows();
+        bytes_ = CentroidBytes();
         prepare();
         if constexpr (kHasBytes)
-            if (with_bytes_) bytes_ = ByteRows(rows_.data(), k_, d_, metric_);
+            if (with_bytes_) bytes_ = CentroidBytes(rows_.data(), k_, d_, metric_);
     }
 
     /// After any rows have changed.
@@ -106,7 +113,8 @@ public:
     void find_far() {
         float limit = std::numeric_limits<float>::infinity();
         if (metric_ == Metric::l2 && k_ != 0) {
-            std::vector<float>& sorted = scratch_ = norms_;
+            AlignedVector<float>& sorted = scratch_;
+            sorted.assign(norms_.begin(), norms_.end());
             const auto middle = sorted.begin() + std::ptrdiff_t(k_ / 2);
             std::nth_element(sorted.begin(), middle, sorted.end(), [](float a, float b) { return order_key(a) < order_key(b); });
             if (*middle > 0) limit = kFar * kFar * *middle;
@@ -147,8 +155,8 @@ private:
     bool with_bytes_ = false;
     std::size_t k_ = 0, d_ = 0;
     AlignedVector<float> rows_, centred_, origin_, terms_;
-    std::vector<float> norms_, scratch_;  // [k] |centred|^2
-    ByteRows bytes_;
+    AlignedVector<float> norms_, scratch_;  // [k] |centred|^2
+    [[no_unique_address]] CentroidBytes bytes_;
     float longest_ = 0, longest_near_ = 0, far_ = std::numeric_limits<float>::infinity();
 };
 

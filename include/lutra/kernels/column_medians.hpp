@@ -5,9 +5,10 @@
 #include <lutra/core/validate.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -15,7 +16,8 @@ namespace lutra::inline LUTRA_ABI_TAG {
 inline void column_medians(const float* x, std::size_t n, std::size_t d, float* out) {
     constexpr std::size_t kSample = 255;
     const std::size_t some = std::min(n, kSample);
-    std::vector<std::int32_t> keys(some);
+    std::array<std::int32_t, kSample> all;
+    const std::span<std::int32_t> keys(all.data(), some);
     for (std::size_t t = 0; t < d; ++t) {
         for (std::size_t i = 0; i < some; ++i) keys[i] = order_key(x[i * n / some * d + t]);
         std::nth_element(keys.begin(), keys.begin() + std::ptrdiff_t(some / 2), keys.end(), detail::Less());

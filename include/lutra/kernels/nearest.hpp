@@ -197,6 +197,11 @@ void nearest_in_groups(Arch, std::size_t n, std::span<const CentroidsView> group
 }
 #endif
 
+/// What nearest_by_exact_scores() takes from the arena for one point and n centroids.
+constexpr std::size_t nearest_by_exact_scores_bytes(std::size_t n) {
+    return arena_bytes<TopCollector>(1) + arena_bytes<TopCollector*>(1) + arena_bytes<float>(1) + fill_in_double_bytes(n);
+}
+
 /// found [points]: the number of the nearest centroid by exact scores, ties to the lower number. Every finite point gets one; a
 /// point with NaN gets -1. points are pointers to d floats; numbers [c.n], if given, replace the row numbers of c. Cost: that of a
 /// search, c.n * d multiply-adds a point.

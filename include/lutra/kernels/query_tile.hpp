@@ -42,6 +42,10 @@ public:
         std::fill(thresholds_.begin(), thresholds_.end(), -std::numeric_limits<float>::infinity());
     }
 
+    static constexpr std::size_t bytes(std::size_t n_queries, std::size_t) {
+        return arena_bytes<float>(n_queries);
+    }  ///< in the arena
+
     void set_threshold(std::size_t query, float threshold) { thresholds_[query] = threshold; }
 
     template <class Visit>
@@ -76,6 +80,11 @@ public:
         std::fill(offsets_.begin(), offsets_.end(), 0.F);
         std::fill(limits_.begin(), limits_.end(), -std::numeric_limits<float>::infinity());
         pack(queries);
+    }
+
+    static constexpr std::size_t bytes(std::size_t n_queries, std::size_t d) {
+        const std::size_t padded = round_up(n_queries, kLanes);
+        return arena_bytes<float>(padded * d) + 2 * arena_bytes<float>(padded);
     }
 
     void set_threshold(std::size_t query, float threshold) { limits_[query] = threshold - offsets_[query]; }

@@ -7,6 +7,7 @@
 #include <lutra/core/collector.hpp>
 #include <lutra/kernels/query_tile.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -49,6 +50,11 @@ void scan_rows_tile(Metric metric, const RowsView& x, std::span<const float* con
 }
 
 }  // namespace detail
+
+/// What scan_rows() takes from the arena for n queries.
+constexpr std::size_t scan_rows_bytes(std::size_t n, std::size_t d, std::size_t min_tile = QueryTile<best>::kMinQueries) {
+    return n < min_tile ? 0 : QueryTile<best>::bytes(std::min(n, QueryTile<best>::kMaxQueries), d);
+}
 
 /// Offers every row to every query's collector; queries [nq] are pointers to d floats. min_tile or more queries form a QueryTile;
 /// the default is where that pays for rows that come from memory. Cost: n * nq * d multiply-adds. Allocates nothing once `arena` is

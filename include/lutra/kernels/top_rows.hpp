@@ -39,8 +39,13 @@ public:
     static constexpr std::size_t kWidth = Shape::kWidth;  ///< queries at a time
     static constexpr std::size_t kMinQueries = kLanes / 2;
 
+    static constexpr std::size_t bytes(std::size_t k, std::size_t d, std::size_t n) {  ///< in the arena
+        return arena_bytes<float>(kWidth * d) + arena_bytes<float>(kWidth * k) +
+               arena_bytes<std::uint32_t>(kWidth * (room_for(n) + 1));
+    }
+
     TopRows(Arena& arena, const CentroidsView& c, std::size_t n)
-        : c_(c), n_(n), most_(n + n / 8 + 2), room_(most_ + n / 8 + 14), slack_(rounding_slack(c.d)) {
+        : c_(c), n_(n), most_(n + n / 8 + 2), room_(room_for(n)), slack_(rounding_slack(c.d)) {
         panel_ = arena.take<float>(kWidth * c.d), scores_ = arena.take<float>(kWidth * c.k);
         found_ = arena.take<std::uint32_t>(kWidth * (room_ + 1));
     }
@@ -57,6 +62,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t room_for(std::size_t n) { return n + n / 8 + 2 + n / 8 + 14; }
+
     void write_scores() {
         for_tiles<Arch, Shape>(panel_.data(), c_.centred, c_.k, c_.d, [&](const auto& tile, std::size_t j, std::size_t n_rows) {
             for (std::size_t r = 0; r < n_rows; ++r)

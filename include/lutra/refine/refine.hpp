@@ -94,7 +94,8 @@ public:
             return {Errc::bad_argument, "search: k_factor = {}; accepted: 1 or more, or 0 for the index's own", params.k_factor};
         if (q.n == 0) return base_.search(q, k, out, params, resources);  // says whether it could be searched
         const std::size_t wanted = candidates_for(k, params.k_factor != 0 ? params.k_factor : k_factor_);
-        return with_places(params, resources, [&](const SearchParams& p, const Resources& r) {
+        const auto bytes = [&] { return search_bytes(q.n, k, params); };
+        return with_places(params, resources, bytes, [&](const SearchParams& p, const Resources& r) {
             Arena& arena = r.workspace->arena(0);
             const Arena::Frame frame(arena);
             const std::size_t tile = std::min(q.n, queries_at_once(wanted, r.executor.workers()));
@@ -112,13 +113,23 @@ public:
         });
     }
 
+    std::size_t search_bytes(std::size_t nq, std::size_t k, const SearchParams& params = {}) const {
+        const std::size_t wanted = candidates_for(k, params.k_factor != 0 ? params.k_factor : k_factor_);
+        const std::size_t tile = std::min(nq, queries_at_once(wanted, 1));
+        SearchParams by_place;
+        by_place.nprobe = params.nprobe, by_place.order = Order::rough;
+        return arena_bytes<float>(tile * wanted) + arena_bytes<Id>(tile * wanted) + base_.search_bytes(tile, wanted, by_place) +
+               arena_bytes<float>(in_place() ? d_ : 0);
+    }
+
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
                         const Resources& resources = {}) const {
         LUTRA_TRY(check_shape("search", q, dim()));
         if (q.n == 0) return base_.range_search(q, radius, out, params, resources);
         const float everywhere =
             metric() == Metric::l2 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
-        return with_places(params, resources, [&](const SearchParams& p, const Resources& r) {
+        const auto bytes = [&] { return arena_bytes<float>(in_place() ? d_ : 0); };  // the base asks for its own
+        return with_places(params, resources, bytes, [&](const SearchParams& p, const Resources& r) {
             const std::size_t tile = std::max(r.executor.workers(), kRangeCandidates / (ntotal() + 1));
             std::vector<RangeCollector> found(q.n, RangeCollector{metric() == Metric::l2 ? radius : -radius});
             RangeHits visited;
@@ -133,6 +144,9 @@ public:
             return Status{};
         });
     }
+
+    Status visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& params = {},
+                       const Resources& resources = {}) const;
 
     Status reconstruct(Id id, float* out) const {
         const std::size_t place = place_of(id);
@@ -161,7 +175,7 @@ public:
     static Result<Refine> load(Reader& in, IndexOptions options = {});
     /// What follows the fourcc of the record. depth: records and transforms around it (io/id_map_record.hpp).
     static Result<Refine> load_record(Fourcc fourcc, Reader& in, std::size_t depth, IndexOptions options);
-    static Result<Refine> assemble(Base base, RowStore rows, float k_factor);
+    static Result<Refine> assemble(Base&& base, RowStore&& rows, float k_factor);
     Status map_ids(IdList map, std::optional<IdMapKind> kind);  ///< needs no memory after remove_ids(), as Ivf's
     /// Places need no map; there is none for ids of the caller's.
     Status make_direct_map() const {
@@ -175,7 +189,7 @@ public:
     bool ids_are_places() const;
 
 private:
-    Refine(Base base, RowStore rows)  // places and their rows
+    Refine(Base&& base, RowStore&& rows)  // places and their rows
         : base_(std::move(base)),
           d_(base_.dim()),
           metric_(without_norm(base_.metric())),
@@ -207,11 +221,13 @@ private:
         return workers * std::clamp<std::size_t>(kCandidates / wanted, 1, 4096);
     }
 
-    /// Calls f(params, resources) with arguments for the base: a filter of places, estimates in any order, a workspace.
-    template <class F>
-    Status with_places(const SearchParams& params, const Resources& resources, F&& f) const {
+    /// Calls f(params, resources) with arguments for the base: a filter of places, estimates in any order, a workspace with room for
+    /// bytes().
+    template <class Bytes, class F>
+    Status with_places(const SearchParams& params, const Resources& resources, Bytes&& bytes, F&& f) const {
         return guarded("search", [&]() -> Status {
             BorrowedWorkspace workspace(resources);
+            LUTRA_TRY(workspace.check_room("search", bytes));
             SearchParams by_place = params;
             by_place.k_factor = 0, by_place.order = Order::rough;
             if (in_place() || !ids_.empty()) by_place.filter = params.filter.of_places(ids());

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -17,6 +19,27 @@
 #include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
+
+// The base gives all places it visits.
+template <SearchIndex Base>
+Status Refine<Base>::visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& params,
+                                 const Resources& resources) const {
+    LUTRA_TRY(check_shape("search", q, dim()));
+    const float infinity = std::numeric_limits<float>::infinity();
+    const float score = metric() == Metric::l2 ? radius : -radius, everywhere = metric() == Metric::l2 ? infinity : -infinity;
+    const auto bytes = [&] { return search_bytes(1, 1, params); };
+    return with_places(params, resources, bytes, [&](const SearchParams& p, const Resources& r) {
+        Arena& arena = r.workspace->arena(0);
+        const Arena::Frame frame(arena);
+        const auto offer = [&, scratch = scratch_row(arena)](Id place) {
+            if (std::uint64_t(place) >= ntotal()) return;
+            const float exact = rows_.score(metric(), q.data, std::size_t(place), scratch);
+            if (exact < score) sink.take(sink.context, exact, id_of(std::size_t(place)));
+        };
+        const auto take = [](void* context, float, Id place) { (*static_cast<const decltype(offer)*>(context))(place); };
+        return base_.visit_range(q, everywhere, {const_cast<void*>(static_cast<const void*>(&offer)), take}, p, r);
+    });
+}
 
 template <SearchIndex Base>
 Status Refine<Base>::train(MatrixView x, const Resources& resources) {
@@ -142,7 +165,9 @@ Status Refine<Base>::merge_from(Refine& other, Id shift) {
 template <SearchIndex Base>
 Status Refine<Base>::map_ids(IdList map, std::optional<IdMapKind> kind) {
     return guarded("map ids", [&]() -> Status {
-        if (in_place() && ids().run().counted() && map.size() >= ntotal()) {  // not read: it may be as large as the file
+        if (in_place() && !ids().run().counted()) return {Errc::unsupported, "an id map around an id map, in place"};
+        if (in_place()) {  // not read: it may be as large as the file
+            if (map.size() < ntotal()) return check_mapped(Id(map.size()), map);
             lent_ids_ = map.run(), from_map_ = true, id_map_ = kind.value_or(id_map_);
             return {};
         }

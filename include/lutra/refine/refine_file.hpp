@@ -36,7 +36,7 @@ Status Refine<Base>::save(Writer& out) const {
 /// Puts together the parts read from a file: the base with its vectors, and their rows [base.ntotal(), d] by place.
 /// Errors: bad_file if the base's ids are not places, or k_factor is out of range.
 template <SearchIndex Base>
-Result<Refine<Base>> Refine<Base>::assemble(Base base, RowStore rows, float k_factor) {
+Result<Refine<Base>> Refine<Base>::assemble(Base&& base, RowStore&& rows, float k_factor) {
     if (rows.size() != base.ntotal())
         return Status{Errc::bad_file, "refine record: {} rows for {} vectors", rows.size(), base.ntotal()};
     if (!(k_factor >= 1 && k_factor <= kMaxFactor))

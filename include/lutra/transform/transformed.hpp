@@ -98,10 +98,19 @@ public:
                   const Resources& resources = {}) const {
         return with_queries(q, resources, [&](MatrixView y, const Resources& r) { return base_.search(y, k, out, params, r); });
     }
+    std::size_t search_bytes(std::size_t nq, std::size_t k, const SearchParams& params = {}) const {
+        return rows_bytes(nq) + base_.search_bytes(nq, k, params);
+    }
     Status range_search(MatrixView q, float radius, RangeHits& out, const SearchParams& params = {},
                         const Resources& resources = {}) const {
         return with_queries(q, resources,
                             [&](MatrixView y, const Resources& r) { return base_.range_search(y, radius, out, params, r); });
+    }
+
+    Status visit_range(MatrixView q, float radius, const RangeSink& sink, const SearchParams& params = {},
+                       const Resources& resources = {}) const {
+        return with_queries(q, resources,
+                            [&](MatrixView y, const Resources& r) { return base_.visit_range(y, radius, sink, params, r); });
     }
 
     Status reconstruct(Id id, float* out) const {
@@ -196,6 +205,8 @@ private:
         });
     }
 
+    std::size_t rows_bytes(std::size_t n) const { return arena_bytes<float>(n * transform_.dim_out()); }
+
     template <class F>
     Status with_queries(MatrixView q, const Resources& resources, F&& f) const {
         return guarded("search", [&]() -> Status {
@@ -203,6 +214,7 @@ private:
             if (!transform_.is_trained())
                 return {Errc::not_trained, "search: {} is not trained; call train() first", transform_.token()};
             BorrowedWorkspace workspace(resources);
+            LUTRA_TRY(workspace.check_room("search", [&] { return rows_bytes(q.n); }));  // for these; the base asks for its own
             Arena& arena = workspace.arena(0);
             const Arena::Frame frame(arena);
             const auto y = arena.take<float>(q.n * transform_.dim_out());

@@ -147,9 +147,16 @@ public:
         return state;
     }
 
+    ArenaNeed prepare_bytes() const {
+        const std::size_t state = arena_bytes<State>(1);
+        return in_blocks() ? ArenaNeed{state + code_.target_bytes(), code_.passing_bytes()} : ArenaNeed{state, 0};
+    }
+    std::size_t scan_bytes(std::size_t n) const;
+
+    // flat_scan.hpp
     template <Collector C>
     void scan(Metric metric, std::span<const State* const> queries, std::span<const float>, ListView list,
-              std::span<C* const> collectors, Arena& arena) const;  // flat_scan.hpp
+              std::span<C* const> collectors, Arena& arena) const;
 
     /// Of rows that are not whole bytes.
     PartCost cost(Metric, std::size_t) const {

@@ -86,6 +86,19 @@ void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, List
     });
 }
 
+inline std::size_t Flat::scan_bytes(std::size_t n) const {
+    const std::size_t pointers = 2 * arena_bytes<void*>(n);
+    const std::size_t by_floats = arena_bytes<void*>(n) + arena_bytes<float>(decoded_together() * d_) + scan_rows_bytes(n, d_);
+    if (!in_blocks()) return pointers + by_floats;
+    const auto found = [](std::size_t queries, std::size_t run) { return queries * 2 * arena_bytes<std::uint32_t>(run + kBlock); };
+    std::size_t by_bytes = found(kByteQueries, std::max(rows_at_once(n), rows_at_once(1)));
+#if LUTRA_HAS_TILES
+    const std::size_t codes = arena_bytes<std::int8_t>(round_up(n, TileQueries::kTile) * TileQueries::pitch_for(code_.padded()));
+    by_bytes = std::max(by_bytes, codes + found(TileQueries::kMost, rows_of_tiles()) + detail::kTileSumBytes);
+#endif
+    return pointers + std::max(by_floats, by_bytes + arena_bytes<float>(d_));
+}
+
 inline void Flat::take_room(std::size_t run, std::span<ByteSurvivors> found, Arena& arena) {
     for (ByteSurvivors& f : found)
         f = {arena.take<std::uint32_t>(run + kBlock).data(), arena.take<std::int32_t>(run + kBlock).data(), 0};

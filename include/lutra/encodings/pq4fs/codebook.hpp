@@ -35,7 +35,7 @@ public:
 
     void set(AlignedVector<float> centroids) {
         centroids_ = std::move(centroids);
-        lanes_.resize(centroids_.size());
+        lanes_ = AlignedVector<float>(centroids_.size(), centroids_.get_allocator());
         for (std::size_t m = 0; m < m_; ++m) set_lanes(m);
         find_far();
     }
@@ -49,8 +49,8 @@ public:
     bool has_far() const { return !far_.empty(); }
     std::uint32_t far(std::size_t m) const { return far_.empty() ? 0 : far_[m]; }
     void find_far() {
-        far_.resize(m_);
-        if (!detail::find_far_codes(centroids_.data(), m_, dsub(), far_)) far_.clear();
+        far_ = AlignedVector<std::uint16_t>(m_, centroids_.get_allocator());
+        if (!detail::find_far_codes(centroids_.data(), m_, dsub(), far_, centroids_.get_allocator())) far_.clear();
         largest_ = 0, longest_ = std::sqrt(longest_squared());
         for (std::size_t i = 0; i < centroids_.size(); ++i) {
             const std::size_t code = i / dsub(), m = code / kPq4Centroids;
@@ -85,7 +85,7 @@ private:
 
     std::size_t d_, m_, dsub_;
     AlignedVector<float> centroids_, lanes_;
-    std::vector<std::uint16_t> far_;  // [M], or empty
+    AlignedVector<std::uint16_t> far_;  // [M], or empty
     float largest_ = 0;
     double longest_ = 0;
 };

@@ -57,9 +57,9 @@ T median(std::span<T> values) {
     return *middle;
 }
 /// The median of the values above 0: if most rows are equal, the others set the scale.
-inline double positive_median(std::vector<double>& values) {
-    values.erase(std::remove_if(values.begin(), values.end(), [](double v) { return !(v > 0); }), values.end());
-    return median(std::span(values));
+inline double positive_median(std::span<double> values) {
+    const auto end = std::remove_if(values.begin(), values.end(), [](double v) { return !(v > 0); });
+    return median(values.first(std::size_t(end - values.begin())));
 }
 
 inline double squared_distance(const float* a, const float* b, std::size_t n) {
@@ -68,15 +68,19 @@ inline double squared_distance(const float* a, const float* b, std::size_t n) {
     return sum;
 }
 
-/// middle [d]: the median of each component of rows [n, d], of about a thousand of them if there are more.
+/// middle [d]: the median of each component of rows [n, d], of as many of them as there is room for in `column`.
+inline void find_middle(MatrixView x, float* middle, std::span<float> column) {
+    for (std::size_t t = 0; t < x.d; ++t) {
+        for (std::size_t i = 0; i < column.size(); ++i) column[i] = x.row(i * x.n / column.size())[t];
+        const float m = median(column);
+        middle[t] = m - m == 0 ? m : 0;
+    }
+}
+/// The same of about a thousand rows, if there are more.
 inline void find_middle(MatrixView x, float* middle) {
     constexpr std::size_t kSome = 1024;
     std::vector<float> column(std::min(x.n, kSome));
-    for (std::size_t t = 0; t < x.d; ++t) {
-        for (std::size_t i = 0; i < column.size(); ++i) column[i] = x.row(i * x.n / column.size())[t];
-        const float m = median(std::span(column));
-        middle[t] = m - m == 0 ? m : 0;
-    }
+    find_middle(x, middle, column);
 }
 
 /// Rows for training: the given ones, or a copy in which the middle replaces pieces that are far or not finite (as residuals may
@@ -147,27 +151,30 @@ private:
 };
 
 /// far [M]: sets bit c for far centroids of [M, 16, dsub], fewer than half of a sub-quantizer's, as training with outliers leaves
-/// them. The scale of a typical row is M times that of the median sub-quantizer. Returns whether any centroid is far.
-inline bool find_far_codes(const float* centroids, std::size_t m, std::size_t dsub, std::span<std::uint16_t> far) {
+/// them. The scale of a typical row is M times that of the median sub-quantizer. Returns whether any centroid is far. Takes
+/// memory for M doubles and dsub floats meanwhile.
+inline bool find_far_codes(const float* centroids, std::size_t m, std::size_t dsub, std::span<std::uint16_t> far,
+                           AlignedAllocator<float> allocator = {}) {
     constexpr std::size_t kCodes = 16;
-    std::vector<double> typical;
-    std::vector<std::array<double, kCodes>> distances(m);
-    std::vector<float> middle(dsub);
-    for (std::size_t i = 0; i < m; ++i) {
+    AlignedVector<float> middle(dsub, allocator);
+    AlignedVector<double> typical(m, AlignedAllocator<double>(allocator));
+    std::array<double, kCodes> distances;
+    const auto measure = [&](std::size_t i) {
         const MatrixView sub{centroids + i * kCodes * dsub, kCodes, dsub};
-        find_middle(sub, middle.data());
-        for (std::size_t c = 0; c < kCodes; ++c) distances[i][c] = squared_distance(sub.row(c), middle.data(), dsub);
-        std::vector<double> of_sub(distances[i].begin(), distances[i].end());
-        typical.push_back(positive_median(of_sub));
-    }
-    const double scale = double(m) * positive_median(typical);
+        std::array<float, kCodes> column;
+        find_middle(sub, middle.data(), column);
+        for (std::size_t c = 0; c < kCodes; ++c) distances[c] = squared_distance(sub.row(c), middle.data(), dsub);
+    };
+    for (std::size_t i = 0; i < m; ++i) measure(i), typical[i] = positive_median(std::span<double>(distances));
+    const double scale = double(m) * positive_median(std::span<double>(typical));
     bool any = false;
     for (std::size_t i = 0; i < m; ++i) {
-        std::array<double, kCodes> order = distances[i];
+        measure(i);
+        std::array<double, kCodes> order = distances;
         const double limit = far_limit(order, scale, kCodes / 2 - 1, kSpreadOfCentroids);
         far[i] = 0;
         for (std::size_t c = 0; c < kCodes; ++c)
-            if (!(distances[i][c] < limit)) far[i] = std::uint16_t(far[i] | 1U << c);
+            if (!(distances[c] < limit)) far[i] = std::uint16_t(far[i] | 1U << c);
         any = any || far[i] != 0;
     }
     return any;

@@ -133,6 +133,14 @@ inline double unit_of(Pq4Table table) {
     return fits ? 1 : 0x1p-160;
 }
 
+/// What make_lut() takes from the arena.
+template <class Layout>
+ArenaNeed lut_bytes(const Pq4Codebook& codebook) {
+    const std::size_t m = codebook.m();
+    return {arena_bytes<std::uint8_t>(padded<Layout>(m) * kPq4Centroids),
+            arena_bytes<float>(m * kPq4Centroids) + arena_bytes<float>(m) + arena_bytes<double>(m)};
+}
+
 /// The LUT of a query's table, in the arena. `runs`: M padded to whole runs of the layout; scores are multiplied by `unit`.
 /// least_step: a lower bound of the step, for terms counted in steps; used only without far centroids and with unit 1.
 inline Pq4Lut make_lut(Pq4Table table, std::size_t runs, Arena& arena, double unit = 1, float least_step = 0) {

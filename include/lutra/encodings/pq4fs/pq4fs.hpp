@@ -152,6 +152,17 @@ public:
         return state;
     }
 
+    ArenaNeed prepare_bytes() const {
+        const ArenaNeed lut = lut_bytes<Layout>(codebook_);
+        return {arena_bytes<State>(1) + lut.kept + (by_residual_ ? arena_bytes<float>(codebook_.dim()) : 0), lut.passing};
+    }
+    std::size_t scan_bytes(std::size_t n) const {
+        const ArenaNeed lut = lut_bytes<Layout>(codebook_);
+        const std::size_t own_lut = by_residual_ ? arena_bytes<float>(codebook_.dim()) + lut.kept : 0;
+        return arena_bytes<Scan<Reservoir>>(kPass) + arena_bytes<float>(codebook_.dim()) + lut.passing +
+               std::min(n, kPass) * (2 * arena_bytes<std::uint32_t>(kChunk) + own_lut);
+    }
+
     template <Collector C>
     void scan(Metric metric, std::span<const State* const> queries, std::span<const float> distances, ListView list,
               std::span<C* const> collectors, Arena& arena) const {

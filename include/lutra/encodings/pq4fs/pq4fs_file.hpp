@@ -55,13 +55,16 @@ inline Result<Pq4Codebook> read_pq(Reader& in, const IndexHeader& header) {
     if (bits != 4) return Status{Errc::unsupported, "product quantizer of {} bits; accepted: 4", bits};
     if (d != header.d || m == 0 || m > d || d % m != 0)
         return Status{Errc::bad_file, "product quantizer of d = {}, M = {} in an index of d = {}; M must divide d", d, m, header.d};
-    AlignedVector<float> centroids;
+    AlignedVector<float> centroids = vector_for<float>(in);
     LUTRA_TRY(read_counted(in, centroids));
     Pq4Codebook codebook{std::size_t(d), std::size_t(m)};
     if (centroids.empty() && !header.is_trained) return codebook;
     if (centroids.size() != d * kPq4Centroids)
         return Status{Errc::bad_file, "product quantizer with {} numbers; d = {} needs {}", centroids.size(), d, d * kPq4Centroids};
-    if (header.is_trained) codebook.set(std::move(centroids));
+    if (!header.is_trained) return codebook;
+    const std::uint64_t in_lanes = centroids.size() * sizeof(float);
+    LUTRA_TRY(in.check_room({in_lanes, m * sizeof(std::uint16_t), m * sizeof(double), d / m * sizeof(float)}));
+    codebook.set(std::move(centroids));
     return codebook;
 }
 
@@ -203,6 +206,7 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
         codes.lent = bytes.data();
         return encoding;
     }
+    LUTRA_TRY(in.check_heap("4-bit codes in another layout"));
     codes.blocks.assign((std::size_t(header.ntotal) + kBlock - 1) / kBlock * encoding.block_bytes(), std::byte{0});
     encoding.from_file(bytes, std::size_t(header.ntotal), nullptr, codes);
     return encoding;
