@@ -252,6 +252,12 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64
   set_tests_properties(size PROPERTIES LABELS build COST 30)
 endif()
 
+# The example for a microcontroller, where its compiler and emulator are.
+if(TARGET lutra_command)
+  add_test(NAME mcu COMMAND ${PROJECT_SOURCE_DIR}/examples/mcu/run $<TARGET_FILE:lutra_command> ${CMAKE_CURRENT_BINARY_DIR}/mcu)
+  set_tests_properties(mcu PROPERTIES LABELS build SKIP_RETURN_CODE 77)
+endif()
+
 # A user's project finds the installed library, or adds this folder.
 set(consumer_dir ${CMAKE_CURRENT_BINARY_DIR}/consumer)
 add_test(NAME consumer.install
