@@ -32,10 +32,17 @@ function(lutra_level_flags level flags)
   set(${flags} ${${level}} PARENT_SCOPE)
 endfunction()
 
-execute_process(COMMAND ${CMAKE_LINKER} --help OUTPUT_VARIABLE lutra_linker_help ERROR_QUIET)
+# Those of GNU: with clang CMake takes those of LLVM, which cannot resolve groups of sections.
+find_program(LUTRA_LD NAMES x86_64-linux-gnu-ld.bfd ld.bfd ld)
+find_program(LUTRA_OBJCOPY NAMES x86_64-linux-gnu-objcopy objcopy)
+mark_as_advanced(LUTRA_LD LUTRA_OBJCOPY)
+set(lutra_linker_help "")
+if(LUTRA_LD AND LUTRA_OBJCOPY)
+  execute_process(COMMAND ${LUTRA_LD} --help OUTPUT_VARIABLE lutra_linker_help ERROR_QUIET)
+endif()
 set(LUTRA_CAN_DISPATCH OFF CACHE INTERNAL "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_SYSTEM_NAME STREQUAL Linux AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND
-   CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND CMAKE_OBJCOPY AND lutra_linker_help MATCHES "force-group-allocation" AND NOT LUTRA_SCALAR_ONLY)
+   CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND lutra_linker_help MATCHES "force-group-allocation" AND NOT LUTRA_SCALAR_ONLY)
   set(LUTRA_CAN_DISPATCH ON CACHE INTERNAL "")
 endif()
 
@@ -64,8 +71,8 @@ function(lutra_one_object target level entries)
   list(APPEND keep --redefine-sym lutra_needs=lutra_${target}_needs_${id} --keep-global-symbol=lutra_${target}_needs_${id})
   set(objects $<TARGET_OBJECTS:${target}_${level}> $<TARGET_OBJECTS:lutra_compiled_${level}>)
   add_custom_command(OUTPUT ${object} VERBATIM COMMAND_EXPAND_LISTS DEPENDS ${objects}
-                     COMMAND ${CMAKE_LINKER} -r --force-group-allocation -T ${CMAKE_CURRENT_BINARY_DIR}/${target}.dir/${level}.ld -o ${object}.all ${objects}
-                     COMMAND ${CMAKE_OBJCOPY} ${keep} ${object}.all ${object})
+                     COMMAND ${LUTRA_LD} -r --force-group-allocation -T ${CMAKE_CURRENT_BINARY_DIR}/${target}.dir/${level}.ld -o ${object}.all ${objects}
+                     COMMAND ${LUTRA_OBJCOPY} ${keep} ${object}.all ${object})
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
   target_sources(${target} PRIVATE ${object})
 endfunction()
