@@ -6,8 +6,8 @@
 The linker takes one body of each function of std that several units hold, the first it meets. If lutra's unit for AVX-512 comes
 first, a unit for any machine would run its body of std::sort. So what lutra lets std instantiate has a type of lutra's in its name.
 
-Left are the members of std::vector and std::string of standard types, as the interface has them, where the compiler does not inline
-them: their number is printed. Who links units for different machines in one program makes them local (tools/cmake/lutra-dispatch.cmake).
+Left are members of std::vector and std::string of standard types and of std::filesystem::path, where the compiler does not inline
+them: they are printed. Who links units for different machines in one program makes them local (tools/cmake/lutra-dispatch.cmake).
 """
 import re
 import subprocess
@@ -15,7 +15,7 @@ import sys
 
 # Encoded as VEX or EVEX (all names begin with v, as do verr, verw and vm.., which no compiler emits), BMI, and the like.
 LATER = re.compile(r"%[yz]mm|%k[0-7]\b|\tv[a-z]|\t(andn|bextr|bls\w+|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|movbe)\b")
-CONTAINERS = re.compile(r"_ZNK?St6vectorI|_ZNK?St7__cxx1112basic_string|_ZStplI")
+CONTAINERS = re.compile(r"_ZNK?St6vectorI|_ZNK?St7__cxx1112basic_string|_ZStplI|_ZNK?St10filesystem7__cxx114path")
 TAGGED = re.compile(r"\d+v0_1_\w+")
 
 
