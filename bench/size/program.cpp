@@ -4,7 +4,11 @@
 //   0   nothing                          3   typed IVF{n},PQ{M}x4fs,RFlat
 //   1   typed Flat                       4   any index: load_index()
 //   2   typed IVF{n},Flat                5   the whole factory: index_factory(), train(), add(), save and load
+//
+// Typed indexes are opened in place and searched in fixed memory, without a heap.
 #include <cstddef>
+#include <cstdlib>
+#include <new>
 
 #if PROGRAM == 1
 #include <lutra/coarse/one_list.hpp>
@@ -36,10 +40,22 @@ volatile std::size_t g_size = 0;
 const float* volatile g_rows = nullptr;  // [2000, 32], the first one is the query
 float g_distances[10];
 lutra::Id g_ids[10];
+#if PROGRAM <= 3
+std::byte g_room[16384];
+alignas(64) std::byte g_workspace[16384];
+
+void* operator new(std::size_t) { std::abort(); }
+void* operator new(std::size_t, std::align_val_t) { std::abort(); }
+void operator delete(void*) noexcept {}
+void operator delete(void*, std::size_t) noexcept {}
+void operator delete(void*, std::align_val_t) noexcept {}
+void operator delete(void*, std::size_t, std::align_val_t) noexcept {}
+#endif
 
 namespace {
 #if PROGRAM == 5
-lutra::Result<lutra::Index> made(lutra::Reader& in) {
+lutra::Result<lutra::Index> made() {
+    lutra::MemoryReader in({g_file, g_size});
     lutra::Result<lutra::Index> index = lutra::index_factory(32, "IVF16,PQ8x4fs,RFlat");
     lutra::MemoryWriter out;
     LUTRA_TRY(index.status());
@@ -49,17 +65,24 @@ lutra::Result<lutra::Index> made(lutra::Reader& in) {
     return lutra::load_index(in);
 }
 #elif PROGRAM == 4
-lutra::Result<lutra::Index> made(lutra::Reader& in) { return lutra::load_index(in); }
+lutra::Result<lutra::Index> made() {
+    lutra::MemoryReader in({g_file, g_size});
+    return lutra::load_index(in);
+}
 #else
-lutra::Result<Typed> made(lutra::Reader& in) { return Typed::load(in); }
+lutra::Room g_in_room(g_room);
+lutra::Result<Typed> made() { return lutra::open_in_place<Typed>({g_file, g_size}, g_in_room); }
 #endif
 }  // namespace
 
 int main() {
-    lutra::MemoryReader in({g_file, g_size});
-    const auto index = made(in);
+    const auto index = made();
     if (!index.ok()) return 1;
+#if PROGRAM <= 3
+    lutra::Workspace workspace(g_workspace);
+#else
     lutra::Workspace workspace;
+#endif
     lutra::Resources resources;
     resources.workspace = &workspace;
     return index->search({g_rows, 1, 32}, 10, {g_distances, g_ids}, {}, resources).ok() ? 0 : 2;
