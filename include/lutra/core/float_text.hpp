@@ -2,7 +2,7 @@
 //
 // What std::to_chars writes, which some standard libraries lack, and which brings 120 KB of tables into a program. Slow (whole numbers
 // of hundreds of bits, as in Steele & White, "How to print floating-point numbers accurately", PLDI 1990), but for messages only, and
-// 1 KB of code without floating-point arithmetic.
+// 1.3 KB of code on a Cortex-M4, without floating-point arithmetic.
 #pragma once
 #include <lutra/core/bit_cast.hpp>
 
