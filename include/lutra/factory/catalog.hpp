@@ -45,7 +45,7 @@ std::optional<Status> check_word(std::string_view token, std::size_t d, Metric m
 /// An encoding may offer repair(token, d, metric, in_lists); see EncodingWord.
 template <StoredEncoding E>
 constexpr auto repair_of() -> decltype(EncodingWord::repair) {
-    if constexpr (requires { &E::repair; }) return &E::repair;
+    if constexpr (kHasMessages && requires { &E::repair; }) return &E::repair;
     return nullptr;
 }
 

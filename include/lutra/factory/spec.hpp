@@ -287,7 +287,7 @@ private:
 
     /// "L2norm, IVF{n} or "; nothing behind lists.
     std::string expected_before_encoding() const {
-        if (spec_.coarse) return {};
+        if (!kHasMessages || spec_.coarse) return {};
         std::string names;
         for (const TransformWord& transform : words_.transforms) names.append(transform.name).append(", ");
         return names + "IVF{n} or ";
@@ -295,6 +295,7 @@ private:
 
     /// "an encoding (Flat)"
     std::string expected_encoding() const {
+        if constexpr (!kHasMessages) return {};
         std::string names;
         for (const EncodingWord& encoding : words_.encodings) names.append(names.empty() ? "" : ", ").append(encoding.name);
         return "an encoding (" + names + ")";

@@ -85,7 +85,7 @@ constexpr TransformWord transform_word() {
                            if (!parsed->ok()) return Result<TransformStep>(parsed->status());
                            return Result<TransformStep>(TransformStep{(*parsed)->dim_out(), (*parsed)->token()});
                        }};
-    if constexpr (requires { &T::repair; }) word.repair = &T::repair;
+    if constexpr (kHasMessages && requires { &T::repair; }) word.repair = &T::repair;
     return word;
 }
 
