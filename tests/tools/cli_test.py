@@ -388,7 +388,7 @@ class CommandTest(unittest.TestCase):
         for part in ("L2norm", "IVF1024", "order the nearest poorly"):
             self.assertIn(part, text)
         self.refuse(2, "explain", "IVF1024,PQ100x4fs", "--n", "9", "--d", "256", says="PQ128x4fs")
-        self.refuse(1, "advise", "--n", "300000", "--d", "256", "--memory", "1M", says="were allowed")
+        self.refuse(1, "advise", "--n", "300000", "--d", "256", "--memory", "1M", says=["lutra advise: 300000 rows", "were allowed"])
         self.refuse(2, "advise", "--n", "0", "--d", "256", says="--n")
         self.refuse(2, "advise", "--n", "100", "--d", "256", "--memory", "-5", says=["--memory", "500M"])
         for flag, value in [("--k-factor", "-3"), ("--k-factor", "0.5"), ("--nprobe", "-1"), ("--nprobe", "0")]:

@@ -95,6 +95,12 @@ int fail(const std::string& name, std::string_view message, int code) {
     return code;
 }
 
+/// The library's "advise: ..." behind the command's "lutra advise: " would say it twice.
+std::string_view without_verb(std::string_view name, std::string_view message) {
+    const std::string stage = fmt::format("{}: ", name.substr(name.rfind(' ') + 1));
+    return message.starts_with(stage) ? message.substr(stage.size()) : message;
+}
+
 int run(Command& command, const std::string& name) {
     try {
         command.verbs.at(command.app.get_subcommands().front()->get_name())();
@@ -102,7 +108,7 @@ int run(Command& command, const std::string& name) {
         return fail(name, e.what(), kBadUsage);
     } catch (const Error& e) {
         const bool cancelled = e.status().code() == Errc::cancelled;
-        return fail(name, cancelled ? "cancelled; nothing was written" : e.what(), kFailed);
+        return fail(name, cancelled ? "cancelled; nothing was written" : without_verb(name, e.what()), kFailed);
     } catch (const std::bad_alloc&) {
         return fail(name, "out of memory", kFailed);
     } catch (const std::exception& e) {
