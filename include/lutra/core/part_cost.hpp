@@ -56,8 +56,9 @@ inline std::string bytes_text(double bytes) {
     if (bytes < 999.5) return joined({count_text(bytes), " bytes"});
     const char* const units[] = {"kB", "MB", "GB", "TB"};
     std::size_t unit = 0;
-    for (bytes /= 1000; bytes >= 999.95 && unit < 3; ++unit) bytes /= 1000;
-    const auto tenths = std::uint64_t(std::llround(10 * bytes));
+    double tenth = 100;  // of the unit; a division by it gives .5 exactly, for x87 too
+    for (; bytes / tenth >= 9999.5 && unit < 3; ++unit) tenth *= 1000;
+    const auto tenths = std::uint64_t(std::llround(bytes / tenth));
     return joined({with_commas(tenths / 10), ".", std::to_string(tenths % 10), " ", units[unit]});
 }
 
