@@ -9,7 +9,8 @@
 
 namespace {
 constexpr long kNever = -1;
-constexpr std::size_t kMost = std::size_t{1} << (sizeof(std::size_t) == 8 ? 40 : 30);  // sanitizers end the process that asks for more
+constexpr std::size_t kMost =
+    std::size_t{1} << (sizeof(std::size_t) == 8 ? 40 : 30);  // sanitizers end the process that asks for more
 std::atomic<std::size_t> calls{0}, bytes{0};
 std::atomic<long> until_failure{kNever};  // allocations left before the one that fails; below 0: none fails any more
 
