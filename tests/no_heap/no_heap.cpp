@@ -1,5 +1,6 @@
-// A program without a heap: its operator new (aborting_new.cpp) ends it. It opens indexes that faiss wrote where they lie, searches them, and compares the
-// ids with faiss's; range searches end in fixed room.   no_heap FOLDER, that of the golden files.  SPDX-License-Identifier: MIT
+// A program without a heap: its operator new (aborting_new.cpp) ends it. It opens indexes that faiss wrote where they lie, searches
+// them, and compares the ids with faiss's; range searches end in fixed room.   no_heap FOLDER, that of the golden files.
+// SPDX-License-Identifier: MIT
 #include <lutra/coarse/flat_coarse.hpp>
 #include <lutra/coarse/one_list.hpp>
 #include <lutra/encodings/flat/flat.hpp>

@@ -530,8 +530,10 @@ class CommandTest(unittest.TestCase):
         self.assertRegex(self.run_lutra("info", index, "--no-byte-copies").stdout,
                          r"form +floats\nmemory +158.4 kB of vectors and ids\n")
         self.run_lutra("build", "--factory", "IVF1,Flat", "--train", base, "-o", index, base)
-        answers = [self.run_lutra("search", index, base, "-k", 3, *flag).stdout for flag in [[], ["--no-byte-copies"]]]
-        self.assertEqual(*answers)
+        answers = {self.run_lutra("search", index, base, "-k", 3, *flag).stdout for flag in [[], ["--no-byte-copies"], ["--mmap"]]}
+        self.assertEqual(len(answers), 1)
+        mapped = json.loads(self.run_lutra("info", "--json", index, "--mmap").stdout)
+        self.assertEqual((mapped["form"], mapped["memory"]), ("floats, in place", 0))
         texts = [self.run_lutra("explain", "IVF8,Flat", "--n", 1000, "--d", 64, *flag).stdout
                  for flag in [[], ["--no-byte-copies"]]]
         self.assertNotIn("8-bit", texts[1])

@@ -60,6 +60,13 @@ CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options) {
         "changes for other indexes");
 }
 
+CLI::Option* add_mmap(CLI::App* verb, lutra::IndexOptions& options) {
+    return verb->add_flag(
+        "--mmap", options.mmap,
+        "Map the index into memory and use it in place: opens at once and shares memory with others that do so; no "
+        "8-bit copies, the same results");
+}
+
 void add_report(CLI::App* verb, ReportFlags& report) {
     add_json(verb, report.json);
     verb->add_flag("-q,--quiet", report.quiet, "No progress, and no text but warnings and errors");

@@ -28,6 +28,7 @@ CLI::Option* add_inputs(CLI::App* verb, std::vector<std::string>& inputs);
 /// For --param: a first look, as the index tells which names there are.
 CLI::Validator name_and_value();
 CLI::Option* add_no_byte_copies(CLI::App* verb, lutra::IndexOptions& options);
+CLI::Option* add_mmap(CLI::App* verb, lutra::IndexOptions& options);
 /// How a verb that writes files tells what it did.
 struct ReportFlags {
     bool json = false, quiet = false;

@@ -107,6 +107,7 @@ Work add_info(CLI::App& lutra) {
         ->required()
         ->option_text("...");
     add_no_byte_copies(verb, flags->options);
+    add_mmap(verb, flags->options);
     add_json(verb, flags->json);
     verb->footer(
         "form and memory: how an index keeps vectors once it is loaded, and what they take there with their ids, without "

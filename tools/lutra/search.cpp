@@ -165,6 +165,7 @@ Work add_search(CLI::App& lutra) {
         ->join(',')
         ->option_text("NAME=VALUE,...");
     add_no_byte_copies(verb, flags->options);
+    add_mmap(verb, flags->options);
     add_threads(verb, flags->threads);
     verb->add_option("-o,--output", flags->output, "Write all neighbours: ids.ivecs, or ids.npy and ids.distances.npy")
         ->option_text("FILE");

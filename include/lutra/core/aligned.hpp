@@ -43,8 +43,8 @@ inline void* allocate_aligned(std::size_t bytes) {
 inline void free_aligned(void* p, std::size_t bytes) { ::operator delete(p, alignment_for(bytes)); }
 }  // namespace detail
 
-/// Memory of the caller's for what an index keeps, in a program without a heap. The index must not outlive it. What is given back last
-/// is free again, so that vectors which live for a call cost nothing.
+/// Memory of the caller's for what an index keeps, in a program without a heap. The index must not outlive it. What is given back
+/// last is free again, so that vectors which live for a call cost nothing.
 class Room {
 public:
     explicit Room(std::span<std::byte> bytes) {

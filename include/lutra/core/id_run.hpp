@@ -1,4 +1,5 @@
-// lutra/core/id_run.hpp: ids as a scan reads them: from an array, from the bytes of a file, or counted.  SPDX-License-Identifier: MIT
+// lutra/core/id_run.hpp: ids as a scan reads them: from an array, from the bytes of a file, or counted.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/types.hpp>
 

@@ -17,8 +17,8 @@ struct IndexOptions {
     /// numbers 0 to 255, which Flat and RFlat keep as bytes alone, other encodings, and the copies of centroids, except those of
     /// an index over them, as in IVF{n}(IVF{m},Flat), which has the same options. LUTRA_NO_BYTES (core/config.hpp) leaves out all.
     bool byte_copies = true;
-    /// load_index() of a path only: the file is mapped into memory and used in place, as open_index() does with bytes. All processes
-    /// that map a file share one copy of it.
+    /// load_index() of a path only: the file is mapped into memory and used in place, as open_index() does with bytes. All
+    /// processes that map a file share one copy of it.
     bool mmap = false;
 };
 

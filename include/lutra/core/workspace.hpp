@@ -32,8 +32,8 @@ struct ArenaNeed {
 class Arena {
 public:
     Arena() = default;
-    /// Uses this room and no other memory: what does not fit is an Error, or ends the process in builds without exceptions. A search
-    /// asks left() first.
+    /// Uses this room and no other memory: what does not fit is an Error, or ends the process in builds without exceptions. A
+    /// search asks left() first.
     explicit Arena(std::span<std::byte> room) : fixed_(true) {
         const std::size_t skipped = (kCacheLine - reinterpret_cast<std::uintptr_t>(room.data()) % kCacheLine) % kCacheLine;
         if (skipped < room.size()) room_ = room.subspan(skipped);

@@ -1,8 +1,8 @@
 // lutra/factory/any_coarse.hpp: AnyCoarse, one type for all coarse quantizers of factory strings, so that Ivf is compiled once for
 // each encoding.  SPDX-License-Identifier: MIT
 #pragma once
-#include <lutra/coarse/one_list.hpp>
 #include <lutra/coarse/flat_coarse.hpp>
+#include <lutra/coarse/one_list.hpp>
 #include <lutra/factory/index_coarse.hpp>
 
 #include <cstddef>

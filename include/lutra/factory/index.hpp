@@ -110,7 +110,7 @@ struct IndexModel final : AnyIndex {
 
 }  // namespace detail
 
-/// An index of any kind. Move-only. See SearchIndex (core/concepts.hpp) for what each call means. A moved-from Index may
+/// An index of any kind. Move-only. See SearchIndex (core/search_index.hpp) for what each call means. A moved-from Index may
 /// only be assigned to or destroyed.
 class Index {
 public:

@@ -15,12 +15,12 @@ namespace lutra::inline LUTRA_ABI_TAG {
 /// Reads one index record from the front of a stream; bytes behind the record stay unread.
 /// Errors: bad_file (truncated, damaged), unsupported (a record of faiss's that this version does not build), io_error.
 Result<Index> load_index(Reader& in, IndexOptions options = {});
-/// The same from bytes in memory, which are used in place: flash, a resource of the program, a mapped file. They must stay, and stay
-/// as they are, while the index lives; bytes behind the record are not looked at.
+/// The same from bytes in memory, which are used in place: flash, a resource of the program, a mapped file. They must stay, and
+/// stay as they are, while the index lives; bytes behind the record are not looked at.
 ///
 /// The index answers searches as a loaded one does, to the bit, but is read-only: train(), add(), remove_ids(), merge_from() and
 /// make_direct_map() return unsupported. Not copied: rows of Flat and RFlat, ids, and 4-bit codes where the machine scans them as
-/// files have them. Copied: centroids, codebooks, an index over centroids, 24 bytes a list, ids behind an id map around lists, and
+/// files have them. Copied: centroids, codebooks, an index over centroids, 32 bytes a list, ids behind an id map around lists, and
 /// codes that another layout suits better (AVX-512 VBMI), of residuals for L2, or in blocks of more than 32. There are no bytes
 /// beside floats, so a batch is slower than in a loaded index. Ids are not checked: a damaged file may give wrong ids, no worse.
 /// Opening reads what it copies, and all rows if lists for inner products of any length are to be ranked. Errors: as load_index().

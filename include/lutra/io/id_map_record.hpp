@@ -104,15 +104,15 @@ Result<I> read_index(Reader& in, IndexOptions options) {
     });
 }
 
-/// An index of a known type over bytes in memory, as open_index() opens any, for programs without a heap: what cannot be used in place
-/// is kept in the room, whose used() then says how much that was. Both must stay while the index lives. Searches then take nothing but
-/// a Workspace on memory of the caller's.
+/// An index of a known type over bytes in memory, as open_index() opens any, for programs without a heap: what cannot be used in
+/// place is kept in the room, whose used() then says how much that was. Both must stay while the index lives. Searches then take
+/// nothing but a Workspace on memory of the caller's.
 ///   using Small = Refine<Ivf<FlatCoarse, Pq4FastScan>>;
 ///   static std::byte memory[16384];
 ///   Room room(memory);
 ///   const Result<Small> index = open_in_place<Small>(flash, room);
-/// Errors: as load(); out_of_memory (the room is too small), unsupported (what needs the heap: an index over centroids, inner products
-/// with centroids of any length, codes of residuals or in another layout than the machine's; big-endian machines).
+/// Errors: as load(); out_of_memory (the room is too small), unsupported (what needs the heap: an index over centroids, inner
+/// products with centroids of any length, codes of residuals or in another layout than the machine's; big-endian machines).
 template <StoredIndex I>
 Result<I> open_in_place(std::span<const std::byte> bytes, Room& room) {
     MemoryReader in(bytes, room);

@@ -69,7 +69,7 @@ public:
 
     /// Bytes of codes, rows and ids, with the spare room of lists.
     std::size_t allocated() const {
-        std::size_t bytes = codes_.size() + rows_.size() + lent_.size() * sizeof(Lent) + own_ids_.size() * sizeof(Id);
+        std::size_t bytes = codes_.size() + rows_.size() + own_ids_.size() * sizeof(Id);
         for (const List& l : lists_) bytes += l.ids.capacity() * sizeof(Id);
         return bytes;
     }

@@ -4,8 +4,8 @@
 // "IVF1024,Flat" is Ivf<FlatCoarse, Flat>; "Flat" is Ivf<OneList, Flat>, the same code with one list that needs no training. The
 // factory makes both as Ivf<AnyCoarse, Flat>.
 // Main path: train() -> k-means -> coarse.build();  add() -> coarse.assign() -> encode;  search() -> scan_lists.hpp.
-// ivf_search.hpp, ivf_train.hpp, ivf_change.hpp, ivf_form.hpp and ivf_ids.hpp, which this includes, search and change an index; ivf_file.hpp has
-// its record.
+// ivf_search.hpp, ivf_train.hpp, ivf_change.hpp, ivf_form.hpp and ivf_ids.hpp, which this includes, search and change an index;
+// ivf_file.hpp has its record.
 // Sources: Sivic and Zisserman, ICCV 2003; Jegou, Douze, Schmid, IEEE TPAMI 33(1), 2011.
 #pragma once
 #include <lutra/cluster/kmeans_config.hpp>
@@ -156,9 +156,9 @@ public:
     static void append_records(Message& text);
     /// Fills the lists of a new index from a record.
     class ListFiller;
-    /// An index of what a record says of it, whose lists fill(ListFiller&) fills; if `in` lends and the encoding keeps codes as files
-    /// have them, by views. With it a reader of another record needs no member (ivf_file.hpp). Errors: bad_file, out_of_memory,
-    /// those of fill().
+    /// An index of what a record says of it, whose lists fill(ListFiller&) fills; if `in` lends and the encoding keeps codes as
+    /// files have them, by views. With it a reader of another record needs no member (ivf_file.hpp). Errors: bad_file,
+    /// out_of_memory, those of fill().
     template <class Fill>
     static Result<Ivf> from_record(Reader& in, const IvfRecord& record, Coarse&& coarse, E&& encoding, Fill&& fill);
     /// Number i is called map[i] from now on. The second half of an "IxMp" record. Needs no memory after remove_ids().

@@ -278,8 +278,8 @@ Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_in_lists(Reader& in, std::size_t dep
     });
 }
 
-/// Reads the rest behind the coarse record. A separate function, as load_in_lists() stays on the stack while an index over centroids
-/// loads.
+/// Reads the rest behind the coarse record. A separate function, as load_in_lists() stays on the stack while an index over
+/// centroids loads.
 template <CoarseQuantizer Coarse, Encoding E>
 Result<Ivf<Coarse, E>> Ivf<Coarse, E>::load_behind_coarse(Reader& in, IvfRecord& record, Coarse&& coarse, IndexOptions options) {
     LUTRA_TRY(DirectMap::load_kind(in, record.map));

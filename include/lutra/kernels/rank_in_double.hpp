@@ -26,7 +26,9 @@ inline double score_in_double(Metric metric, const float* q, const float* x, std
 }
 
 /// What fill_in_double() takes from the arena for n rows.
-constexpr std::size_t fill_in_double_bytes(std::size_t n) { return arena_bytes<detail::Pair<double, Id>>(n) + arena_bytes<bool>(n); }
+constexpr std::size_t fill_in_double_bytes(std::size_t n) {
+    return arena_bytes<detail::Pair<double, Id>>(n) + arena_bytes<bool>(n);
+}
 
 /// Fills the empty slots at the end of ranked, of at most x.n, of a query q [d] with those rows of x [n, d] that are missing there,
 /// best first by distances in double, ties to the lower row. A query that is not finite has no nearest rows: its slots stay empty.

@@ -221,8 +221,8 @@ private:
         return workers * std::clamp<std::size_t>(kCandidates / wanted, 1, 4096);
     }
 
-    /// Calls f(params, resources) with arguments for the base: a filter of places, estimates in any order, a workspace with room for
-    /// bytes().
+    /// Calls f(params, resources) with arguments for the base: a filter of places, estimates in any order, a workspace with room
+    /// for bytes().
     template <class Bytes, class F>
     Status with_places(const SearchParams& params, const Resources& resources, Bytes&& bytes, F&& f) const {
         return guarded("search", [&]() -> Status {

@@ -238,10 +238,12 @@ private:
         return std::clamp(kBytes / (code_.group_bytes() * 2) * 2 * kBlock, 2 * kBlock, kChunk);
     }
 
-    // Decoded rows stay in the L1 cache; a small machine has no memory for more.
-    std::size_t decoded_together() const {
-        constexpr std::size_t kBytes = sizeof(std::size_t) < 8 ? 2 << 10 : 16 << 10, kMost = 256;
-        return std::clamp<std::size_t>(kBytes / (d_ * sizeof(float)), 1, kMost);
+    // Decoded rows stay in the L1 cache. Few queries: so few rows that the next ones come from memory while these are compared.
+    // A small machine has no memory for more.
+    std::size_t decoded_together(std::size_t n_queries) const {
+        constexpr std::size_t kFew = 4 << 10, kMany = sizeof(std::size_t) < 8 ? 2 << 10 : 16 << 10, kMost = 256;
+        const std::size_t bytes = n_queries < QueryTile<best>::kMinQueries ? std::min(kFew, kMany) : kMany;
+        return std::clamp<std::size_t>(bytes / (d_ * sizeof(float)), 1, kMost);
     }
 
 #if LUTRA_HAS_TILES

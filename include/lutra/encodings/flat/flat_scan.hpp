@@ -48,11 +48,15 @@ void Flat::scan_floats(Metric metric, std::span<const State* const> queries, Lis
     if (has_floats() && is_aligned<float>(list.codes.rows))
         return scan_rows<C>(metric, {float_row(list, 0), list.ids, list.size, d_}, rows, collectors, arena);
     // Whole bytes; or floats that are used in place, at an address where none may be read.
-    const std::size_t most = decoded_together();
+    constexpr std::size_t kAhead = 4096;  // bytes: prefetchers stop at the end of a page
+    const std::size_t most = decoded_together(queries.size());
     const auto decoded = arena.take<float>(most * d_);
     for (std::size_t j = 0; j < list.size; j += most) {
         const std::size_t n = std::min(most, list.size - j);
-        for (std::size_t i = 0; i < n; ++i) decode(list.codes, j + i, nullptr, decoded.data() + i * d_);
+        for (std::size_t i = 0; i < n; ++i) {
+            prefetch_bytes(list.codes.rows + (j + i) * row_bytes() + kAhead, row_bytes());
+            decode(list.codes, j + i, nullptr, decoded.data() + i * d_);
+        }
         scan_rows<C>(metric, {decoded.data(), list.ids + j, n, d_}, rows, collectors, arena);
     }
 }
@@ -88,7 +92,9 @@ void Flat::scan_bytes(Metric metric, std::span<const State* const> queries, List
 
 inline std::size_t Flat::scan_bytes(std::size_t n) const {
     const std::size_t pointers = 2 * arena_bytes<void*>(n);
-    const std::size_t by_floats = arena_bytes<void*>(n) + arena_bytes<float>(decoded_together() * d_) + scan_rows_bytes(n, d_);
+    const std::size_t by_floats = arena_bytes<void*>(n) +
+                                  arena_bytes<float>(std::max(decoded_together(n), decoded_together(1)) * d_) +
+                                  scan_rows_bytes(n, d_);
     if (!in_blocks()) return pointers + by_floats;
     const auto found = [](std::size_t queries, std::size_t run) { return queries * 2 * arena_bytes<std::uint32_t>(run + kBlock); };
     std::size_t by_bytes = found(kByteQueries, std::max(rows_at_once(n), rows_at_once(1)));
