@@ -18,7 +18,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -113,11 +115,11 @@ public:
     void find_far() {
         float limit = std::numeric_limits<float>::infinity();
         if (metric_ == Metric::l2 && k_ != 0) {
-            AlignedVector<float>& sorted = scratch_;
-            sorted.assign(norms_.begin(), norms_.end());
-            const auto middle = sorted.begin() + std::ptrdiff_t(k_ / 2);
-            std::nth_element(sorted.begin(), middle, sorted.end(), [](float a, float b) { return order_key(a) < order_key(b); });
-            if (*middle > 0) limit = kFar * kFar * *middle;
+            scratch_.resize(k_);
+            const std::span<std::int32_t> keys(scratch_);  // as column_medians() sorts them: one function in the program
+            for (std::size_t j = 0; j < k_; ++j) keys[j] = order_key(norms_[j]);
+            std::nth_element(keys.begin(), keys.begin() + std::ptrdiff_t(k_ / 2), keys.end(), detail::Less());
+            if (const float middle = from_order_key(keys[k_ / 2]); middle > 0) limit = kFar * kFar * middle;
         }
         float near = 0, longest = 0, far = std::numeric_limits<float>::infinity();
         for (const float norm : norms_) {
@@ -155,7 +157,8 @@ private:
     bool with_bytes_ = false;
     std::size_t k_ = 0, d_ = 0;
     AlignedVector<float> rows_, centred_, origin_, terms_;
-    AlignedVector<float> norms_, scratch_;  // [k] |centred|^2
+    AlignedVector<float> norms_;           // [k] |centred|^2
+    AlignedVector<std::int32_t> scratch_;  // [k]
     [[no_unique_address]] CentroidBytes bytes_;
     float longest_ = 0, longest_near_ = 0, far_ = std::numeric_limits<float>::infinity();
 };
