@@ -100,7 +100,8 @@ inline std::size_t Flat::scan_bytes(std::size_t n) const {
     std::size_t by_bytes = found(kByteQueries, std::max(rows_at_once(n), rows_at_once(1)));
 #if LUTRA_HAS_TILES
     const std::size_t codes = arena_bytes<std::int8_t>(round_up(n, TileQueries::kTile) * TileQueries::pitch_for(code_.padded()));
-    by_bytes = std::max(by_bytes, codes + found(TileQueries::kMost, rows_of_tiles()) + detail::kTileSumBytes);
+    if (n >= TileQueries::kLeast)
+        by_bytes = std::max(by_bytes, codes + found(TileQueries::kMost, rows_of_tiles()) + detail::kTileSumBytes);
 #endif
     return pointers + std::max(by_floats, by_bytes + arena_bytes<float>(d_));
 }
