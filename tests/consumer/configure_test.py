@@ -94,6 +94,29 @@ class ConfigureTest(unittest.TestCase):
                 says = self.configure(HERE, how, f"-Dxsimd_DIR={found}", code=code)
                 self.assertEqual(f"lutra needs xsimd 8.1 or later; {found} has {version}: install it" in says, code == 1, says)
 
+    def test_a_project_in_c_alone_is_told_that_it_needs_cxx(self):
+        self.write("CMakeLists.txt", """
+            cmake_minimum_required(VERSION 3.21)
+            project(app LANGUAGES C)
+            find_package(lutra REQUIRED)
+            """)
+        self.assertIn("LANGUAGES C CXX", self.configure(self.build, FOUND, code=1))
+
+    def test_makefiles_know_what_a_dispatched_program_is_made_of(self):
+        self.write("CMakeLists.txt", """
+            cmake_minimum_required(VERSION 3.21)
+            project(app LANGUAGES CXX)
+            find_package(lutra REQUIRED)
+            add_executable(app)
+            lutra_dispatch(app ENTRIES main SOURCES main.cpp LEVELS x86-64)
+            file(WRITE ${CMAKE_BINARY_DIR}/can "${LUTRA_CAN_DISPATCH}")
+            """)
+        self.write("main.cpp", "int main() {}")
+        self.configure(self.build, FOUND, "-DCMAKE_BUILD_TYPE=Release", "-G", "Unix Makefiles")
+        if (self.build / "can").read_text() == "ON":
+            for part in ["app_x86-64", "lutra_compiled_x86-64"]:
+                self.assertIn(f"CMakeFiles/app.dir/all: CMakeFiles/{part}.dir/all", (self.build / "CMakeFiles/Makefile2").read_text())
+
     def test_headers_may_be_installed_elsewhere(self):
         prefix = self.build / "prefix"
         nothing = [f"-DLUTRA_BUILD_{what}=OFF" for what in ["TESTS", "BENCH", "EXAMPLES", "TOOLS"]]

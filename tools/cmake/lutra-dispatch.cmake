@@ -59,8 +59,9 @@ endfunction()
 # lutra_one_object(target level): links the objects of this level to one.
 function(lutra_one_object target level entries)
   string(MAKE_C_IDENTIFIER ${level} id)
+  string(MAKE_C_IDENTIFIER ${target} name)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${target}.dir/${level}.o)
-  set(init lutra_${target}_init_${id})
+  set(init lutra_${name}_init_${id})
   file(CONFIGURE OUTPUT ${target}.dir/${level}.ld CONTENT "SECTIONS {
   ${init} 0 : { ${init}_begin = .; KEEP(*(SORT_BY_INIT_PRIORITY(.init_array.*) SORT_BY_INIT_PRIORITY(.ctors.*))) KEEP(*(.init_array .ctors)) ${init}_end = .; }
 }\n")
@@ -68,13 +69,14 @@ function(lutra_one_object target level entries)
   foreach(entry IN LISTS entries)
     list(APPEND keep --redefine-sym ${entry}=${entry}_${id} --keep-global-symbol=${entry}_${id})
   endforeach()
-  list(APPEND keep --redefine-sym lutra_needs=lutra_${target}_needs_${id} --keep-global-symbol=lutra_${target}_needs_${id})
+  list(APPEND keep --redefine-sym lutra_needs=lutra_${name}_needs_${id} --keep-global-symbol=lutra_${name}_needs_${id})
   set(objects $<TARGET_OBJECTS:${target}_${level}> $<TARGET_OBJECTS:lutra_compiled_${level}>)
   add_custom_command(OUTPUT ${object} VERBATIM COMMAND_EXPAND_LISTS DEPENDS ${objects}
                      COMMAND ${LUTRA_LD} -r --force-group-allocation -T ${CMAKE_CURRENT_BINARY_DIR}/${target}.dir/${level}.ld -o ${object}.all ${objects}
                      COMMAND ${LUTRA_OBJCOPY} ${keep} ${object}.all ${object})
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
   target_sources(${target} PRIVATE ${object})
+  add_dependencies(${target} ${target}_${level} lutra_compiled_${level})  # of the objects alone make(1) does not know whose they are
 endfunction()
 
 function(lutra_dispatch target)
@@ -113,7 +115,7 @@ function(lutra_dispatch target)
   endforeach()
   list(TRANSFORM arg_ENTRIES REPLACE "(.+)" "    ENTRY(\\1) \\\\\n" OUTPUT_VARIABLE entries)
   list(JOIN entries "" entries)
-  set(name ${target})
+  string(MAKE_C_IDENTIFIER ${target} name)
   configure_file(${lutra_dispatch_dir}/lutra-dispatch.cpp.in ${target}.dir/dispatch.cpp @ONLY)
   add_library(${target}_dispatch OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/${target}.dir/dispatch.cpp)
   target_link_libraries(${target}_dispatch PRIVATE lutra::lutra)
