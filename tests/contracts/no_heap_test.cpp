@@ -31,10 +31,10 @@ using IvfPq = lutra::Ivf<lutra::FlatCoarse, lutra::Pq4FastScan>;
 using RefinedPq = lutra::Refine<IvfPq>;
 constexpr bool kQuads = !std::is_same_v<lutra::detail::Pq4Kernel::Layout, lutra::LaneLayout>;
 
-struct Found {
+struct InRoom {
     std::array<float, 10> distances{};
     std::array<Id, 10> ids{};
-    bool operator==(const Found&) const = default;
+    bool operator==(const InRoom&) const = default;
     lutra::HitsView view() { return {distances.data(), ids.data()}; }
 };
 
@@ -44,7 +44,7 @@ template <class I>
 void check_range(const I& index, const I& loaded, const float* q, float radius, const lutra::Resources& resources) {
     lutra::RangeHits all;
     REQUIRE(loaded.range_search({q, 1, loaded.dim()}, radius, all).ok());
-    Found near;
+    InRoom near;
     const std::size_t before = lutra_test::allocations();
     const lutra::Result<std::size_t> n = lutra::range_search(index, q, radius, 10, near.view(), {}, resources);
     CHECK(lutra_test::allocations() == before);
@@ -72,7 +72,7 @@ std::size_t check(std::string_view name, const I& loaded, std::span<const std::b
     lutra::Resources resources;
     resources.workspace = &workspace;
     for (std::size_t i = 0; i < q.n; ++i) {
-        Found found, want;
+        InRoom found, want;
         REQUIRE(loaded.search(q.view().rows(i, i + 1), 10, want.view()).ok());
         const std::size_t now = lutra_test::allocations();
         REQUIRE(index->search(q.view().rows(i, i + 1), 10, found.view(), {}, resources).ok());
