@@ -21,6 +21,7 @@
 #include <limits>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -34,8 +35,7 @@ public:
     CentroidSearch(Metric metric, AlignedVector<float> centroids, std::size_t k, std::size_t d, bool only_assigns = false)
         : centroids_(metric, std::move(centroids), k, d, !only_assigns), k_(k), d_(d), metric_(metric) {
         if constexpr (kHasBytes)
-            if (!only_assigns && metric == Metric::l2 && k * d >= kLeastForFewColumns && !centroids_.in_room())
-                few_columns_ = CentroidBytes::in_few_columns(centroid(0), k, d);
+            if (!only_assigns && metric == Metric::l2 && k * d >= kLeastForFewColumns && !centroids_.in_room()) keep_few_columns();
     }
 
     std::size_t k() const { return k_; }
@@ -107,6 +107,11 @@ private:
     // Bytes of all columns. Lone queries with VNNI, Granite Rapids (2 MB of L2), all columns and few: SIFT, 4,096 x 128, 1, 8 and 32
     // lists: 5.2, 8.1, 11.6 us and 5.4, 8.7, 16.7; speech, 7,650 x 256: 38, 47, 53 and 12, 15, 24.
     static constexpr std::size_t kLeastForFewColumns = kBytesPay ? 1 << 20 : 1 << 19;
+
+    void keep_few_columns() {
+        CentroidBytes few = CentroidBytes::in_few_columns(centroid(0), k_, d_);
+        if (!few.empty()) few_columns_.push_back(std::move(few));
+    }
 
     // False if a score is infinite or NaN.
     template <class Number>
@@ -204,7 +209,7 @@ private:
         const Arena::Frame frame(arena);
         const std::size_t room = round_up(k_, kByteGroup);
         const auto least = arena.take<float>(room), scores = arena.take<float>(room);
-        const float length = few_columns_.lower_bounds(q, least.data(), arena);
+        const float length = few_columns_.front().lower_bounds(q, least.data(), arena);
         if (!(length >= 0)) return false;
         RowsNear near{arena.take<std::uint32_t>(room).data(), 0};
         const auto find = [&](float limit) { near.n = std::min(k_, find_up_to(best{}, least.data(), room, limit, near.rows)); };
@@ -252,7 +257,7 @@ private:
 
     std::size_t few_columns_bytes(std::size_t nprobe) const {
         return 3 * arena_bytes<float>(round_up(k_, kByteGroup)) +
-               std::max(few_columns_.near_bytes(1, nprobe), 3 * arena_bytes<float>(k_));
+               std::max(few_columns_.front().near_bytes(1, nprobe), 3 * arena_bytes<float>(k_));
     }
 
     // What probe_by_bytes() takes from the arena, and the searches by floats where it ends.
@@ -279,7 +284,7 @@ private:
     }
 
     Centroids centroids_;
-    [[no_unique_address]] CentroidBytes few_columns_;  // of many centroids, for lone queries
+    std::vector<CentroidBytes> few_columns_;  // one, of many centroids; or none
     std::size_t k_ = 0, d_ = 0;
     Metric metric_ = Metric::l2;
 };

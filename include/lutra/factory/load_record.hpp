@@ -65,13 +65,14 @@ inline Message known_records() {
     return text;
 }
 
-inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
+// Neither is inlined: AnyCoarse::load() stays on the stack while an index over centroids loads.
+[[gnu::noinline]] inline Result<AnyCoarse> load_centroids(Fourcc fourcc, Reader& in, const IndexHeader& index, std::size_t nlist) {
     Result<FlatCoarse> coarse = FlatCoarse::load(fourcc, in, index, nlist);
     LUTRA_TRY(coarse.status());
     return AnyCoarse(std::move(*coarse));
 }
 
-inline Result<AnyCoarse> coarse_of(Index over_centroids, const IndexHeader& header, std::size_t nlist) {
+[[gnu::noinline]] inline Result<AnyCoarse> coarse_of(Index over_centroids, const IndexHeader& header, std::size_t nlist) {
     Result<IndexCoarse> coarse = IndexCoarse::of(std::move(over_centroids), header, nlist);
     LUTRA_TRY(coarse.status());
     return AnyCoarse(std::move(*coarse));

@@ -43,11 +43,12 @@ inline Status read_flat_header(Reader& in, IndexHeader& header) {
     std::uint64_t count = 0;
     LUTRA_TRY(read_header(in, header));
     LUTRA_TRY(read_value(in, count));
-    if (header.ntotal >> 40 != 0 || count != header.ntotal * header.d)  // d is at most 2^20
+    const bool counts = header.ntotal >> 44 == 0;  // d is at most 2^20
+    if (counts && count != header.ntotal * header.d)
         return {Errc::bad_file, "Flat record: {} floats for {} vectors of d = {}; {} are needed",
                 count,          header.ntotal,
                 header.d,       header.ntotal * header.d};
-    if (count > in.remaining() / sizeof(float))
+    if (!counts || count > in.remaining() / sizeof(float))
         return {Errc::bad_file, "truncated: {} floats wanted at offset {}, {} bytes are left", count, in.position(),
                 in.remaining()};
     return {};
