@@ -54,7 +54,8 @@ void Flat::scan_floats(Metric metric, std::span<const State* const> queries, Lis
     for (std::size_t j = 0; j < list.size; j += most) {
         const std::size_t n = std::min(most, list.size - j);
         for (std::size_t i = 0; i < n; ++i) {
-            prefetch_bytes(list.codes.rows + (j + i) * row_bytes() + kAhead, row_bytes());
+            const std::size_t ahead = (j + i) * row_bytes() + kAhead;
+            if (ahead < list.size * row_bytes()) prefetch_bytes(list.codes.rows + ahead, row_bytes());
             decode(list.codes, j + i, nullptr, decoded.data() + i * d_);
         }
         scan_rows<C>(metric, {decoded.data(), list.ids + j, n, d_}, rows, collectors, arena);
