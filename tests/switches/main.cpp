@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 
 #if defined(LUTRA_NO_FILES) && defined(_GLIBCXX_FILESYSTEM)
 #error "LUTRA_NO_FILES includes <filesystem>"
@@ -51,6 +52,14 @@ bool factory_works() {
            (refused.message() == "bad_spec") == !lutra::kHasMessages;
 }
 
+/// The status of a reader of the program's own; its text is no literal.
+bool takes_own_text() {
+    const std::string text = "the flash does not answer";
+    const lutra::Status own(Errc::io_error, text);
+    const lutra::Status with_argument(Errc::io_error, std::string_view(text), 5);
+    return own.code() == Errc::io_error && own.message() == (lutra::kHasMessages ? text : "io_error") && !with_argument.ok();
+}
+
 /// The program's own file has no sentence of the library.
 [[maybe_unused]] bool is_silent(const char* program) {
     std::ifstream in(program, std::ios::binary);
@@ -62,6 +71,7 @@ bool factory_works() {
 
 int main(int, char** arguments) {
     if (!typed_works()) return std::puts("a typed index fails"), 1;
+    if (!takes_own_text()) return std::puts("a status of the program's own fails"), 1;
     if (!factory_works()) return std::puts("an index of the factory fails"), 1;
 #if defined(LUTRA_NO_MESSAGES)
     static_assert(sizeof(lutra::Status) == 1);

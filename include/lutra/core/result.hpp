@@ -46,7 +46,7 @@ public:
     Status() = default;
 
     template <class... Args>
-    Status(Errc code, const char*, const Args&...) : code_(code) {}
+    Status(Errc code, std::string_view, const Args&...) : code_(code) {}
 
     bool ok() const { return code_ == Errc::ok; }
     explicit operator bool() const { return ok(); }
