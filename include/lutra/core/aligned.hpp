@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <span>
@@ -41,6 +42,13 @@ inline void* allocate_aligned(std::size_t bytes) {
     return p;
 }
 inline void free_aligned(void* p, std::size_t bytes) { ::operator delete(p, alignment_for(bytes)); }
+[[noreturn]] inline void no_memory() {
+#if LUTRA_HAS_EXCEPTIONS
+    throw std::bad_alloc();
+#else
+    std::abort();
+#endif
+}
 }  // namespace detail
 
 /// Memory of the caller's for what an index keeps, in a program without a heap. The index must not outlive it. What is given back
@@ -73,8 +81,9 @@ private:
 };
 
 /// Allocator for std::vector: cache-line aligned (2 MiB aligned and on huge pages from 4 MiB), and resize() leaves new
-/// elements uninitialised, so a vector about to be read into from a file is not written twice. With a room, memory is taken there,
-/// which must have it: see Reader::check_room().
+/// elements uninitialised, so a vector about to be read into from a file is not written twice. With a room, memory is taken there:
+/// Reader::check_room() asks first. Without enough it is as if the heap ran out. A copy is on the heap; a vector that is
+/// assigned to keeps its room.
 template <class T>
 struct AlignedAllocator {
     using value_type = T;
@@ -90,7 +99,7 @@ struct AlignedAllocator {
 
     T* allocate(std::size_t n) {
         if (room == nullptr) return static_cast<T*>(detail::allocate_aligned(n * sizeof(T)));
-        LUTRA_ASSERT(n * sizeof(T) <= room->left());
+        if (n * sizeof(T) > room->left()) detail::no_memory();
         return static_cast<T*>(room->take(n * sizeof(T)));
     }
     void deallocate(T* p, std::size_t n) {

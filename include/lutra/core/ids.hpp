@@ -78,9 +78,9 @@ inline std::vector<Id> rising_ids(std::size_t n) {
     return ids;
 }
 
-/// bad_argument if the shifted id of a merge is out of range.
+/// bad_argument if an id of a merge is out of range, as one of a damaged file that is used in place may be, or the shifted one.
 inline Status check_shift(Id id, Id shift) {
-    if (shift < 0 ? id + shift >= 0 : id <= kMaxId - shift) return {};
+    if (id >= 0 && (shift < 0 ? id + shift >= 0 : id <= kMaxId - shift)) return {};
     return {Errc::bad_argument, "merge: id {} shifted by {}; accepted: what stays in 0 to {}", id, shift, kMaxId};
 }
 

@@ -49,7 +49,7 @@ class BorrowedWorkspace {
 public:
     explicit BorrowedWorkspace(const Resources& resources) : resources_(resources) {
         if (resources_.workspace == nullptr) resources_.workspace = &own_;
-        if (!is_fixed()) resources_.workspace->reserve(resources_.executor.workers());
+        resources_.workspace->reserve(resources_.executor.workers());
     }
     BorrowedWorkspace(const BorrowedWorkspace&) = delete;
     BorrowedWorkspace& operator=(const BorrowedWorkspace&) = delete;

@@ -45,8 +45,9 @@ struct Fourcc;  // io/record.hpp
 ///   reset()                    removes the vectors, keeps the training
 ///   save(out) const            writes faiss's record
 ///   map_ids(map, kind)         replaces each id i by map[i]. bad_file if an id has no entry, or one below 0. With lists it needs
-///                              no memory after remove_ids(), if no id grows. kind: of the record that held the map, which
-///                              files use again, also after reset(); nullopt: none
+///                              no memory after remove_ids(), if no id grows. In place the map may be used where it lies: it must
+///                              stay. kind: of the record that held the map, which files use again, also after reset(); nullopt:
+///                              none
 ///   make_direct_map()          makes reconstruct() one look-up from now on; 8 bytes a vector (20 to 45 if ids are not below
 ///                              ntotal()). Files keep it. unsupported if the index cannot have one
 ///   ids_are_places() const     true if the ids are 0 .. ntotal() - 1, each once; without lists, also in the order of the rows

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -25,6 +26,9 @@ Result<Index> load_index(Reader& in, IndexOptions options = {});
 /// beside floats, so a batch is slower than in a loaded index. Ids are not checked: a damaged file may give wrong ids, no worse.
 /// Opening reads what it copies, and all rows if lists for inner products of any length are to be ranked. Errors: as load_index().
 Result<Index> open_index(std::span<const std::byte> bytes);
+/// Bytes of a temporary would be gone.
+template <class T>
+Result<Index> open_index(const std::vector<T>&& bytes) = delete;
 
 /// Writes a record that faiss can read. Errors: those of the stream.
 template <SearchIndex I>

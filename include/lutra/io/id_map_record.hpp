@@ -119,5 +119,8 @@ Result<I> open_in_place(std::span<const std::byte> bytes, Room& room) {
     if (!in.lends()) return Status{Errc::unsupported, "files cannot be used in place on a big-endian machine"};
     return read_index<I>(in, {});
 }
+/// Bytes of a temporary would be gone.
+template <StoredIndex I, class T>
+Result<I> open_in_place(const std::vector<T>&& bytes, Room& room) = delete;
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -69,7 +70,7 @@ public:
 
     /// Bytes of codes, rows and ids, with the spare room of lists.
     std::size_t allocated() const {
-        std::size_t bytes = codes_.size() + rows_.size() + own_ids_.size() * sizeof(Id);
+        std::size_t bytes = codes_.size() + rows_.size() + (own_ids_ != nullptr ? own_ids_->size() * sizeof(Id) : 0);
         for (const List& l : lists_) bytes += l.ids.capacity() * sizeof(Id);
         return bytes;
     }
@@ -94,13 +95,13 @@ public:
     /// of the map; others are copied, 8 bytes each.
     void map_in_place(const IdList& map) {
         if (lent_.size() == 1 && lent_[0].ids.counted()) return void(lent_[0].ids = map.run());
-        std::vector<Id> ids;
-        ids.reserve(total());
+        const auto ids = std::make_shared<std::vector<Id>>();
+        ids->reserve(total());
         for (Lent& l : lent_) {
-            for (std::size_t i = 0; i < l.size; ++i) ids.push_back(map[std::size_t(l.ids[i])]);
-            l.ids = ids.data() + ids.size() - l.size;
+            for (std::size_t i = 0; i < l.size; ++i) ids->push_back(map[std::size_t(l.ids[i])]);
+            l.ids = ids->data() + ids->size() - l.size;
         }
-        own_ids_ = std::move(ids);
+        own_ids_ = ids;
     }
 
     /// Makes room for more [nlist] vectors in each list, so that adding them cannot fail. If memory runs out the lists are
@@ -157,6 +158,7 @@ public:
         for (List& l : lists_) l = List();
         for (Lent& l : lent_) l = Lent();
         codes_ = rows_ = AlignedVector<std::byte>();
+        own_ids_.reset();
     }
 
     /// Makes codes and ids the content of the only list.
@@ -213,8 +215,8 @@ private:
     std::size_t block_ = 1, block_bytes_ = 0, row_bytes_ = 0;
     std::vector<List> lists_;
     AlignedVector<std::byte> codes_, rows_;
-    AlignedVector<Lent> lent_;  // in place: instead of all these
-    std::vector<Id> own_ids_;   // of lists in place whose ids a map has replaced
+    AlignedVector<Lent> lent_;                        // in place: instead of all these
+    std::shared_ptr<const std::vector<Id>> own_ids_;  // of lists in place whose ids a map has replaced; copies share them
 };
 
 }  // namespace lutra::inline LUTRA_ABI_TAG

@@ -148,6 +148,11 @@ Status Refine<Base>::merge_from(Refine& other, Id shift) {
     if (&other == this) return {Errc::bad_argument, "merge: an index cannot take over its own vectors"};
     if (other.ntotal() == 0) return base_.merge_from(other.base_, 0);  // says whether they are alike
     for (std::size_t place = 0; place < other.ntotal(); ++place) LUTRA_TRY(check_shift(other.id_of(place), shift));
+    LUTRA_TRY(guarded("merge", [&]() -> Status {
+        if (!other.in_place() || other.base_.ids_are_places()) return {};  // in place they were not checked before
+        return {Errc::bad_file, "merge: the ids in the other index's file must be 0 to {}, each once, to lead to its rows",
+                other.ntotal() - 1};
+    }));
     const std::size_t before = ntotal(), n = other.ntotal();
     const bool are_places = ids_.empty() && other.ids_.empty() && shift == next_id_.value() && shift == Id(before);
     const IdMapKind id_map = has_map() ? id_map_ : other.id_map_;
