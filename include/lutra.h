@@ -56,7 +56,7 @@ typedef struct lutra_params {
     size_t size;                 /* sizeof(lutra_params), set by LUTRA_PARAMS: other sizes are refused */
     size_t nprobe;               /* lists a query visits; 0: the index's own setting */
     float k_factor;              /* RFlat compares k * k_factor candidates exactly; 0: the index's own, else 1 or more */
-    const uint8_t* filter_bits;  /* id i passes if bit i % 8 of byte i / 8 is set; ids from filter_n on do not pass */
+    const uint8_t* filter_bits;  /* id i passes if i < filter_n and bit i % 8 of byte i / 8 is set; null: no bitmap */
     size_t filter_n;             /* bits */
     int (*filter)(void* context, int64_t id); /* id passes if this is not 0 */
     void* filter_context;
@@ -93,7 +93,7 @@ LUTRA_API int lutra_add(lutra_index* index, const float* x, size_t n, size_t d, 
 LUTRA_API int lutra_set(lutra_index* index, const char* params);
 
 /* The k nearest of each query of q [nq, d], best first, into distances [nq, k] and ids [nq, k]; a slot without a neighbour has
- * id -1. */
+ * id -1 and FLT_MAX, by inner product or cosine -FLT_MAX. */
 LUTRA_API int lutra_search(const lutra_index* index, const float* q, size_t nq, size_t d, size_t k, const lutra_params* params,
                            float* distances, int64_t* ids);
 

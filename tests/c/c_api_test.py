@@ -101,7 +101,8 @@ class CApiTest(unittest.TestCase):
         function = FILTER(lambda _, i: asked.append(i) or i % 2)
         self.assertEqual(found(LIB, self.index, params=byref(Params(nprobe=4, filter=function))), odd)
         self.assertGreater(len(asked), 0)
-        self.search_refused(BAD_ARGUMENT, "at most one", Params(filter=function, filter_bits=bits, filter_n=8))
+        for n in [0, 8]:
+            self.search_refused(BAD_ARGUMENT, "at most one", Params(filter=function, filter_bits=bits, filter_n=n))
         self.search_refused(BAD_ARGUMENT, "filter_bits", Params(filter_n=8))
 
     def test_range_search(self):

@@ -9,7 +9,8 @@ import sys
 
 X86 = ["-march=x86-64 " + flags for flags in [
     "", "-msse3", "-mssse3", "-msse4.1", "-msse4.2", "-mbmi", "-mbmi2", "-mavx", "-mavx -mfma", "-mavx2", "-mavx2 -mfma",
-    "-mavx2 -mfma -mbmi2", "-mavx2 -mfma -ffast-math", "-ffast-math", "-ffinite-math-only", "-DLUTRA_SCALAR_ONLY", "-DLUTRA_NO_BYTES", "-DNDEBUG",
+    "-mavx2 -mfma -mbmi2", "-mavx2 -mfma -ffast-math", "-ffast-math", "-ffinite-math-only", "-DLUTRA_SCALAR_ONLY",
+    "-DLUTRA_SCALAR_ONLY -mavx2 -mfma", "-DLUTRA_SCALAR_ONLY -mavx512bw", "-DLUTRA_NO_BYTES", "-DNDEBUG",
     "-fno-exceptions", "-mavx512f", "-mavx512bw", "-mavx512bw -mavx512vnni", "-mavx512bw -mavx512vbmi -mavx512vnni",
 ]]  # fmt: skip
 # What other compilers define: of them the tag asks for nothing else.

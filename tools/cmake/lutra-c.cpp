@@ -100,7 +100,7 @@ Status check_params(std::string_view call, const Index& index, const lutra_param
     if (p.k_factor != 0 && !(p.k_factor >= 1 && p.k_factor <= float(lutra::kMaxLists)))
         return {Errc::bad_argument, "{}: k_factor = {}; accepted: 0, or 1 to {}", call, p.k_factor, lutra::kMaxLists};
     if (p.k_factor > 1 && index.k_factor() == 0) return lutra::no_refine_stage(index, p.k_factor);
-    if (p.filter_n > 0 && p.filter != nullptr)
+    if (p.filter_bits != nullptr && p.filter != nullptr)
         return {Errc::bad_argument, "{}: a bitmap and a function; at most one filters", call};
     return p.filter_n > 0 ? check(call, "filter_bits", p.filter_bits) : Status();
 }
@@ -129,7 +129,11 @@ extern "C" {
 const char* lutra_version(void) {
     return LUTRA_TEXT(LUTRA_VERSION_MAJOR) "." LUTRA_TEXT(LUTRA_VERSION_MINOR) "." LUTRA_TEXT(LUTRA_VERSION_PATCH);
 }
+#if defined(LUTRA_SCALAR_ONLY)
+const char* lutra_isa(void) { return "scalar"; }
+#else
 const char* lutra_isa(void) { return LUTRA_TEXT(LUTRA_TAG_ISA); }
+#endif
 const char* lutra_last_error(void) { return last_error.data(); }
 
 int lutra_create(size_t d, const char* factory, int metric, lutra_index** out) {

@@ -57,9 +57,8 @@
 #define LUTRA_HAS_TILES 0
 #endif
 
-#if defined(LUTRA_SCALAR_ONLY)
-#define LUTRA_TAG_ISA scalar
-#elif LUTRA_HAS_TILES
+// Of plain kernels, too: what the compiler makes of them depends on the flags.
+#if LUTRA_HAS_TILES
 #define LUTRA_TAG_ISA avx512vnni_amx
 #elif defined(__AVX512VBMI__) && defined(__AVX512VNNI__)
 #define LUTRA_TAG_ISA avx512vnni
@@ -105,6 +104,12 @@
 #define LUTRA_TAG_ISA baseline
 #endif
 
+#if defined(LUTRA_SCALAR_ONLY)
+#define LUTRA_TAG_SCALAR _scalar
+#else
+#define LUTRA_TAG_SCALAR
+#endif
+
 // Instructions on bits: flags of their own, which change the code of every function.
 #if defined(__BMI2__)
 #define LUTRA_TAG_BITS _bmi2
@@ -140,11 +145,11 @@
 #define LUTRA_TAG_ASSERT _debug
 #endif
 
-#define LUTRA_TAG_JOIN2(a, b, c, d, e, f, g) v0_1_##a##b##c##d##e##f##g
-#define LUTRA_TAG_JOIN(a, b, c, d, e, f, g) LUTRA_TAG_JOIN2(a, b, c, d, e, f, g)
-#define LUTRA_ABI_TAG                                                                                                        \
-    LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_BITS, LUTRA_TAG_MATH, LUTRA_TAG_BYTES, LUTRA_TAG_MESSAGES, LUTRA_TAG_EXCEPTIONS, \
-                   LUTRA_TAG_ASSERT)
+#define LUTRA_TAG_JOIN2(a, b, c, d, e, f, g, h) v0_1_##a##b##c##d##e##f##g##h
+#define LUTRA_TAG_JOIN(a, b, c, d, e, f, g, h) LUTRA_TAG_JOIN2(a, b, c, d, e, f, g, h)
+#define LUTRA_ABI_TAG                                                                                                    \
+    LUTRA_TAG_JOIN(LUTRA_TAG_ISA, LUTRA_TAG_SCALAR, LUTRA_TAG_BITS, LUTRA_TAG_MATH, LUTRA_TAG_BYTES, LUTRA_TAG_MESSAGES, \
+                   LUTRA_TAG_EXCEPTIONS, LUTRA_TAG_ASSERT)
 
 #if !defined(LUTRA_INLINE)
 #define LUTRA_INLINE inline
