@@ -1,7 +1,8 @@
 // lutra/core/random.hpp: seeded random numbers that are the same on every platform.
-// The numbers are those of std::mt19937, which the standard fixes; its function that makes them would be shared by units compiled for
-// different machines (ordered.hpp), so there is one here. The distributions of <random> are not fixed. permutation() draws as faiss does (identity, then swap i with i + next mod (n - i)), so that training samples
-// agree.  SPDX-License-Identifier: MIT
+// The numbers are those of std::mt19937, which the standard fixes; its function that makes them would be shared by units
+// compiled for different machines (ordered.hpp), so there is one here. The distributions of <random> are not fixed.
+// permutation() draws as faiss does (identity, then swap i with i + next mod (n - i)), so that training samples agree.
+// SPDX-License-Identifier: MIT
 #pragma once
 #include <lutra/core/config.hpp>
 
