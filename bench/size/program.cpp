@@ -44,12 +44,7 @@ lutra::Id g_ids[10];
 std::byte g_room[16384];
 alignas(64) std::byte g_workspace[16384];
 
-void* operator new(std::size_t) { std::abort(); }
-void* operator new(std::size_t, std::align_val_t) { std::abort(); }
-void operator delete(void*) noexcept {}
-void operator delete(void*, std::size_t) noexcept {}
-void operator delete(void*, std::align_val_t) noexcept {}
-void operator delete(void*, std::size_t, std::align_val_t) noexcept {}
+#include "../../tests/no_heap/aborting_new.cpp"
 #endif
 
 namespace {

@@ -14,6 +14,7 @@
 
 #include "contracts/contract_cases.hpp"
 #include "support/count_new.hpp"
+#include "support/serial_executor.hpp"
 
 using namespace contracts;
 
@@ -94,12 +95,7 @@ TEST_CASE("workspace: with too little room a search says how much it wants, and 
         lutra::Workspace workspace{std::span<std::byte>(room)};
         lutra::Resources resources;
         resources.workspace = &workspace;
-        resources.executor = lutra::Executor(
-            nullptr,
-            [](void*, std::size_t n, lutra::Executor::Task task, void* context) {
-                for (std::size_t i = 0; i < n; ++i) task(context, i, 0);
-            },
-            2);
+        resources.executor = lutra_test::two_workers_in_turns();
         CHECK(index.search(q, 9, hits.view(), {}, resources).code() == lutra::Errc::bad_argument);
     });
 }

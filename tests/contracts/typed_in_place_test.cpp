@@ -22,6 +22,7 @@
 
 #include "factory/golden_files.hpp"
 #include "support/matrices.hpp"
+#include "support/serial_executor.hpp"
 
 namespace {
 using lutra::Errc;
@@ -134,12 +135,7 @@ TEST_CASE("workspace: of fixed memory, in a call of several workers that is no s
     lutra::Workspace workspace{std::span<std::byte>(room)};
     lutra::Resources resources;
     resources.workspace = &workspace;
-    resources.executor = lutra::Executor(
-        nullptr,
-        [](void*, std::size_t n, lutra::Executor::Task task, void* context) {
-            for (std::size_t i = 0; i < n; ++i) task(context, i, i % 2);
-        },
-        2);
+    resources.executor = lutra_test::two_workers_in_turns();
     CHECK(index.add(x, resources).ok());
     CHECK(index.ntotal() == 4000);
 }

@@ -1,4 +1,4 @@
-// tests/no_heap/aborting_new.cpp: operator new of a program without a heap.  SPDX-License-Identifier: MIT
+// tests/no_heap/aborting_new.cpp: operator new of programs without a heap, of bench/size/ too.  SPDX-License-Identifier: MIT
 #include <cstddef>
 #include <cstdlib>
 #include <new>

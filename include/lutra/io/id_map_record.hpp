@@ -30,14 +30,9 @@ inline std::optional<IdMapKind> id_map_kind(Fourcc fourcc) {
 
 /// A u64 count and that many ids, copied unless the reader lends them.
 inline Status read_or_lend_ids(Reader& in, std::vector<Id>& copy, IdList& ids) {
-    if (!in.lends()) {
-        LUTRA_TRY(read_counted(in, copy));
-        ids = copy;
-        return {};
-    }
     const std::byte* at = nullptr;
     std::size_t n = 0;
-    LUTRA_TRY(lend_counted(in, sizeof(Id), at, n));
+    LUTRA_TRY(read_or_lend_counted(in, copy, at, n));
     ids = {IdRun::in_bytes(at), n};
     return {};
 }

@@ -12,6 +12,7 @@
 #include <iterator>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace lutra::inline LUTRA_ABI_TAG {
 
@@ -128,6 +129,14 @@ Status read_counted(Reader& in, std::vector<T, Allocator>& to) {
     std::uint64_t count = 0;
     LUTRA_TRY(read_value(in, count));
     return read_vector(in, to, count);
+}
+/// A u64 count and that many values, at any address: where they lie, if the reader lends them, else in `copy`.
+template <class T>
+Status read_or_lend_counted(Reader& in, std::vector<T>& copy, const std::byte*& at, std::size_t& count) {
+    if (in.lends()) return lend_counted(in, sizeof(T), at, count);
+    LUTRA_TRY(read_counted(in, copy));
+    at = reinterpret_cast<const std::byte*>(copy.data()), count = copy.size();
+    return {};
 }
 template <class T>
 Status write_counted(Writer& out, const T* from, std::size_t n) {

@@ -41,15 +41,16 @@ class ByteRows {
 public:
     ByteRows() = default;
     /// Empty if d > 65,536 (sums have 32 bits), or if a row is not finite or so long that its square may overflow.
-    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric) : ByteRows(rows, n, d, metric, Projection()) {}
+    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric)
+        : ByteRows(rows, fit(rows, n, d) ? n : 0, d, metric, medians(rows, n, d), Projection()) {}
     /// Rows in few columns, for lower_bounds() alone; empty as well if those hold too little of them (projection.hpp). L2.
     static ByteRows in_few_columns(const float* rows, std::size_t n, std::size_t d) {
         if (!fit(rows, n, d)) return {};
-        std::vector<float> origin(d);
-        column_medians(rows, n, d, origin.data());
+        std::vector<float> origin = medians(rows, n, d);
         Projection projection = Projection::of({rows, n, d}, origin.data(), kHeld);
-        return projection.empty() ? ByteRows() : ByteRows(rows, n, d, Metric::l2, std::move(projection));
+        return projection.empty() ? ByteRows() : ByteRows(rows, n, d, Metric::l2, std::move(origin), std::move(projection));
     }
+
     bool empty() const { return n_ == 0; }
     std::size_t size() const { return n_; }
 
@@ -261,13 +262,20 @@ private:
         found.n = kept;
     }
 
-    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric, Projection projection)
-        : n_(fit(rows, n, d) ? n : 0),
+    static std::vector<float> medians(const float* rows, std::size_t n, std::size_t d) {
+        std::vector<float> out(d);
+        if (n != 0) column_medians(rows, n, d, out.data());
+        return out;
+    }
+
+    // Rows that fit.
+    ByteRows(const float* rows, std::size_t n, std::size_t d, Metric metric, std::vector<float> origin, Projection projection)
+        : n_(n),
           d_(d),
           projection_(std::move(projection)),
           padded_(round_up(columns(), kByteColumns)),
           metric_(metric),
-          origin_(d),
+          origin_(std::move(origin)),
           codes_(round_up(n_, kByteGroup) * padded_, std::byte{kByteZero}),
           scratch_(d),
           few_(projection_.columns()),
@@ -277,7 +285,6 @@ private:
           widths_(bases_.size(), 0.F),
           slacks_(bases_.size(), 0.F) {
         if (n_ == 0) return;
-        column_medians(rows, n, d, origin_.data());
         origin_squared_ = detail::squared_length(origin_.data(), d);
         for (std::size_t j = 0; j < n; ++j) set_row(j, rows + j * d);
     }

@@ -18,6 +18,7 @@
 #include <lutra/core/aligned.hpp>
 #include <lutra/core/random.hpp>
 #include <lutra/core/types.hpp>
+#include <lutra/kernels/byte_code.hpp>
 #include <lutra/simd/arch.hpp>
 
 #include <algorithm>
@@ -154,12 +155,12 @@ private:
     static void orthonormalise(Directions& found, std::size_t m) {
         for (std::size_t i = 0; i < m; ++i) {
             float* const x = found.row(i);
-            const double before = std::sqrt(dot(x, x, found.d));
+            const double before = std::sqrt(detail::product(x, x, found.d));
             for (std::size_t j = 0; j < 2 * i; ++j) {
                 const float* const other = found.row(j % i);
-                detail::add_scaled(best{}, float(-dot(x, other, found.d)), other, found.padded, x);
+                detail::add_scaled(best{}, float(-detail::product(x, other, found.d)), other, found.padded, x);
             }
-            const double length = std::sqrt(dot(x, x, found.d));
+            const double length = std::sqrt(detail::product(x, x, found.d));
             const double scale = length > 1e-5 * before && std::isfinite(length) ? 1 / length : 0;
             for (std::size_t t = 0; t < found.d; ++t) x[t] = float(double(x[t]) * scale);
         }
@@ -176,7 +177,7 @@ private:
             image.assign(found.padded, 0.F);
             for (std::size_t t = 0; t < found.d; ++t)
                 detail::add_scaled(best{}, found.row(i)[t], covariance.row(t), found.padded, image.data());
-            held += dot(found.row(i), image.data(), found.d);
+            held += detail::product(found.row(i), image.data(), found.d);
             if ((i + 2) % kStep == 0 && held >= share * all) return i + 2;
         }
         return 0;
@@ -187,16 +188,10 @@ private:
         double sum = 0;
         for (std::size_t i = 0; i < m; ++i)
             for (std::size_t j = 0; j < m; ++j) {
-                const double off = dot(found.row(i), found.row(j), found.d) - (i == j ? 1 : 0);
+                const double off = detail::product(found.row(i), found.row(j), found.d) - (i == j ? 1 : 0);
                 sum += off * off;
             }
         return std::sqrt(sum);
-    }
-
-    static double dot(const float* x, const float* y, std::size_t d) {
-        double sums[4] = {};
-        for (std::size_t t = 0; t < d; ++t) sums[t % 4] += double(x[t]) * double(y[t]);
-        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
 
     std::size_t columns_ = 0, d_ = 0;

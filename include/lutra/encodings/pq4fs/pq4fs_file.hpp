@@ -78,19 +78,6 @@ inline Result<bool> read_score_aware(const IndexHeader& header, std::size_t m) {
     return score_aware;
 }
 
-inline Status read_or_lend_bytes(Reader& in, std::vector<std::byte>& copy, std::span<const std::byte>& bytes) {
-    if (!in.lends()) {
-        LUTRA_TRY(read_counted(in, copy));
-        bytes = copy;
-        return {};
-    }
-    const std::byte* at = nullptr;
-    std::size_t n = 0;
-    LUTRA_TRY(lend_counted(in, 1, at, n));
-    bytes = {at, n};
-    return {};
-}
-
 inline Status check_bbs(std::int64_t bbs) {
     if (bbs >= std::int64_t(kPq4Block) && bbs <= std::int64_t(kMaxPq4FileBlock) && bbs % std::int64_t(kPq4Block) == 0) return {};
     return {Errc::bad_file, "blocks of {} vectors; accepted: multiples of {} up to {}", bbs, kPq4Block, kMaxPq4FileBlock};
@@ -183,8 +170,10 @@ inline Result<Pq4FastScan> Pq4FastScan::load_alone(Reader& in, IndexHeader& head
     LUTRA_TRY(read_value(in, m2));
     LUTRA_TRY(detail::check_bbs(bbs));
     std::vector<std::byte> copy;
-    std::span<const std::byte> bytes;
-    LUTRA_TRY(detail::read_or_lend_bytes(in, copy, bytes));
+    const std::byte* at = nullptr;
+    std::size_t n_bytes = 0;
+    LUTRA_TRY(read_or_lend_counted(in, copy, at, n_bytes));
+    const std::span<const std::byte> bytes(at, n_bytes);
     const detail::Pq4FileLayout file{codebook->m(), std::size_t(bbs)};
     const bool emptied = header.ntotal == 0 && bytes.empty();  // faiss leaves ntotal2 as it was when it empties an index
     const std::uint64_t blocks = (header.ntotal + file.bbs - 1) / file.bbs;
